@@ -1,0 +1,133 @@
+"""From logits to calibrated probabilities, and how far they can be believed."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from melanoma_core.errors import RunError
+
+# Outside these bounds the logits are worthless (T above) or the split has no error to learn from.
+MIN_TEMPERATURE = 0.05
+MAX_TEMPERATURE = 20.0
+
+
+def probabilities(logits: ArrayLike, temperature: float = 1.0) -> NDArray[np.float64]:
+    """Softmax of `logits / temperature`, computed in float64 without overflow.
+
+    Args:
+        logits: (N, C) or (C,), finite.
+        temperature: above 0; 1 leaves the logits as they are, more makes them milder.
+
+    Returns:
+        The shape of `logits`; the last axis sums to 1.
+
+    Raises:
+        ValueError: a logit is not finite, or the temperature not above 0.
+
+    >>> probabilities([0.0, 0.0, 1000.0]).tolist()
+    [0.0, 0.0, 1.0]
+    """
+    values = np.asarray(logits, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError("A logit is NaN or infinite; the network or its input is damaged.")
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise ValueError(f"The temperature is {temperature}; it must be a number above 0.")
+    scaled = values / temperature
+    powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    shares: NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
+    return shares
+
+
+def fit_temperature(logits: ArrayLike, y_true_index: ArrayLike) -> float:
+    """The temperature that makes the right answers likeliest (Guo et al., ICML 2017).
+
+    The negative log-likelihood is convex in 1 / temperature, so its slope changes sign at most
+    once and bisection finds the minimum to the last digits.
+
+    Args:
+        logits: (N, C) of the validation split.
+        y_true_index: (N,) of class indices below C.
+
+    Returns:
+        A temperature between MIN_TEMPERATURE and MAX_TEMPERATURE; a bound itself where the best
+        lies beyond it.
+
+    Raises:
+        RunError: there is no row.
+        ValueError: the shapes do not fit, an index is out of range, or a logit is not finite.
+    """
+    values, truth = np.asarray(logits, dtype=np.float64), np.asarray(y_true_index)
+    if truth.size == 0:
+        raise RunError(
+            "The validation split holds no photograph; at least one is needed to calibrate. "
+            "Give the data set a validation split, or let the app split it."
+        )
+    if values.ndim != 2 or truth.shape != values.shape[:1]:
+        raise ValueError(f"Shapes are {values.shape} and {truth.shape}; (N, C) and (N,) needed.")
+    if not 0 <= truth.min() <= truth.max() < values.shape[1]:
+        raise ValueError(f"Class indices must lie between 0 and {values.shape[1] - 1}.")
+    right = values[np.arange(len(truth)), truth.astype(int)]
+    low, high = math.log(MIN_TEMPERATURE), math.log(MAX_TEMPERATURE)
+    for _ in range(60):  # an interval of 6 halved 60 times is below the spacing of floats
+        middle = (low + high) / 2
+        expected = np.sum(probabilities(values, math.exp(middle)) * values, axis=1)
+        slope = float(np.mean(expected - right))  # of the loss, by 1 / temperature
+        if slope == 0:
+            break
+        if slope > 0:
+            low = middle
+        else:
+            high = middle
+    return min(max(math.exp((low + high) / 2), MIN_TEMPERATURE), MAX_TEMPERATURE)
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """The rows whose probability lies in (low, high], and what became of them."""
+
+    low: float  # 0 belongs to the first bin
+    high: float
+    num_rows: int
+    num_hits: int  # rows that really are what the probability is of
+    mean_probability: float  # NaN in an empty bin
+    share: float  # num_hits / num_rows; NaN in an empty bin
+
+
+def reliability(
+    y_true: ArrayLike, y_prob: ArrayLike, num_bins: int = 10
+) -> tuple[ReliabilityBin, ...]:
+    """What really happened, in equally wide bins of a probability.
+
+    Args:
+        y_true: (N,) of 0 or 1: whether the row is what the probability is of.
+        y_prob: (N,) of that probability, in [0, 1].
+        num_bins: at least 1.
+
+    Returns:
+        `num_bins` bins from low to high, the empty ones too.
+
+    Raises:
+        ValueError: shapes differ, or a probability is outside [0, 1].
+    """
+    truth, prob = np.asarray(y_true, dtype=bool), np.asarray(y_prob, dtype=np.float64)
+    if truth.ndim != 1 or truth.shape != prob.shape:
+        raise ValueError(f"Shapes are {truth.shape} and {prob.shape}; both must be (N,).")
+    if not ((prob >= 0) & (prob <= 1)).all():
+        raise ValueError("A probability is NaN or outside 0 to 1.")
+    bin_of = np.clip(np.ceil(prob * num_bins).astype(int) - 1, 0, num_bins - 1)
+    rows = np.bincount(bin_of, minlength=num_bins)
+    hits = np.bincount(bin_of[truth], minlength=num_bins)
+    sums = np.bincount(bin_of, weights=prob, minlength=num_bins)
+    return tuple(
+        ReliabilityBin(
+            low=index / num_bins,
+            high=(index + 1) / num_bins,
+            num_rows=int(rows[index]),
+            num_hits=int(hits[index]),
+            mean_probability=float(sums[index] / rows[index]) if rows[index] else math.nan,
+            share=float(hits[index] / rows[index]) if rows[index] else math.nan,
+        )
+        for index in range(num_bins)
+    )
