@@ -176,7 +176,7 @@ def wilson_interval(num_hits: int, num_total: int, level: float = 0.95) -> Inter
     """Wilson's score interval of a share (Wilson, JASA 1927); NaN where `num_total` is 0.
 
     >>> [round(bound, 3) for bound in wilson_interval(205, 216)]
-    [0.911, 0.972]
+    [0.911, 0.971]
 
     Raises:
         ValueError: `num_hits` is not between 0 and `num_total`, or `level` not between 0 and 1.
