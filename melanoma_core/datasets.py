@@ -1,0 +1,192 @@
+"""Data sets as one table of photographs, whatever layout they came in."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from melanoma_core import archives, layouts, paths
+from melanoma_core.errors import DatasetError
+
+COLUMNS = (
+    "image_id",
+    "lesion_id",
+    "diagnosis",  # code of one of the nine classes
+    "source",  # the data set that file and label are from
+    "path",  # of the image file, absolute: for programs, never shown
+    "age_approx",  # years, rounded to five by most sources
+    "sex",
+    "anatom_site_general",
+    "split",  # "train", "val" or "test"
+)
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Photographs and what is known of them; unknown cells are None, an unknown age NaN."""
+
+    name: str
+    table: pd.DataFrame  # has COLUMNS; a class-folder set keeps one row a file
+    notes: tuple[str, ...]  # what was translated, merged or left out, in words
+    licence: str
+    sha256: str  # of ids, labels, splits, file sizes and, for a zip, its bytes; not of places
+    is_official: bool = False  # labels come from a published table, not from folder names
+    is_ak_with_bowen: bool = False  # AK stands for `akiec`, which holds Bowen's disease too
+
+
+def read(path: Path, cache_dir: Path | None = None) -> Dataset:
+    """The data set in a folder or zip; its layout is recognised.
+
+    Args:
+        path: class folders, HAM10000, or an ISIC challenge set; wrapping folders do not matter.
+        cache_dir: where zips are unpacked, once for each content; `paths.datasets_dir()` if None.
+
+    Returns:
+        The table as the files have it: a class-folder set keeps one row a file, so that copies
+        and contradictions can be found. `combine` gives one row a photograph.
+
+    Raises:
+        DatasetError: nothing is there, the archive is refused, or the files do not fit together.
+    """
+    if path.is_dir():
+        root, archive_sha256 = path, ""
+    elif path.is_file():
+        archive_sha256 = paths.sha256(path.read_bytes())
+        unpacked = f"{_plain(path.stem)}-{archive_sha256[:16]}"
+        root = (cache_dir or paths.datasets_dir()) / unpacked
+        if not root.is_dir():
+            archives.unpack(path, root)
+    else:
+        raise DatasetError(
+            f"There is no file or folder {path.name}. Give a data set's zip or folder."
+        )
+    reading = layouts.read(root, path.name)
+    name = reading.name or _plain(path.stem if path.is_file() else path.resolve().name)
+    records = [
+        {
+            "image_id": photograph.image_id,
+            "lesion_id": photograph.lesion_id,
+            "diagnosis": photograph.diagnosis,
+            "source": name,
+            "path": str(root.absolute() / photograph.file),
+            "age_approx": photograph.age_approx,
+            "sex": photograph.sex,
+            "anatom_site_general": photograph.anatom_site_general,
+            "split": photograph.split,
+        }
+        for photograph in reading.photographs
+    ]
+    sizes = [photograph.num_bytes for photograph in reading.photographs]
+    return Dataset(
+        name=name,
+        table=_table(records),
+        notes=reading.notes,
+        licence=reading.licence,
+        sha256=_sha256(archive_sha256, records, sizes),
+        is_official=reading.is_official,
+        is_ak_with_bowen=reading.is_ak_with_bowen,
+    )
+
+
+def combine(datasets: Sequence[Dataset]) -> Dataset:
+    """One table of several data sets, one row a photograph.
+
+    A published table beats a folder's name. What HAM10000 calls `akiec` is told apart by the
+    class folders: squamous cell carcinoma where they say only that, else actinic keratosis. A
+    photograph that published tables, or folders alone, call by two names is left out. Where an
+    official archive has the photograph its file is taken: class-folder sets are often squashed
+    and compressed once more. A photograph held out by any of the sets stays held out.
+
+    Raises:
+        DatasetError: there is no data set, or nothing is left.
+    """
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for dataset in sorted(datasets, key=lambda dataset: not dataset.is_official):
+        flags = {"is_official": dataset.is_official, "is_wide_ak": dataset.is_ak_with_bowen}
+        for record in _records(dataset.table):
+            rows.setdefault(record["image_id"], []).append(record | flags)
+    counts: Counter[str] = Counter()
+    kept = [row for copies in rows.values() if (row := _merged(copies, counts))]
+    if not kept:
+        raise DatasetError("No photograph is left to combine. Give at least one data set.")
+    texts = {
+        "official": "{:,} photographs are called by two names in published tables: left out.",
+        "folders": "{:,} photographs are filed under two diagnoses and in no published table: "
+        "left out.",
+        "overruled": "{:,} photographs are filed under another diagnosis than their published "
+        "table gives; the table was believed.",
+        "bowen": "{:,} photographs of “akiec” are Squamous cell carcinoma (Bowen's disease) by "
+        "their class folder.",
+        "copies": "{:,} files are copies of a photograph that is there already: left out.",
+    }
+    notes = [text.format(counts[key]) for key, text in texts.items() if counts[key]]
+    return Dataset(
+        name="+".join(dict.fromkeys(dataset.name for dataset in datasets)),
+        table=_table(kept),
+        notes=(*(f"{d.name}: {note}" for d in datasets for note in d.notes), *notes),
+        licence="; ".join(dict.fromkeys(f"{d.name}: {d.licence}" for d in datasets)),
+        sha256=_sha256("".join(sorted(d.sha256 for d in datasets)), kept, [0] * len(kept)),
+        is_official=all(dataset.is_official for dataset in datasets),
+    )
+
+
+def _merged(copies: list[dict[str, Any]], counts: Counter[str]) -> dict[str, Any] | None:
+    """The one row for all rows of an image id, official ones first; None where it is left out."""
+    official = {row["diagnosis"] for row in copies if row["is_official"]}
+    folders = {row["diagnosis"] for row in copies if not row["is_official"]}
+    first = copies[0]
+    if official == {"AK", "SCC"} and all(
+        row["is_wide_ak"] for row in copies if row["is_official"] and row["diagnosis"] == "AK"
+    ):
+        official = {"SCC"}  # one table's `akiec`, told apart by another
+    elif official == {"AK"} and first["is_wide_ak"] and folders == {"SCC"}:
+        official = {"SCC"}
+        counts["bowen"] += 1
+    codes = official or folders
+    if len(codes) > 1:
+        counts["official" if official else "folders"] += 1
+        return None
+    (code,) = codes
+    counts["overruled"] += bool(official and folders - official)
+    counts["copies"] += len(copies) - 1
+    merged = {
+        column: next((row[column] for row in copies if _is_known(row[column])), None)
+        for column in COLUMNS
+    }
+    held_out = {row["split"] for row in copies if row["split"]}
+    split = next((split for split in reversed(SPLITS) if split in held_out), None)
+    return merged | {"diagnosis": code, "split": split}
+
+
+def _is_known(value: object) -> bool:
+    return value is not None and value == value  # NaN differs from itself
+
+
+def _table(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    table = pd.DataFrame.from_records(list(records), columns=list(COLUMNS))
+    for column in COLUMNS:
+        table[column] = table[column].astype("float64" if column == "age_approx" else "object")
+    return table
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [dict(zip(COLUMNS, row, strict=True)) for row in table[list(COLUMNS)].to_numpy()]
+
+
+def _sha256(prefix: str, records: Sequence[Mapping[str, Any]], sizes: Sequence[int]) -> str:
+    columns = [column for column in COLUMNS if column != "path"]
+    lines = sorted(
+        "\t".join(str(record[column]) for column in columns) + f"\t{size}"
+        for record, size in zip(records, sizes, strict=True)
+    )
+    return paths.sha256("\n".join([prefix, *lines]).encode())
+
+
+def _plain(name: str) -> str:
+    """A data set's name from a file's or folder's: lower case, letters, digits, `-` and `_`."""
+    return re.sub(r"[^\w-]+", "-", name.lower()).strip("-") or "dataset"
