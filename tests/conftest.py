@@ -1,0 +1,47 @@
+"""What every test file may ask for."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+# Before any test imports TensorFlow: its greeting on stderr would bury a failure's own lines.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _places_of_their_own(tmp_path_factory, monkeypatch):
+    """Unpacked data sets and runs of a test go to a temporary folder, never into the checkout."""
+    for variable in ("MELANOMA_DATASETS", "MELANOMA_RUNS"):
+        monkeypatch.setenv(variable, str(tmp_path_factory.mktemp(variable.lower())))
+
+
+@pytest.fixture
+def empty_models(tmp_path, monkeypatch):
+    """The app without a model: the folder that `MELANOMA_MODELS` now names, empty."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    monkeypatch.setenv("MELANOMA_MODELS", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Path of the browser that the browser tests drive; without one they are skipped."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        found = shutil.which(name)
+        if found:
+            return found
+    pytest.skip("No Chromium on this machine; install Debian's package `chromium`.")
+
+
+@pytest.fixture(scope="session")
+def research_data():
+    """Folder with the research archives, beside the checkout; tests that need it are skipped."""
+    folder = PROJECT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("The research archives are not at ../shared/data.")
+    return folder
