@@ -20,8 +20,9 @@ class CsvTable:
     name: str  # as errors call it: relative to the data set
     header: tuple[str, ...]  # the first line; in lower case
     first_row: tuple[str, ...]  # the first line as it stands, for tables without a header
+    first_line: int  # of the file, from 1
     rows: tuple[tuple[str, ...], ...]  # the lines after the first; empty lines are left out
-    lines: tuple[int, ...]  # line of the file that each row stands in, from 1
+    lines: tuple[int, ...]  # line of the file that each row ends in
 
     def require(self, *columns: str) -> None:
         """Check that these columns are there.
@@ -81,7 +82,7 @@ def read(path: Path, name: str) -> CsvTable:
     if not rows:
         raise DatasetError(f"{name} is empty. Take the table as it was published.")
     header = tuple(cell.lower() for cell in rows[0])
-    return CsvTable(name, header, rows[0], tuple(rows[1:]), tuple(lines[1:]))
+    return CsvTable(name, header, rows[0], lines[0], tuple(rows[1:]), tuple(lines[1:]))
 
 
 def known(text: str) -> str | None:

@@ -1,15 +1,16 @@
 """Data sets as one table of photographs, whatever layout they came in."""
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from melanoma_core import archives, layouts, paths
+from melanoma_core import archives, class_folders, file_trees, paths, published_sets
 from melanoma_core.errors import DatasetError
 
 COLUMNS = (
@@ -23,7 +24,7 @@ COLUMNS = (
     "anatom_site_general",
     "split",  # "train", "val" or "test"
 )
-SPLITS = ("train", "val", "test")
+SPLITS = file_trees.SPLITS
 
 
 @dataclass(frozen=True)
@@ -53,31 +54,18 @@ def read(path: Path, cache_dir: Path | None = None) -> Dataset:
     Raises:
         DatasetError: nothing is there, the archive is refused, or the files do not fit together.
     """
-    if path.is_dir():
-        root, archive_sha256 = path, ""
-    elif path.is_file():
-        archive_sha256 = paths.sha256(path.read_bytes())
-        unpacked = f"{_plain(path.stem)}-{archive_sha256[:16]}"
-        root = (cache_dir or paths.datasets_dir()) / unpacked
-        if not root.is_dir():
-            archives.unpack(path, root)
-    else:
-        raise DatasetError(
-            f"There is no file or folder {path.name}. Give a data set's zip or folder."
-        )
-    reading = layouts.read(root, path.name)
-    name = reading.name or _plain(path.stem if path.is_file() else path.resolve().name)
+    root, archive_sha256 = _folder_of(path, cache_dir or paths.datasets_dir())
+    tree = file_trees.scan(root, path.name)
+    reading = published_sets.read(tree) or class_folders.read(tree)
+    name = reading.name or _plain(path.resolve().stem if path.is_file() else path.resolve().name)
     records = [
         {
             "image_id": photograph.image_id,
-            "lesion_id": photograph.lesion_id,
             "diagnosis": photograph.diagnosis,
             "source": name,
             "path": str(root.absolute() / photograph.file),
-            "age_approx": photograph.age_approx,
-            "sex": photograph.sex,
-            "anatom_site_general": photograph.anatom_site_general,
             "split": photograph.split,
+            **asdict(photograph.metadata),
         }
         for photograph in reading.photographs
     ]
@@ -91,6 +79,20 @@ def read(path: Path, cache_dir: Path | None = None) -> Dataset:
         is_official=reading.is_official,
         is_ak_with_bowen=reading.is_ak_with_bowen,
     )
+
+
+def _folder_of(path: Path, cache_dir: Path) -> tuple[Path, str]:
+    """The folder to read, and the zip's SHA-256 where the set came in one."""
+    if path.is_dir():
+        return path, ""
+    if not path.is_file():
+        raise DatasetError(
+            f"There is no file or folder {path.name}. Give a data set's zip or folder."
+        )
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    root = cache_dir / f"{_plain(path.stem)}-{sha256[:16]}"
+    return (root if root.is_dir() else archives.unpack(path, root)), sha256
 
 
 def combine(datasets: Sequence[Dataset]) -> Dataset:

@@ -1,12 +1,11 @@
 """Which photographs are for training, choosing and testing; one lesion is in one split only."""
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from melanoma_core import csv_tables, diagnoses
+from melanoma_core import csv_tables
 from melanoma_core.datasets import SPLITS
 from melanoma_core.errors import DatasetError
 
