@@ -28,6 +28,7 @@ MAX_SIDE_RATIO = 5
 MAX_PIXELS = {"JPEG": 64_000_000, "PNG": 25_000_000, "TIFF": 25_000_000, "WEBP": 9_000_000}
 JPEG_KEPT_SIDE = 1000  # px of the long side that a reduced JPEG keeps; 4032 px / 4 is just above
 KEPT_PIXELS = 8_000_000  # other formats are averaged down to this, or ten sessions fill a server
+STRIP_ROWS = 64  # converted at a time, so that 64-bit copies stay small
 MAX_BLOCK_BYTES = 64 << 20  # one TIFF strip or tile, which libtiff unpacks whole
 MAX_JPEG_BUFFER_BYTES = 128 << 20  # coefficients that a progressive JPEG keeps until its last scan
 MAX_SCANNED_PIXELS = 2_000_000_000  # pixels × scans of a progressive JPEG: about 8 s
@@ -35,6 +36,9 @@ TIFF_COMPRESSIONS = {"raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "p
 BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLES_PER_PIXEL, ROWS_PER_STRIP = 258, 262, 277, 278  # TIFF tags
 PLANAR, TILE_WIDTH, TILE_LENGTH = 284, 322, 323
 ORIENTATION = 0x0112  # EXIF tag
+PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
+ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4)]
+ADAM7 += [(1, 0, 2, 2), (0, 1, 1, 2)]  # left, top, steps of each pass of an interlaced PNG
 PNG_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT", b"IEND"}  # all else is dropped unread
 
 # What Pillow 13 lets through for damaged files, by its source and by 10,000 mutated files.
@@ -150,22 +154,33 @@ def _decode(data: bytes) -> NDArray[np.uint8]:
         raise ImageError("is empty (0 bytes). Copy the photograph again and upload that copy.")
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         data = _png_essentials(data)
-    with _refusing(data):
-        photograph = Image.open(io.BytesIO(data), formats=list(MAX_PIXELS))
-    with photograph:
+    with _opened(data) as photograph:
         _check(photograph, data)
-        if photograph.format in ("JPEG", "MPO"):
-            _draft(photograph)
-        # Pillow's colour key of a 16-bit PNG stays 16-bit while its pixels become 8-bit.
+        if isinstance(photograph, JpegImagePlugin.JpegImageFile):
+            data = _jpeg_essentials(photograph, data)
+    with _opened(data) as photograph, _refusing(data):
         raw_mode = _raw_mode(photograph)
         if "16" in raw_mode:
+            # Pillow keeps the transparent colour at 16 bits while it brings the pixels to 8.
             photograph.info.pop("transparency", None)
-        # Only TIFF turns itself upright while loading, which the size above already says.
-        with _refusing(data):
-            photograph.load()
-            orientation = 1 if photograph.format == "TIFF" else _orientation(photograph)
-            image = _rgb(photograph, raw_mode)
+        size, orientation = photograph.size, 1
+        if isinstance(photograph, TiffImagePlugin.TiffImageFile):
+            # Pillow would turn it while loading, with a second copy of the whole picture.
+            orientation = _orientation(photograph)
+            photograph.getexif()[ORIENTATION] = 1
+            size = size[::-1] if orientation >= 5 else size
+        else:
+            size = _drafted_size(photograph)
+        photograph.load()
+        if photograph.format != "TIFF":
+            orientation = _orientation(photograph)  # a PNG may say it after the pixels
+        image = _rgb(photograph, size, raw_mode)
     return _upright(image, orientation)
+
+
+def _opened(data: bytes) -> Image.Image:
+    with _refusing(data):
+        return Image.open(io.BytesIO(data), formats=list(MAX_PIXELS))
 
 
 @contextmanager
@@ -205,20 +220,22 @@ def _foreign(data: bytes) -> str:
 
 
 def _png_essentials(data: bytes) -> bytes:
-    """The PNG without its ancillary chunks, every checksum compared.
+    """The PNG without its ancillary chunks, every checksum compared, every row accounted for.
 
-    Pillow looks at no checksum of the pixels, takes a PNG without its end, and unpacks text
-    chunks of up to 64 MB; an animation may put another picture in the place of the first.
+    Pillow looks at no checksum of the pixels, leaves missing rows black, and unpacks text chunks
+    of up to 64 MB; an animation may put another picture in the place of the first.
     """
     damaged = ImageError(
-        f"is a damaged or cut-off PNG: its {len(data):,} bytes fail its own checksums. "
-        "Copy or export the photograph again."
+        f"is a damaged or cut-off PNG: its {len(data):,} bytes fail its own checksums or lack "
+        "rows. Copy or export the photograph again."
     )
-    if len(data) >= 24 and data[12:16] == b"IHDR":
-        width, height = struct.unpack(">II", data[16:24])
-        _check_size(width, height, "PNG")
-    view, kept, start = memoryview(data), [memoryview(data)[:8]], 8
-    while True:
+    if len(data) < 33 or data[12:16] != b"IHDR":
+        raise damaged
+    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", data[16:29])
+    _check_size(width, height, "PNG")
+    view, start = memoryview(data), 8
+    kept, pixels, kind = [view[:8]], [], b""
+    while kind != b"IEND":
         if start + 12 > len(data):
             raise damaged
         (length,) = struct.unpack(">I", view[start : start + 4])
@@ -228,13 +245,40 @@ def _png_essentials(data: bytes) -> bytes:
         if kind == b"acTL":
             raise ImageError("is an animation. Upload one photograph: a single frame, exported.")
         if kind in PNG_CHUNKS:
-            (checksum,) = struct.unpack(">I", view[end - 4 : end])
-            if checksum != zlib.crc32(view[start + 4 : end - 4]):
+            if view[end - 4 : end] != zlib.crc32(view[start + 4 : end - 4]).to_bytes(4, "big"):
                 raise damaged
             kept.append(view[start:end])
-        if kind == b"IEND":
-            return b"".join(kept)
+        if kind == b"IDAT":
+            pixels.append(view[start + 8 : end - 4])
         start = end
+    bits = depth * PNG_CHANNELS.get(colour, 0)
+    if not bits or not _holds(pixels, _png_bytes(width, height, bits, interlaced > 0)):
+        raise damaged
+    return b"".join(kept)
+
+
+def _png_bytes(width: int, height: int, bits_per_pixel: int, is_interlaced: bool) -> int:
+    """Bytes of the rows when unpacked, each with the byte that names its filter."""
+    total = 0
+    for left, top, step_x, step_y in ADAM7 if is_interlaced else [(0, 0, 1, 1)]:
+        columns, rows = -((left - width) // step_x), -((top - height) // step_y)
+        total += rows * (1 + -(-columns * bits_per_pixel // 8)) if columns > 0 else 0
+    return total
+
+
+def _holds(packed: list[memoryview], num_bytes: int) -> bool:
+    """Whether the zlib stream gives that many bytes; never more than 1 MB of them at a time."""
+    stream, found = zlib.decompressobj(), 0
+    pieces = (part[at : at + 65_536] for part in packed for at in range(0, len(part), 65_536))
+    try:
+        for piece in pieces:
+            waiting: bytes | memoryview = piece
+            while len(waiting) and found < num_bytes and not stream.eof:
+                found += len(stream.decompress(waiting, 1 << 20))
+                waiting = stream.unconsumed_tail
+    except zlib.error:
+        return False
+    return found >= num_bytes
 
 
 def _check(photograph: Image.Image, data: bytes) -> None:
@@ -253,8 +297,6 @@ def _check(photograph: Image.Image, data: bytes) -> None:
         )
     if photograph.mode == "LAB":
         raise ImageError("is in CIELAB colours; RGB was expected. Export it as sRGB.")
-    if isinstance(photograph, JpegImagePlugin.JpegImageFile):
-        _check_jpeg(photograph, data)
     if isinstance(photograph, TiffImagePlugin.TiffImageFile):
         _check_tiff(photograph, data)
 
@@ -280,30 +322,34 @@ def _check_size(width: int, height: int, file_format: str) -> None:
         )
 
 
-def _check_jpeg(photograph: JpegImagePlugin.JpegImageFile, data: bytes) -> None:
-    scan_start = photograph.fp.tell() if photograph.fp else 0
-    # No compressed data holds FF D9, so without it the file was cut off after its last row.
-    if data.find(b"\xff\xd9", scan_start) < 0:
+def _jpeg_essentials(photograph: JpegImagePlugin.JpegImageFile, data: bytes) -> bytes:
+    """The first JPEG in the file, so that missing rows show when it is decoded.
+
+    libjpeg fills what lacks before the end marker with grey, and Pillow does not say so. Zeros
+    in the place of the marker let it finish a whole picture, and starve over any other.
+    """
+    start = photograph.fp.tell() if photograph.fp else 0
+    end = data.find(b"\xff\xd9", start)  # no compressed data holds FF D9
+    if end < 0:
         raise ImageError(
             f"is cut off: its {len(data):,} bytes hold no end of the picture. "
             "Copy or export the photograph again."
         )
     layers = len(photograph.layer)
-    first_scan = b"\xff\xda" + struct.pack(">HB", 6 + 2 * layers, layers)
-    is_one_pass = data[scan_start - 6 - 2 * layers - 2 :].startswith(first_scan)
-    if is_one_pass and not photograph.info.get("progressive"):
-        return
-    # libjpeg keeps all coefficients, 2 bytes each, at full size until the last scan.
+    scan = b"\xff\xda" + struct.pack(">HB", 6 + 2 * layers, layers)
+    if data.startswith(scan, start - 8 - 2 * layers) and not photograph.info.get("progressive"):
+        return data[:end] + bytes(16)
+    # Several scans: libjpeg keeps all coefficients, 2 bytes each at full size, until the last.
     width, height = photograph.size
     samples = [horizontal * vertical for _, horizontal, vertical, _ in photograph.layer]
     buffered = 2 * width * height * sum(samples) / max(1, max(samples, default=1))
-    scanned = width * height * data.count(b"\xff\xda", scan_start - 16)
-    if buffered > MAX_JPEG_BUFFER_BYTES or scanned > MAX_SCANNED_PIXELS:
+    num_scans = 1 + data.count(b"\xff\xda", start, end)
+    if buffered > MAX_JPEG_BUFFER_BYTES or width * height * num_scans > MAX_SCANNED_PIXELS:
         raise ImageError(
-            f"is a progressive JPEG of {width:,}×{height:,} px in "
-            f"{data.count(bytes.fromhex('ffda'), scan_start - 16):,} scans, which takes too much "
-            "memory or time to read. Export it as an ordinary (baseline) JPEG."
+            f"is a progressive JPEG of {width:,}×{height:,} px in {num_scans:,} scans, which takes "
+            "too much memory or time to read. Export it as an ordinary (baseline) JPEG."
         )
+    return data[: end + 2]
 
 
 def _check_tiff(photograph: TiffImagePlugin.TiffImageFile, data: bytes) -> None:
@@ -339,13 +385,14 @@ def _check_tiff(photograph: TiffImagePlugin.TiffImageFile, data: bytes) -> None:
         )
 
 
-def _draft(photograph: Image.Image) -> None:
-    """Have the JPEG decoded at 1/2, 1/4 or 1/8: 12 megapixels in a sixth of the time."""
+def _drafted_size(photograph: Image.Image) -> tuple[int, int]:
+    """Its size after asking for 1/2, 1/4 or 1/8 of a large JPEG, a sixth of the time to decode."""
     width, height = photograph.size
     for scale in (8, 4, 2):
         if max(width, height) >= scale * JPEG_KEPT_SIDE:
             photograph.draft(None, (width // scale, height // scale))
-            return
+            break
+    return photograph.size
 
 
 def _raw_mode(photograph: Image.Image) -> str:
@@ -376,32 +423,36 @@ def _upright(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(image)
 
 
-def _rgb(photograph: Image.Image, raw_mode: str) -> NDArray[np.uint8]:
+def _rgb(photograph: Image.Image, size: tuple[int, int], raw_mode: str) -> NDArray[np.uint8]:
     """8-bit RGB, strip by strip: never a second copy of a large picture."""
-    width, height = photograph.size
+    width, height = size
     factor = int(np.ceil(np.sqrt(width * height / KEPT_PIXELS)))
-    levels = _levels(photograph, raw_mode)
+    levels = _levels(photograph, size, raw_mode)
     image = np.empty((-(-height // factor), -(-width // factor), 3), np.uint8)
-    for top, strip in _strips(photograph, 256 * factor):
+    for top, strip in _strips(photograph, size, STRIP_ROWS * factor):
         rgb = _flat(strip) if levels is None else _scaled(strip, *levels)
         reduced = np.asarray(rgb.reduce(factor) if factor > 1 else rgb)
         image[top // factor : top // factor + len(reduced)] = reduced
     return image
 
 
-def _strips(photograph: Image.Image, rows: int) -> Iterator[tuple[int, Image.Image]]:
-    width, height = photograph.size
+def _strips(
+    photograph: Image.Image, size: tuple[int, int], rows: int
+) -> Iterator[tuple[int, Image.Image]]:
+    width, height = size
     for top in range(0, height, rows):
         yield top, photograph.crop((0, top, width, min(top + rows, height)))
 
 
-def _levels(photograph: Image.Image, raw_mode: str) -> tuple[float, float] | None:
+def _levels(
+    photograph: Image.Image, size: tuple[int, int], raw_mode: str
+) -> tuple[float, float] | None:
     """The values that become black and white; None for pictures that are 8-bit already."""
     if photograph.mode.startswith("I;16"):
         low, high = 0.0, 4095.0 if raw_mode == "I;12" else 65535.0
     elif photograph.mode in ("I", "F"):
         low, high = np.inf, -np.inf
-        for _, strip in _strips(photograph, 256):
+        for _, strip in _strips(photograph, size, STRIP_ROWS):
             values = np.asarray(strip)
             if not np.isfinite(values).all():
                 raise ImageError(
