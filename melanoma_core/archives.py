@@ -54,17 +54,14 @@ def unpack(zip_path: Path, target_dir: Path) -> Path:
     name = zip_path.name
     try:
         _refuse_too_many_entries(zip_path)
-        target_dir.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            zip_path.open("rb") as file,
-            zipfile.ZipFile(file) as archive,
-            _only_one_at_a_time(target_dir.parent),
-        ):
+        with zip_path.open("rb") as file, zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
             starts = _checked(name, entries, file, archive.start_dir)
-            _clear_partial(target_dir.parent)
-            if not target_dir.exists():
-                _write_aside(name, entries, starts, file, target_dir)
+            target_dir.parent.mkdir(parents=True, exist_ok=True)
+            with _only_one_at_a_time(target_dir.parent):
+                _clear_partial(target_dir.parent)
+                if not target_dir.exists():
+                    _write_aside(name, entries, starts, file, target_dir)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, zlib.error, EOFError) as error:
         raise DatasetError(
             f"{name} is not a zip archive, or is damaged ({error}). Download or pack it again."
@@ -256,8 +253,8 @@ def _clear_partial(directory: Path) -> None:
 
 
 def _shown(entry: zipfile.ZipInfo) -> str:
-    """The entry's name, with control characters escaped and cut to a line."""
-    return f"“{entry.orig_filename[:80].encode('unicode_escape').decode()}”"
+    """The entry's name cut to a line, with what is not printable replaced."""
+    return "“" + "".join(c if c.isprintable() else "�" for c in entry.orig_filename[:80]) + "”"
 
 
 def _refusal(name: str, problem: str) -> DatasetError:
