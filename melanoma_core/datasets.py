@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ def read(path: Path, cache_dir: Path | None = None) -> Dataset:
             "source": name,
             "path": str(root.absolute() / photograph.file),
             "split": photograph.split,
-            **asdict(photograph.metadata),
+            **vars(photograph.metadata),
         }
         for photograph in reading.photographs
     ]
@@ -107,10 +107,17 @@ def combine(datasets: Sequence[Dataset]) -> Dataset:
     Raises:
         DatasetError: there is no data set, or nothing is left.
     """
+    owners: dict[str, set[str]] = {}
+    for dataset in datasets:
+        for image_id in dataset.table["image_id"]:
+            owners.setdefault(image_id, set()).add(dataset.name)
     rows: dict[str, list[dict[str, Any]]] = {}
     for dataset in sorted(datasets, key=lambda dataset: not dataset.is_official):
         flags = {"is_official": dataset.is_official, "is_wide_ak": dataset.is_ak_with_bowen}
         for record in _records(dataset.table):
+            image_id = record["image_id"]
+            if len(owners[image_id]) > 1 and not class_folders.is_archive_id(image_id):
+                record["image_id"] = f"{dataset.name}/{image_id}"  # “1” is another one there
             rows.setdefault(record["image_id"], []).append(record | flags)
     counts: Counter[str] = Counter()
     kept = [row for copies in rows.values() if (row := _merged(copies, counts))]
