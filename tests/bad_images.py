@@ -8,6 +8,7 @@ lines; nothing of this happens in the process of the tests.
 import io
 import json
 import os
+import random
 import resource
 import signal
 import struct
@@ -336,6 +337,29 @@ def _large_pictures() -> dict[str, Case]:
             shape=(1175, 1175, 3),
         ),
     }
+
+
+def mutated(data: bytes, rng: random.Random) -> bytes:
+    """The file after one to eight random changes: bits, bytes, lengths, cuts, copies."""
+    changed = bytearray(data)
+    for _ in range(rng.choice((1, 1, 2, 4, 8))):
+        # Half of the changes go to the head, where the structure is.
+        reach = len(changed) if rng.random() < 0.5 else min(len(changed), 400)
+        at, length = rng.randrange(max(1, reach)), rng.choice((1, 2, 4, 16, 200))
+        kind = rng.randrange(6)
+        if kind == 0 and changed:
+            changed[at] ^= 1 << rng.randrange(8)
+        elif kind == 1:
+            changed[at : at + 1] = bytes([rng.choice((0, 1, 127, 128, 255))])
+        elif kind == 2:
+            changed[at : at + 4] = rng.choice((b"\0\0\0\0", b"\xff" * 4, b"\x7f\xff\xff\xff"))
+        elif kind == 3:
+            del changed[at : at + length]
+        elif kind == 4:
+            changed[at:at] = changed[at : at + length]
+        else:
+            changed[at : at + length] = rng.randbytes(length)
+    return bytes(changed)
 
 
 def _in_child(work: Callable[[], None]) -> int:
