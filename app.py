@@ -1,0 +1,23 @@
+"""The frame of the app; start it with `streamlit run app.py`."""
+
+import streamlit as st
+
+from ui import frame
+
+st.set_page_config(
+    page_title="Melanoma: referral threshold for dermoscopic photographs",
+    page_icon=frame.ASSETS / "icon.png",
+    layout="wide",
+)
+frame.show_logo()
+page = st.navigation(
+    {
+        "Clinic": [
+            st.Page("pages/assess.py", title="Assess", icon=":material/search:", default=True)
+        ],
+        "Laboratory": [st.Page("pages/about.py", title="About", icon=":material/info:")],
+    },
+    expanded=True,
+)
+page.run()
+frame.show_notice()  # after the page, which has loaded the model that the notice names

@@ -1,0 +1,99 @@
+"""About: what this is for, what the model in use has seen, and how its figures were made."""
+
+import sys
+
+import numpy
+import PIL
+import plotly
+import streamlit as st
+
+from melanoma_core.registry import INTENDED_USE, NOT_FOR
+from ui import card_tables, frame
+from ui.formats import day, literal
+from ui.serving import serving_or_words
+
+_, _ = frame.title_row("About")
+serving = serving_or_words()
+card = serving.model.card if serving else None
+
+st.header("Intended use", anchor=False)
+st.markdown(literal(card.intended_use if card else INTENDED_USE))
+st.markdown(
+    "The app compares the probability of melanoma in one dermoscopic photograph with a referral "
+    "threshold. A photograph below the threshold does not rule melanoma out."
+)
+st.subheader("Not for", anchor=False)
+st.markdown("\n".join(f"- {literal(item)}" for item in (card.not_for if card else NOT_FOR)))
+
+if card:
+    st.header("What the model has seen", anchor=False)
+    st.markdown(
+        f"Model {literal(card.model_id)}, made on {day(card.created)}: {literal(card.network)}, "
+        f"{card.image_size} × {card.image_size} px. Photographs of each diagnosis:"
+    )
+    st.table(card_tables.class_counts(card), hide_index=True, alt="Photographs of each diagnosis")
+    st.markdown("They come from:")
+    st.table(card_tables.data_sets(card), hide_index=True, alt="Data sets and their licences")
+    if card.notes:
+        with st.expander("How the labels were brought together"):
+            st.markdown("\n".join(f"- {literal(note)}" for note in card.notes))
+    st.markdown(
+        "The card holds no skin tones, ages, sexes or body sites: **not recorded**. How often the "
+        "model is right in one such group is not known."
+    )
+
+    st.header("How its figures were made", anchor=False)
+    st.markdown(
+        "Each lesion is in one split only. The network learned from the training photographs; its "
+        f"temperature ({card.temperature:.2f}) and its thresholds were chosen on the validation "
+        "photographs; everything below was measured on the test photographs, of lesions that it "
+        "had never seen. In brackets are 95 % intervals. A lesion can have several photographs."
+    )
+    st.table(card_tables.operating_points(card), hide_index=True, alt="Referral thresholds")
+    st.table(card_tables.figures(card), hide_index=True, alt="Figures on the test photographs")
+
+st.header("Privacy", anchor=False)
+st.markdown(
+    "- A photograph is decoded in memory, and its file, its name and all that it says of names, "
+    "dates and places are dropped at once.\n"
+    "- The picture and its result stay in your session and go with it; no other visitor sees "
+    "them.\n"
+    "- Nothing of a patient is written to disk or to a log, and nothing is sent elsewhere.\n"
+    "- Where somebody else runs this app for you, the photograph travels to their computer: ask "
+    "them first."
+)
+
+st.header("Licences and credits", anchor=False)
+st.markdown(
+    "- The app is under the Apache License 2.0.\n"
+    "- A model carries the terms of the photographs that it learned from"
+    f"{'; they stand in the table above' if card else ''}. HAM10000: P. Tschandl, C. Rosendahl, "
+    "H. Kittler, Scientific Data 2018, CC BY-NC 4.0, not for commercial use. ISIC Archive: "
+    "International Skin Imaging Collaboration, CC0, CC BY or CC BY-NC by photograph.\n"
+    "- It stands on Streamlit, TensorFlow, Keras and LiteRT (Apache-2.0), Plotly and tf-keras-vis "
+    "(MIT), Pillow (MIT-CMU), NumPy, pandas, scikit-learn and SciPy (BSD).\n"
+    "- The evidence map is Grad-CAM (R. R. Selvaraju and others, 2017)."
+)
+
+st.header("Versions", anchor=False)
+running = {
+    "Python": sys.version.split()[0],
+    "Streamlit": st.__version__,
+    "NumPy": numpy.__version__,
+    "Pillow": PIL.__version__,
+    "Plotly": plotly.__version__,
+}
+st.markdown("This app runs on " + ", ".join(f"{name} {v}" for name, v in running.items()) + ".")
+if card:
+    trained = ", ".join(f"{literal(name)} {literal(v)}" for name, v in card.versions.items())
+    st.markdown(
+        f"Model {literal(card.model_id)}, SHA-256 {serving.model.sha256}, was trained in run "
+        f"{literal(card.run_id)} with {trained or 'versions that were not recorded'}."
+    )
+
+st.header("Report a problem", anchor=False)
+st.markdown(
+    "Write to whoever runs this app for you, or open an issue where you got it. Say what you did, "
+    "what you saw and what you expected, with the model’s id and the versions above. **Never send "
+    "a patient’s photograph or name.** A suspected melanoma that was missed is worth a report."
+)

@@ -1,0 +1,41 @@
+"""Assess: what is this lesion likely to be, and is melanoma above the referral threshold?"""
+
+import streamlit as st
+
+from melanoma_core import drawings, imaging
+from ui import errors, frame, panels, sessions, uploads
+from ui.assessments import assess
+from ui.serving import serving_or_words
+
+actions, line = frame.title_row("Assess a lesion")
+serving = serving_or_words()
+found = sessions.assessment()
+
+card = found.card if found else serving.model.card if serving else None
+if card:
+    with actions:
+        point = frame.choose_operating_point(card)
+    with line:
+        frame.show_intended_use(card, point, serving)
+
+if found:
+    with actions:
+        st.button("New lesion", icon=":material/add_photo_alternate:", on_click=sessions.clear)
+    panels.show_result(found, point)
+elif serving:
+    left, right = st.columns([13, 10], gap="medium")
+    with left, st.container(border=True):
+        upload = uploads.ask()
+    with left, st.container(border=True):
+        example = uploads.ask_example()
+    with right:
+        panels.show_expectations(card)
+    if upload:
+        with errors.kept():
+            image = imaging.read(upload.data, upload.name)
+            sessions.keep(assess(serving.model, image))
+        sessions.drop_uploads()
+        st.rerun()
+    if example:
+        sessions.keep(assess(serving.model, drawings.lesion(*example), is_drawn=True))
+        st.rerun()

@@ -1,0 +1,1 @@
+"""What the pages share: charts, panels, words, number formats, session state and error display."""

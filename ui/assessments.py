@@ -1,0 +1,41 @@
+"""One lesion, and what one model says of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melanoma_core import imaging, predict, saliency
+from melanoma_core.predict import Model, Prediction
+from melanoma_core.registry import Card
+
+_DISPLAY_SIDE = 1024  # px of the long side that is kept to be shown
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """Everything that a result shows; nothing in it tells whose lesion it is."""
+
+    picture: NDArray[np.uint8]  # (H, W, 3), reduced for display
+    is_drawn: bool  # by code, not photographed
+    prediction: Prediction
+    maps: NDArray[np.float32] | None  # (C, h, w), as prediction.codes; not every network has them
+    card: Card  # of the model that said it, which may since have been replaced
+
+
+def assess(model: Model, image: NDArray[np.uint8], *, is_drawn: bool = False) -> Assessment:
+    """The model's prediction for an image, with the evidence map of every diagnosis.
+
+    Args:
+        model: as the registry's champion was loaded.
+        image: (H, W, 3), upright, at its full size.
+        is_drawn: whether it was drawn by code, which every page then says.
+    """
+    prediction = predict.classify(model, image)
+    return Assessment(
+        picture=imaging.reduce(image, _DISPLAY_SIDE),
+        is_drawn=is_drawn,
+        prediction=prediction,
+        maps=saliency.grad_cams(model, prediction) if model.card.has_saliency else None,
+        card=model.card,
+    )

@@ -1,0 +1,167 @@
+"""The two charts of a result, drawn without motion so that screen and paper show the same."""
+
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from melanoma_core.diagnoses import BY_CODE, GROUPS
+from melanoma_core.predict import Prediction
+from ui.formats import percent
+from ui.grounds import Ground
+
+CONFIG = {"displayModeBar": False, "staticPlot": True}
+ABOVE_COLOR = BY_CODE["MEL"].color
+BELOW_COLOR = "#1760D5"  # never green: below the threshold is not an all-clear
+
+# Pixels, down the bar chart.
+_HEADING_TO_BAR = 24
+_BAR_TO_BAR = 25
+_BAR_TO_HEADING = 33
+_BAR_WIDTH = 14.5
+_RULER_HEIGHT = 86
+
+
+@dataclass(frozen=True)
+class Group:
+    """One group of diagnoses, the likeliest first."""
+
+    name: str
+    codes: tuple[str, ...]
+    probability: float  # sum of its diagnoses
+
+
+def groups(prediction: Prediction) -> tuple[Group, ...]:
+    """The diagnoses as they are shown: malignant first, then by probability inside the group."""
+    found = []
+    for name in GROUPS:
+        codes = [code for code in prediction.codes if BY_CODE[code].group == name]
+        codes.sort(key=prediction.probability, reverse=True)
+        if codes:
+            total = sum(prediction.probability(code) for code in codes)
+            found.append(Group(name.capitalize(), tuple(codes), total))
+    return tuple(found)
+
+
+def bars(prediction: Prediction, ground: Ground) -> go.Figure:
+    """Every probability as a bar, under the name and the sum of its group."""
+    figure = go.Figure()
+    codes: list[str] = []
+    places: list[int] = []
+    heading = 10
+    for group in groups(prediction):
+        _add_heading(figure, group, heading, ground)
+        first = heading + _HEADING_TO_BAR
+        places += [first + _BAR_TO_BAR * i for i in range(len(group.codes))]
+        codes += group.codes
+        heading = places[-1] + _BAR_TO_HEADING
+    height = places[-1] + 20
+    figure.add_bar(
+        x=[100 * prediction.probability(code) for code in codes],
+        y=places,
+        orientation="h",
+        width=_BAR_WIDTH,
+        marker_color=[BY_CODE[code].color for code in codes],
+        text=[percent(prediction.probability(code)) for code in codes],
+        textposition="outside",
+        textfont={"color": ground.ink, "size": 13},
+        constraintext="none",  # or Plotly shrinks the numbers to the height of the bar
+        cliponaxis=False,
+    )
+    # To 108 always, so that 49 % looks like half and the number beside 100 % has room. The bars
+    # begin at 0.5: headings and rules cross the whole card, and the longest name fits on a phone.
+    figure.update_xaxes(range=[0, 108], domain=[0.5, 1], visible=False, fixedrange=True)
+    figure.update_yaxes(
+        range=[height, 0],
+        tickvals=places,
+        ticktext=[BY_CODE[code].name for code in codes],
+        tickfont={"color": ground.ink, "size": 13},
+        automargin=False,
+        showgrid=False,
+        zeroline=False,
+        fixedrange=True,
+    )
+    return _bare(figure, height + 2)
+
+
+def bars_alt(prediction: Prediction) -> str:
+    """The bars in words, for a screen reader."""
+    parts = []
+    for group in groups(prediction):
+        names = ", ".join(
+            f"{BY_CODE[code].name} {percent(prediction.probability(code))}" for code in group.codes
+        )
+        parts.append(f"{group.name} {percent(group.probability)}: {names}.")
+    return "Probability of each diagnosis. " + " ".join(parts)
+
+
+def ruler(probability: float, threshold: float, ground: Ground) -> go.Figure:
+    """Where this lesion and the referral threshold lie between 0 and 100 %."""
+    is_above = probability >= threshold
+    figure = go.Figure()
+    for start, end, color, opacity in (
+        (0, 100 * threshold, ground.rest, 1.0),
+        (100 * threshold, 100, ABOVE_COLOR, 0.3),
+    ):
+        figure.add_shape(
+            type="rect", x0=start, x1=end, y0=-1, y1=1, line_width=0, fillcolor=color,
+            opacity=opacity, layer="below",
+        )  # fmt: skip
+    figure.add_shape(
+        type="line", x0=100 * threshold, x1=100 * threshold, y0=-2.6, y1=2.2, layer="below",
+        line={"color": ground.ink, "width": 2},
+    )  # fmt: skip
+    figure.add_scatter(
+        x=[100 * probability], y=[0], mode="markers", cliponaxis=False, showlegend=False,
+        marker={
+            "symbol": "diamond", "size": 17, "color": ABOVE_COLOR if is_above else BELOW_COLOR,
+            "line": {"color": ground.edge, "width": 1.5},
+        },
+    )  # fmt: skip
+    # The lesion's label stands above and the threshold's below, so that they cannot collide.
+    _add_label(figure, probability, 5.6, f"<b>{ruler_label(probability, threshold)}</b>", ground)
+    _add_label(figure, threshold, -5.0, f"Referral threshold {percent(threshold)}", ground)
+    if threshold < 0.3:
+        figure.add_annotation(
+            x=100, y=-5.0, text=percent(1.0), xanchor="right", showarrow=False,
+            font={"color": ground.soft, "size": 12},
+        )  # fmt: skip
+    figure.update_xaxes(range=[0, 100], visible=False, fixedrange=True)
+    figure.update_yaxes(range=[-8, 8], visible=False, fixedrange=True)
+    _bare(figure, _RULER_HEIGHT)
+    return figure.update_layout(margin={"l": 9, "r": 9, "t": 2, "b": 0})  # half a diamond
+
+
+def ruler_label(probability: float, threshold: float) -> str:
+    """What stands at the lesion's mark; says on which side it is when the numbers look alike."""
+    label = f"This lesion {percent(probability)}"
+    if percent(probability) != percent(threshold):
+        return label
+    return f"{label}, just above" if probability > threshold else f"{label}, just below"
+
+
+def _add_heading(figure: go.Figure, group: Group, y: float, ground: Ground) -> None:
+    for x, anchor, text in ((0, "left", group.name), (1, "right", percent(group.probability))):
+        figure.add_annotation(
+            x=x, y=y, xref="paper", xanchor=anchor, yanchor="middle", text=f"<b>{text}</b>",
+            showarrow=False, borderpad=0, font={"color": ground.ink, "size": 13},
+        )  # fmt: skip
+    figure.add_shape(
+        type="line", x0=0, x1=1, xref="paper", y0=y + 11, y1=y + 11,
+        line={"color": ground.rest, "width": 1},
+    )  # fmt: skip
+
+
+def _add_label(figure: go.Figure, share: float, y: float, text: str, ground: Ground) -> None:
+    """A label centred on its mark, or ending at it where it would leave the card."""
+    anchor = "left" if share < 0.3 else "right" if share > 0.7 else "center"
+    figure.add_annotation(
+        x=100 * share, y=y, text=text, xanchor=anchor, showarrow=False, borderpad=0,
+        font={"color": ground.ink, "size": 13},
+    )  # fmt: skip
+
+
+def _bare(figure: go.Figure, height: int) -> go.Figure:
+    return figure.update_layout(
+        height=height, margin={"l": 2, "r": 4, "t": 2, "b": 0}, showlegend=False,
+        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", dragmode=False,
+    )  # fmt: skip

@@ -1,0 +1,95 @@
+"""What stands around every page: logo, model in use, privacy, and each page's title row."""
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from melanoma_core.paths import PROJECT_DIR
+from melanoma_core.registry import Card, OperatingPoint
+from ui import errors, words
+from ui.formats import day, literal, percent, small
+from ui.serving import Serving, serving
+
+ASSETS = PROJECT_DIR / "ui" / "assets"
+PRIVACY = "Photographs stay in this session. Nothing of a patient is saved unless you save it."
+
+
+def show_logo() -> None:
+    """The logo over the navigation; its sign alone when the sidebar is closed."""
+    st.logo(ASSETS / "logo.svg", icon_image=ASSETS / "icon.svg", size="large")
+
+
+def show_notice() -> None:
+    """Under the navigation: which model answers, and what becomes of photographs."""
+    with st.sidebar:
+        _note("Model in use", *_model_lines())
+        _note("Privacy", PRIVACY)
+
+
+def _note(heading: str, *lines: str) -> None:
+    st.markdown("  \n".join((f"**{heading}**", *map(small, lines))))
+
+
+def _model_lines() -> tuple[str, ...]:
+    try:
+        found = serving()
+    except errors.MelanomaError:  # the page beside this notice says why
+        return ("none that answers",)
+    if found is None:
+        return ("none yet",)
+    card = found.model.card
+    if found.problem is None:
+        since = f"in use since {day(found.in_use.since)}"
+    else:
+        since = f"in the place of {literal(found.in_use.model_id)}"
+    return literal(card.model_id), f"SHA-256 {found.model.sha256[:8]}", since
+
+
+def title_row(title: str) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """The page's title; the places for its buttons, right of it, and for the line under it."""
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        st.title(title, anchor=False, width="content")
+        actions = st.container(horizontal=True, width="content")
+    return actions, st.container()
+
+
+def show_intended_use(card: Card, point: OperatingPoint, answering: Serving | None) -> None:
+    """The line under a clinic page's title."""
+    line = words.intended_use_line(card, point)
+    if answering is not None and answering.model.card.model_id != card.model_id:
+        line += (
+            f" {literal(answering.model.card.model_id)} has come into use since: "
+            "choose New lesion to assess the photograph with it."
+        )
+    st.markdown(small(line))
+
+
+def choose_operating_point(card: Card) -> OperatingPoint:
+    """The threshold that everything on the page goes by, chosen beside the title.
+
+    A card with one operating point leaves nothing to choose, and draws nothing.
+    """
+    points = {point.target: point for point in card.operating_points}
+    if len(points) == 1:
+        return card.operating_points[0]
+    with st.popover("Threshold", icon=":material/tune:"):
+        target = st.radio(
+            "Sensitivity for melanoma that the threshold was placed for",
+            sorted(points, reverse=True),
+            format_func=lambda target: (
+                f"{percent(target)}: threshold {percent(points[target].threshold)}"
+            ),
+            captions=[_cost(points[target]) for target in sorted(points, reverse=True)],
+            key="target",
+            persist_state="page",
+        )
+    return points[target]
+
+
+def _cost(point: OperatingPoint) -> str:
+    found, cleared = point.sensitivity, point.specificity
+    return (
+        f"On the test set it found {percent(found.value)} of the melanoma photographs and "
+        f"referred {percent(1 - cleared.value)} of the others."
+    )

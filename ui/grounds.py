@@ -1,0 +1,24 @@
+"""The colours that a chart must be given by hand, for the light and the dark theme."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Neutral colours on one background; Plotly takes none of them from Streamlit's theme."""
+
+    ink: str  # text and marks
+    soft: str  # small print
+    rest: str  # rules and empty parts: decoration only
+    edge: str  # around a mark that lies on others
+
+
+LIGHT = Ground(ink="#1B2733", soft="#52616E", rest="#D3DBE2", edge="#FFFFFF")
+DARK = Ground(ink="#E6EDF3", soft="#9FB0BF", rest="#33424F", edge="#FFFFFF")
+
+
+def in_use() -> Ground:
+    """The colours for the theme that this visitor's browser shows."""
+    return DARK if st.context.theme.type == "dark" else LIGHT

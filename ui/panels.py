@@ -1,0 +1,138 @@
+"""The cards of a result: photograph and evidence map, verdict, all diagnoses."""
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+from streamlit.delta_generator import DeltaGenerator
+
+from melanoma_core import saliency
+from melanoma_core.diagnoses import BY_CODE
+from melanoma_core.predict import Prediction
+from melanoma_core.registry import Card, OperatingPoint
+from ui import charts, grounds, words
+from ui.assessments import Assessment
+from ui.formats import literal, percent, small
+
+PHOTOGRAPH, MAP, BOTH = "Photograph", "Evidence map", "Side by side"
+_VIEW = "picture_view"
+_PICTURE_ROOM = 340  # px: how wide the picture's column is in a 1280 px window
+_TALLEST_SHAPE = 1.1  # height ÷ width: a taller photograph would push the rest off the screen
+
+
+def show_result(found: Assessment, point: OperatingPoint) -> None:
+    """Photograph, verdict and diagnoses; side by side, the two pictures have a row of their own."""
+    is_wide = st.session_state.get(_VIEW) == BOTH
+    top = st.container() if is_wide else None
+    left, right = st.columns([1, 1] if is_wide else [10, 13], gap="medium")
+    with top or left, st.container(border=True):
+        _show_picture(found)
+    with left if is_wide else right:
+        _show_verdict(found.prediction, point)
+    with right:
+        _show_diagnoses(found.prediction)
+
+
+def _show_picture(found: Assessment) -> None:
+    if found.maps is None:
+        _photograph(found)
+        st.markdown(small("The network of this model gives no evidence map."))
+        return
+    view = st.segmented_control(
+        "What to show of the photograph", (PHOTOGRAPH, MAP, BOTH), default=PHOTOGRAPH,
+        required=True, key=_VIEW, label_visibility="collapsed", width="stretch",
+    )  # fmt: skip
+    if view == PHOTOGRAPH:
+        _photograph(found)
+        return
+    if view == MAP:
+        place, for_choice, for_opacity = (st.container() for _ in range(3))
+    else:
+        left, place = st.columns(2)
+        with left:
+            _photograph(found)
+        for_choice, for_opacity = st.columns(2)
+    _evidence_map(found, place, for_choice, for_opacity)
+
+
+def _photograph(found: Assessment) -> None:
+    kind = "Lesion drawn by code" if found.is_drawn else "Photograph of the lesion"
+    _picture(found.picture, kind)
+    if found.is_drawn:
+        st.markdown(small(f":material/draw: {words.DRAWN}"))
+
+
+def _evidence_map(
+    found: Assessment,
+    place: DeltaGenerator,
+    for_choice: DeltaGenerator,
+    for_opacity: DeltaGenerator,
+) -> None:
+    prediction = found.prediction
+    codes = [code for group in charts.groups(prediction) for code in group.codes]
+    code = for_choice.selectbox(
+        "Evidence for", codes, index=codes.index("MEL"), key="evidence_for",
+        format_func=lambda code: f"{BY_CODE[code].name}, {percent(prediction.probability(code))}",
+    )  # fmt: skip
+    opacity = for_opacity.slider(
+        "Opacity of the map", 0, 100, 100, step=5, format="%d %%", key="map_opacity"
+    )
+    name = BY_CODE[code].name.lower()
+    scale = float(found.maps.max())
+    heat = found.maps[prediction.codes.index(code)]
+    overlay = found.picture
+    if words.is_drawable(heat, scale):  # otherwise a contour would ring a place without colour
+        overlay = saliency.overlay(found.picture, heat, scale, opacity / 100)
+    with place:
+        _picture(overlay, f"Where the network found support for {name}")
+        if found.is_drawn:
+            st.markdown(small(f":material/draw: {words.DRAWN}"))
+    st.markdown(small(words.map_caption(name, heat, scale)))
+
+
+def _picture(image: NDArray[np.uint8], alt: str) -> None:
+    height, width = image.shape[:2]
+    is_tall = height > _TALLEST_SHAPE * width
+    narrower = round(_PICTURE_ROOM * _TALLEST_SHAPE * width / height)
+    st.image(image, alt=alt, width=narrower if is_tall else "stretch")
+
+
+def _show_verdict(prediction: Prediction, point: OperatingPoint) -> None:
+    """On which side of the referral threshold this lesion lies, and what that is worth."""
+    above = words.is_above(prediction, point)
+    probability = prediction.melanoma_probability
+    with st.container(border=True):
+        st.header(f"{words.icon(above)} {words.heading(above)}", anchor=False)
+        st.plotly_chart(
+            charts.ruler(probability, point.threshold, grounds.in_use()),
+            config=charts.CONFIG, key="ruler",
+            alt=f"{words.heading(above)}: {charts.ruler_label(probability, point.threshold)}, "
+            f"referral threshold {percent(point.threshold)}.",
+        )  # fmt: skip
+        st.markdown(words.verdict(prediction, point))
+        st.markdown(small(words.evidence(point)))
+
+
+def _show_diagnoses(prediction: Prediction) -> None:
+    """Every diagnosis with its calibrated probability."""
+    with st.container(border=True):
+        st.subheader("All diagnoses", anchor=False)
+        st.plotly_chart(
+            charts.bars(prediction, grounds.in_use()),
+            config=charts.CONFIG, key="bars", alt=charts.bars_alt(prediction),
+        )  # fmt: skip
+
+
+def show_expectations(card: Card) -> None:
+    """Before there is a photograph: what a result will show, and what this is not for."""
+    with st.container(border=True):
+        st.subheader("What you will see", anchor=False)
+        st.markdown(
+            "- whether melanoma lies above the referral threshold, and what that threshold found "
+            "and missed\n"
+            "- the calibrated probability of every diagnosis, malignant ones first\n"
+            "- on request, a map of the evidence for any diagnosis\n"
+            "- no diagnosis: that is the clinician’s"
+        )
+    with st.container(border=True):
+        st.subheader("Not for", anchor=False)
+        st.markdown("\n".join(f"- {literal(item)}" for item in card.not_for))

@@ -1,0 +1,77 @@
+"""The model that answers on every page, loaded once a process."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from melanoma_core import paths, predict, registry
+from melanoma_core.predict import Model
+from melanoma_core.registry import InUse
+from ui import errors
+from ui.formats import literal
+
+
+@dataclass(frozen=True)
+class Serving:
+    """The model that answers."""
+
+    model: Model
+    in_use: InUse  # what champion.json says; another model than `model` when `problem` is set
+    problem: str | None  # why the model in use is not the one that answers
+
+
+def serving() -> Serving | None:
+    """The model that answers, or None when none was put into use yet.
+
+    Raises:
+        ModelError: there is a model in use, but neither it nor the one before can answer.
+    """
+    models_dir = paths.models_dir()
+    in_use = registry.champion(models_dir)
+    return None if in_use is None else _load(str(models_dir), in_use)
+
+
+def serving_or_words() -> Serving | None:
+    """The model that answers; the page says why where it is none, or not the one in use."""
+    with errors.shown("The model in use failed its check, and no other can answer."):
+        found = serving()
+        if found is None:
+            show_no_model()
+        elif found.problem is not None:
+            errors.show(
+                "**The model in use failed its check and was not loaded.** The previous model is "
+                f"answering: {literal(found.model.card.model_id)}. {literal(found.problem)}"
+            )
+        return found
+    return None
+
+
+def show_no_model() -> None:
+    """What to do when there is no model yet."""
+    st.info(
+        "**No model is in use yet.** Train one on your data; the first one that is trained "
+        "answers at once.",
+        icon=":material/info:",
+    )
+    st.markdown("Train on a folder or zip of photographs, then open this page again:")
+    st.code("python -m melanoma_core train --dataset PATH", language="bash")
+    st.markdown("See which models there are:")
+    st.code("python -m melanoma_core models", language="bash")
+
+
+def _is_sound(loaded: Serving) -> bool:
+    # A stand-in is looked at again on every run, so that a repaired model answers at once.
+    return loaded.problem is None
+
+
+@st.cache_resource(
+    show_spinner="Loading the model, a few seconds", max_entries=2, validate=_is_sound
+)
+def _load(models_dir: str, in_use: InUse) -> Serving:
+    """Cached by what champion.json says: another model in use is served on the next run.
+
+    The cache is shared by all visitors; a model holds nothing of a patient.
+    """
+    model, problem = predict.load_in_use(Path(models_dir))
+    return Serving(model, in_use, problem)

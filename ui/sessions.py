@@ -1,0 +1,58 @@
+"""What one visitor's session keeps, under the keys of this module only.
+
+Of a photograph it keeps an `Assessment`: no file, no name, no metadata. Nothing here reaches a
+cache or the disk, and all of it goes with the session.
+"""
+
+import streamlit as st
+
+from ui.assessments import Assessment
+
+_ASSESSMENT = "assessment"
+_REFUSAL = "refusal"
+_ROUND = "upload_round"
+_EXAMPLES = "num_examples"
+
+
+def assessment() -> Assessment | None:
+    """The lesion that is on screen."""
+    return st.session_state.get(_ASSESSMENT)
+
+
+def keep(found: Assessment) -> None:
+    """Show this lesion from the next run on."""
+    clear()
+    st.session_state[_ASSESSMENT] = found
+
+
+def refusal() -> str | None:
+    """Why the last photograph was refused, in Markdown."""
+    return st.session_state.get(_REFUSAL)
+
+
+def refuse(words: str) -> None:
+    """Show these words, Markdown, where the photograph was asked for."""
+    st.session_state[_REFUSAL] = words
+
+
+def clear() -> None:
+    """Forget the lesion and the refusal: what New lesion does."""
+    st.session_state.pop(_ASSESSMENT, None)
+    st.session_state.pop(_REFUSAL, None)
+
+
+def upload_key(kind: str) -> str:
+    """The key of an upload widget; `drop_uploads` makes the next run draw an empty one."""
+    return f"{kind}_{st.session_state.get(_ROUND, 0)}"
+
+
+def drop_uploads() -> None:
+    """Let go of the upload widgets that are on screen, with the bytes and names they hold."""
+    st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
+
+
+def next_example() -> int:
+    """The number of the next example, counted from 0."""
+    number: int = st.session_state.get(_EXAMPLES, 0)
+    st.session_state[_EXAMPLES] = number + 1
+    return number

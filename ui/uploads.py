@@ -1,0 +1,76 @@
+"""Asking for one photograph, and forgetting its file as soon as it was read."""
+
+from dataclasses import dataclass, field
+
+import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.typing import UploadedFile
+
+from melanoma_core import drawings
+from ui import errors, sessions
+from ui.formats import small
+
+TYPES = ("jpg", "jpeg", "png", "webp", "tif", "tiff")
+CAMERA = "Camera"
+FILE = "File"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A photograph as it came: bytes nobody has looked at yet."""
+
+    data: bytes = field(repr=False)
+    name: str = field(repr=False)  # for a refusal to name; never kept, logged or written
+
+
+def ask() -> Upload | None:
+    """Draw the uploader or the camera, and the refusal of the photograph before, if any."""
+    st.subheader("Add a dermoscopic photograph", anchor=False)
+    source = st.segmented_control(
+        "Where the photograph comes from", (FILE, CAMERA), default=FILE, required=True,
+        format_func={
+            FILE: ":material/upload_file: File", CAMERA: ":material/photo_camera: Camera"
+        }.__getitem__,
+        key="photograph_source", label_visibility="collapsed",
+    )  # fmt: skip
+    if source == CAMERA:
+        file = st.camera_input(
+            "Photograph of one lesion, through the dermatoscope",
+            key=sessions.upload_key("camera"),
+        )
+    else:
+        file = st.file_uploader(
+            "Photograph of one lesion, through the dermatoscope",
+            type=TYPES,
+            key=sessions.upload_key("uploader"),
+        )
+    refused = sessions.refusal()
+    if refused:
+        errors.show(refused)
+    st.markdown(small("Names, dates and places inside the file are removed; nothing is saved."))
+    return None if file is None else _take(file)
+
+
+def ask_example() -> tuple[int, str] | None:
+    """Draw the button for a lesion drawn by code; its seed and kind once it was pressed."""
+    st.subheader("No photograph at hand?", anchor=False)
+    st.markdown(
+        small(
+            "An example shows how a result is read. It is drawn by code, not a photograph, and "
+            "says nothing of how well the model does."
+        )
+    )
+    if not st.button("Try an example lesion", icon=":material/draw:"):
+        return None
+    number = sessions.next_example()
+    return number, drawings.KINDS[number % len(drawings.KINDS)]
+
+
+def _take(file: UploadedFile) -> Upload:
+    """The file's content; Streamlit, which keeps uploads past the session, loses it here."""
+    upload = Upload(file.getvalue(), file.name)
+    context = get_script_run_ctx()
+    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+    return upload

@@ -1,0 +1,145 @@
+"""What the result says: the verdict in words, and what stands under it in small print.
+
+Every number comes from the model's card or from the prediction. The wording is deliberate: the
+verdict is a position against a threshold, never a diagnosis, and below is never an all-clear.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melanoma_core.diagnoses import BENIGN, BY_CODE
+from melanoma_core.predict import Prediction
+from melanoma_core.registry import Card, Figure, OperatingPoint
+from ui.formats import count, digits, literal, percent, percent_range
+
+DRAWN = "Drawn by code, not a photograph."
+# Of the strongest evidence for any diagnosis: fainter maps are drawn without colour.
+FAINTEST = 0.15
+# Below this many melanoma lesions an interval is too wide for a sensitivity to be promised.
+ENOUGH_MELANOMAS = 100
+
+
+def is_above(prediction: Prediction, point: OperatingPoint) -> bool:
+    """Whether this lesion is referred: at the threshold or above it."""
+    return prediction.melanoma_probability >= point.threshold
+
+
+def is_well_measured(point: OperatingPoint) -> bool:
+    """Whether enough melanomas chose and measured this threshold to name a sensitivity for it."""
+    return min(point.val_lesions, point.sensitivity.num_lesions) >= ENOUGH_MELANOMAS
+
+
+def intended_use_line(card: Card, point: OperatingPoint) -> str:
+    """The line under the title: what this is for, and which model and threshold answer."""
+    aim = f" for {percent(point.target)} sensitivity" if is_well_measured(point) else ""
+    return f"{literal(card.intended_use)} Model {literal(card.model_id)}, threshold {percent(point.threshold)}{aim}."
+
+
+def heading(above: bool) -> str:
+    """The verdict's heading."""
+    return f"{'Above' if above else 'Below'} the referral threshold for melanoma"
+
+
+def icon(above: bool) -> str:
+    """The verdict's sign: a flag or a rule, never a tick."""
+    return ":red[:material/flag:]" if above else ":gray[:material/horizontal_rule:]"
+
+
+def verdict(prediction: Prediction, point: OperatingPoint) -> str:
+    """What the position against the threshold means for this lesion, in Markdown."""
+    likeliest = BY_CODE[prediction.likeliest]
+    if is_above(prediction, point):
+        if likeliest.code == "MEL":
+            return "Melanoma is the likeliest diagnosis."
+        aim = f": this threshold is placed to find {_of_100(point.target)} of 100 melanomas"
+        return (
+            f"{likeliest.name} is the likeliest single diagnosis, but melanoma is too probable "
+            f"to set aside{aim if is_well_measured(point) else ''}."
+        )
+    text = (
+        f"**This does not rule melanoma out.** {_missed(point)} History, change over time and "
+        "palpation are not in the photograph."
+    )
+    if likeliest.code == "MEL":
+        return f"{text} **Melanoma is the likeliest diagnosis all the same.**"
+    if likeliest.group != BENIGN:
+        return (
+            f"{text} **{likeliest.name} is the likeliest diagnosis.** The threshold concerns "
+            "melanoma only."
+        )
+    return text
+
+
+def _missed(point: OperatingPoint) -> str:
+    """How many of 100 melanomas fall below the threshold, as the test set found it."""
+    found = point.sensitivity
+    if math.isnan(found.value):
+        return "How many melanomas fall below this threshold is not known."
+    missed = _of_100(1 - found.value)
+    if is_well_measured(point) and missed > 0:
+        return f"Of 100 melanomas about {missed} fall below this threshold."
+    # The epsilons keep 100 * (1 - 0.93), which is 6.99…, from becoming 6 where 7 are missed.
+    fewest = max(0, math.floor(100 * (1 - found.high) + 1e-9))
+    most = math.ceil(100 * (1 - found.low) - 1e-9)
+    return f"Of 100 melanomas between {fewest} and {most} fall below this threshold."
+
+
+def is_drawable(heat: NDArray[np.float32], scale: float) -> bool:
+    """Whether a map has any place strong enough to be coloured."""
+    return bool(heat.max() > 0 and heat.max() >= FAINTEST * scale)
+
+
+def map_caption(name: str, heat: NDArray[np.float32], scale: float) -> str:
+    """What stands under an evidence map.
+
+    Args:
+        name: the diagnosis, in a sentence.
+        heat: (h, w) its own map.
+        scale: largest heat of the maps of all diagnoses.
+    """
+    if heat.max() <= 0:
+        return f"No region of this photograph supports {name}."
+    if not is_drawable(heat, scale):
+        return f"What supports {name} is too faint to draw: less than {percent(FAINTEST)} of "
+            "the strongest evidence for any diagnosis."
+    return (
+        "White line: half of the strongest evidence. The map shows where the network found "
+        f"support for {name}; not why, nor whether it is right."
+    )
+
+
+def evidence(point: OperatingPoint) -> str:
+    """The small print of the verdict: what this threshold found in the test set."""
+    found, cleared = point.sensitivity, point.specificity
+    text = (
+        f"On lesions it had never seen, with {percent(0.95)} intervals: sensitivity "
+        f"{_measured(found, 'melanoma photographs of the test set')}; specificity "
+        f"{_measured(cleared, 'other photographs')}."
+    )
+    return text if is_well_measured(point) else f"{text} {_few(point)}"
+
+
+def _few(point: OperatingPoint) -> str:
+    found = point.sensitivity
+    basis = (
+        f"The threshold was chosen on {count(point.val_lesions)} melanomas and measured on "
+        f"{count(found.num_lesions)}: the true sensitivity"
+    )
+    if math.isnan(found.low) or math.isnan(found.high):
+        return f"{basis} is not known."
+    return f"{basis} lies between {digits(found.low)} and {percent(found.high)}."
+
+
+def _measured(figure: Figure, what: str) -> str:
+    """Such as "205 of 216 melanoma photographs (95 %, 91–98 %), from 197 lesions"."""
+    hits = "" if figure.num_hits is None else f"{count(figure.num_hits)} of "
+    return (
+        f"{hits}{count(figure.num_photographs)} {what} ({percent(figure.value)}, "
+        f"{percent_range(figure.low, figure.high)}), from {count(figure.num_lesions)} lesions"
+    )
+
+
+def _of_100(share: float) -> int:
+    return round(100 * share)
