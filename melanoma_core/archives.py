@@ -157,7 +157,7 @@ def _starts(name: str, entries: list[zipfile.ZipInfo], file: IO[bytes], end: int
     starts = {}
     last_end = 0
     for entry in sorted(entries, key=lambda entry: entry.header_offset):
-        file.seek(entry.header_offset)
+        file.seek(min(max(entry.header_offset, 0), end))  # zip64 declares up to 16 EB
         header = file.read(_LOCAL_HEADER_BYTES)
         if len(header) < _LOCAL_HEADER_BYTES or header[:4] != b"PK\x03\x04":
             raise _refusal(name, f"its entry {_shown(entry)} has no header where it should be")

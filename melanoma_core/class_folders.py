@@ -62,7 +62,7 @@ def _notes(photographs: list[Photograph]) -> tuple[str, ...]:
     num_contradictory = sum(len(codes) > 1 for codes in filed.values())
     if not num_contradictory:
         return ()
-    return (f"{num_contradictory:,} photographs are filed under two diagnoses.",)
+    return (f"Photographs filed under two diagnoses: {num_contradictory:,}.",)
 
 
 def _codes(tree: FileTree) -> dict[PurePosixPath, str]:
@@ -87,7 +87,7 @@ def _codes(tree: FileTree) -> dict[PurePosixPath, str]:
         except DatasetError as error:
             num_files = sum(file.parent == folder for file in tree.images)
             raise DatasetError(
-                f"{tree.name}, folder “{folder}” ({num_files:,} photographs): {error}"
+                f"{tree.name}, folder “{folder}” (photographs: {num_files:,}): {error}"
             ) from error
     return codes
 

@@ -61,9 +61,11 @@ def read(path: Path, name: str) -> CsvTable:
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
+        if "\0" in text:
+            raise ValueError("a NUL")
     except OSError as error:
         raise DatasetError(f"{name} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
+    except ValueError as error:  # of which UnicodeDecodeError is one
         raise DatasetError(f"{name} is not UTF-8 text. Save it as CSV (UTF-8).") from error
     delimiter = max(_DELIMITERS, key=text.partition("\n")[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)

@@ -27,6 +27,15 @@ COLUMNS = (
 SPLITS = file_trees.SPLITS
 
 
+_NOTES = {
+    "two tables": "Left out, as published tables call them by two names: {:,}.",
+    "two folders": "Left out, as folders alone call them by two names: {:,}.",
+    "overruled": "Published tables were believed, not folders that say otherwise: {:,}.",
+    "bowen": "“akiec” that another set calls Squamous cell carcinoma, and is so here: {:,}.",
+    "copies": "Copies of photographs that are there already, left out: {:,}.",
+}
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Photographs and what is known of them; unknown cells are None, an unknown age NaN."""
@@ -35,7 +44,7 @@ class Dataset:
     table: pd.DataFrame  # has COLUMNS; a class-folder set keeps one row a file
     notes: tuple[str, ...]  # what was translated, merged or left out, in words
     licence: str
-    sha256: str  # of ids, labels, splits, file sizes and, for a zip, its bytes; not of places
+    sha256: str  # of rows, file sizes and a zip's bytes; not of names of files
     is_official: bool = False  # labels come from a published table, not from folder names
     is_ak_with_bowen: bool = False  # AK stands for `akiec`, which holds Bowen's disease too
 
@@ -89,8 +98,11 @@ def _folder_of(path: Path, cache_dir: Path) -> tuple[Path, str]:
         raise DatasetError(
             f"There is no file or folder {path.name}. Give a data set's zip or folder."
         )
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DatasetError(f"{path.name} cannot be read: {error.strerror}.") from error
     root = cache_dir / f"{_plain(path.stem)}-{sha256[:16]}"
     return (root if root.is_dir() else archives.unpack(path, root)), sha256
 
@@ -105,35 +117,30 @@ def combine(datasets: Sequence[Dataset]) -> Dataset:
     and compressed once more. A photograph held out by any of the sets stays held out.
 
     Raises:
-        DatasetError: there is no data set, or nothing is left.
+        DatasetError: there is no data set, nothing is left, or two class-folder sets have one
+            name.
     """
-    owners: dict[str, set[str]] = {}
-    for dataset in datasets:
-        for image_id in dataset.table["image_id"]:
-            owners.setdefault(image_id, set()).add(dataset.name)
+    folder_sets = [dataset.name for dataset in datasets if not dataset.is_official]
+    twice = [name for name in folder_sets if folder_sets.count(name) > 1]
+    if twice:
+        raise DatasetError(f"Two class-folder sets are called {twice[0]}. Rename one of them.")
+    num_sets = Counter(i for dataset in datasets for i in set(dataset.table["image_id"]))
     rows: dict[str, list[dict[str, Any]]] = {}
     for dataset in sorted(datasets, key=lambda dataset: not dataset.is_official):
-        flags = {"is_official": dataset.is_official, "is_wide_ak": dataset.is_ak_with_bowen}
+        flags = {
+            "is_official": dataset.is_official,
+            "is_ak_with_bowen": dataset.is_ak_with_bowen,
+        }
         for record in _records(dataset.table):
             image_id = record["image_id"]
-            if len(owners[image_id]) > 1 and not class_folders.is_archive_id(image_id):
+            if num_sets[image_id] > 1 and not class_folders.is_archive_id(image_id):
                 record["image_id"] = f"{dataset.name}/{image_id}"  # “1” is another one there
             rows.setdefault(record["image_id"], []).append(record | flags)
     counts: Counter[str] = Counter()
     kept = [row for copies in rows.values() if (row := _merged(copies, counts))]
     if not kept:
         raise DatasetError("No photograph is left to combine. Give at least one data set.")
-    texts = {
-        "official": "{:,} photographs are called by two names in published tables: left out.",
-        "folders": "{:,} photographs are filed under two diagnoses and in no published table: "
-        "left out.",
-        "overruled": "{:,} photographs are filed under another diagnosis than their published "
-        "table gives; the table was believed.",
-        "bowen": "{:,} photographs of “akiec” are Squamous cell carcinoma (Bowen's disease) by "
-        "their class folder.",
-        "copies": "{:,} files are copies of a photograph that is there already: left out.",
-    }
-    notes = [text.format(counts[key]) for key, text in texts.items() if counts[key]]
+    notes = [text.format(counts[key]) for key, text in _NOTES.items() if counts[key]]
     return Dataset(
         name="+".join(dict.fromkeys(dataset.name for dataset in datasets)),
         table=_table(kept),
@@ -148,17 +155,13 @@ def _merged(copies: list[dict[str, Any]], counts: Counter[str]) -> dict[str, Any
     """The one row for all rows of an image id, official ones first; None where it is left out."""
     official = {row["diagnosis"] for row in copies if row["is_official"]}
     folders = {row["diagnosis"] for row in copies if not row["is_official"]}
-    first = copies[0]
-    if official == {"AK", "SCC"} and all(
-        row["is_wide_ak"] for row in copies if row["is_official"] and row["diagnosis"] == "AK"
-    ):
-        official = {"SCC"}  # one table's `akiec`, told apart by another
-    elif official == {"AK"} and first["is_wide_ak"] and folders == {"SCC"}:
+    precise = official - {"AK"} if _is_akiec_alone(copies) else official
+    if official != precise and (precise or folders) == {"SCC"}:
         official = {"SCC"}
         counts["bowen"] += 1
     codes = official or folders
     if len(codes) > 1:
-        counts["official" if official else "folders"] += 1
+        counts["two tables" if official else "two folders"] += 1
         return None
     (code,) = codes
     counts["overruled"] += bool(official and folders - official)
@@ -167,9 +170,15 @@ def _merged(copies: list[dict[str, Any]], counts: Counter[str]) -> dict[str, Any
         column: next((row[column] for row in copies if _is_known(row[column])), None)
         for column in COLUMNS
     }
-    held_out = {row["split"] for row in copies if row["split"]}
-    split = next((split for split in reversed(SPLITS) if split in held_out), None)
+    split = file_trees.strictest(row["split"] for row in copies)
     return merged | {"diagnosis": code, "split": split}
+
+
+def _is_akiec_alone(copies: list[dict[str, Any]]) -> bool:
+    """Whether every table that says AK keeps Bowen's disease under it."""
+    return all(
+        row["is_ak_with_bowen"] for row in copies if row["is_official"] and row["diagnosis"] == "AK"
+    )
 
 
 def _is_known(value: object) -> bool:
@@ -177,10 +186,10 @@ def _is_known(value: object) -> bool:
 
 
 def _table(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    table = pd.DataFrame.from_records(list(records), columns=list(COLUMNS))
-    for column in COLUMNS:
-        table[column] = table[column].astype("float64" if column == "age_approx" else "object")
-    return table
+    """The records as a table; None stays None, and only an age is a number."""
+    rows = [[record[column] for column in COLUMNS] for record in records]
+    table = pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
+    return table.astype({"age_approx": "float64"})
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -188,7 +197,7 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _sha256(prefix: str, records: Sequence[Mapping[str, Any]], sizes: Sequence[int]) -> str:
-    columns = [column for column in COLUMNS if column != "path"]
+    columns = [column for column in COLUMNS if column not in ("source", "path")]
     lines = sorted(
         "\t".join(str(record[column]) for column in columns) + f"\t{size}"
         for record, size in zip(records, sizes, strict=True)

@@ -91,28 +91,44 @@ def scan(root: Path, name: str) -> FileTree:
         name: what the user calls it; stands in messages.
 
     Raises:
-        DatasetError: there are no photographs, or a folder or table cannot be read.
+        DatasetError: there are no photographs, or a file or folder cannot be read.
     """
-    images: dict[PurePosixPath, int] = {}
-    empty_dirs: list[PurePosixPath] = []
-    tables: list[CsvTable] = []
-    for directory, dir_names, file_names in os.walk(root, onerror=_refuse_unreadable):
-        dir_names[:] = sorted(d for d in dir_names if not d.startswith((".", "__MACOSX")))
-        here = PurePosixPath(Path(directory).relative_to(root).as_posix())
-        kept = sorted(f for f in file_names if not f.startswith("."))
-        for path in (Path(directory, file_name) for file_name in kept):
-            if _is_photograph(path):
-                images[here / path.name] = path.stat().st_size
-            elif _is_table(path):
-                tables.append(csv_tables.read(path, str(here / path.name)))
-        if not dir_names and not any(_is_photograph(Path(file_name)) for file_name in kept):
-            empty_dirs.append(here)
-    if not images:
+    try:
+        tree = _walked(root, name)
+    except OSError as error:
+        raise DatasetError(
+            f"{name}: {Path(error.filename or name).name} cannot be read: {error.strerror}. "
+            "Check that it is there and that this user may read it."
+        ) from error
+    if not tree.images:
         raise DatasetError(
             f"{name} holds no photographs (JPEG, PNG, WebP or TIFF). "
             "Where they lie in zips of their own, unpack those into the same folder first."
         )
+    return tree
+
+
+def _walked(root: Path, name: str) -> FileTree:
+    images: dict[PurePosixPath, int] = {}
+    empty_dirs: list[PurePosixPath] = []
+    tables: list[CsvTable] = []
+    for directory, dir_names, file_names in os.walk(root, onerror=_raise):
+        dir_names[:] = sorted(d for d in dir_names if not d.startswith((".", "__MACOSX")))
+        here = PurePosixPath(Path(directory).relative_to(root).as_posix())
+        num_images = len(images)
+        for file_name in sorted(f for f in file_names if not f.startswith(".")):
+            path = Path(directory, file_name)
+            if _is_photograph(path):
+                images[here / file_name] = path.stat().st_size
+            elif _is_table(path):
+                tables.append(csv_tables.read(path, str(here / file_name)))
+        if not dir_names and len(images) == num_images:
+            empty_dirs.append(here)
     return FileTree(name, images, tuple(empty_dirs), tuple(tables))
+
+
+def _raise(error: OSError) -> None:
+    raise error  # os.walk would pass over what it cannot read
 
 
 def _is_photograph(path: Path) -> bool:
@@ -125,12 +141,6 @@ def _is_table(path: Path) -> bool:
     with path.open("rb") as file:
         # Kaggle's HAM10000 brings tables of thumbnails along, 30 MB of columns of this name.
         return b"pixel0000" not in file.read(4096)
-
-
-def _refuse_unreadable(error: OSError) -> None:
-    raise DatasetError(
-        f"The folder {Path(error.filename or '').name} cannot be read: {error.strerror}."
-    ) from error
 
 
 def image_id_of(stem: str) -> str:

@@ -34,12 +34,10 @@ _HAM10000_WORDS = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
 _ONE_HOT_WORDS = frozenset({*_HAM10000_WORDS, "ak", "scc", "unk"})
 _MALIGNANCIES = {"benign": "benign", "0.0": "benign", "malignant": "malignant", "1.0": "malignant"}
 _NOTES = {
-    "akiec": "{:,} photographs of “akiec” (actinic keratosis or Bowen's disease) are read as "
-    "Actinic keratosis.",
-    "bkl": "{:,} photographs of “bkl” are read as Pigmented benign keratosis, though some are "
-    "seborrheic keratoses.",
-    "unk": "{:,} photographs of “UNK” (none of the diagnoses) are left out.",
-    "benign": "{:,} photographs that are called “benign” without a diagnosis are left out.",
+    "akiec": "“akiec” (actinic keratosis or Bowen's disease) is read as Actinic keratosis: {:,}.",
+    "bkl": "“bkl” is read as Pigmented benign keratosis, though some are seborrheic: {:,}.",
+    "unk": "“UNK”, which is none of the diagnoses, is left out: {:,}.",
+    "benign": "“benign”, which says no diagnosis, is left out: {:,}.",
 }
 _LICENCES = {"2016": "CC0", "2017": "CC0", "2018": "CC BY-NC 4.0", "2019": "CC BY-NC 4.0"}
 _YEAR = re.compile(r"IS(?:IC|BI)[-_ ]?(20\d\d)", re.IGNORECASE)
@@ -83,7 +81,7 @@ def read(tree: FileTree) -> Reading | None:
     words = Counter(label.word for label in labels.values())
     notes = [text.format(words[word]) for word, text in _NOTES.items() if words[word]]
     if num_unlisted:
-        notes.append(f"{num_unlisted:,} image files are in no table and are left out.")
+        notes.append(f"Image files that no table names are left out: {num_unlisted:,}.")
     name, licence = _name_and_licence(tables)
     return Reading(
         name=name,

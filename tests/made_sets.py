@@ -1,0 +1,33 @@
+"""Small data sets made of text: readers of data sets decode no image."""
+
+import zipfile
+from pathlib import Path
+
+HAM_HEADER = "lesion_id,image_id,dx,dx_type,age,sex,localization"
+
+
+def made(root: Path, *files: str, **texts: str) -> Path:
+    """A folder of files that hold their own name; `NAME=text` makes NAME.csv in it."""
+    for name in files:
+        path = root / name
+        if name.endswith("/"):
+            path.mkdir(parents=True)
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(path.name)
+    for name, text in texts.items():
+        (root / f"{name}.csv").write_text(text)
+    return root
+
+
+def zipped(root: Path, zip_path: Path) -> Path:
+    """A zip of all that lies in a folder, empty folders included."""
+    with zipfile.ZipFile(zip_path, "w") as archive:
+        for path in sorted(root.rglob("*")):
+            archive.write(path, path.relative_to(root))
+    return zip_path
+
+
+def lines(*rows: str) -> str:
+    """Rows of a CSV file."""
+    return "\n".join(rows) + "\n"
