@@ -20,7 +20,9 @@ PROBABILITIES = {
 }  # fmt: skip
 
 
-def operating_point(target=0.95, threshold=0.084, *, val_lesions=130, num_lesions=197, num_hits=205):
+def operating_point(
+    target=0.95, threshold=0.084, *, val_lesions=130, num_lesions=197, num_hits=205
+):
     """An operating point, measured on 216 melanoma and 1,800 other photographs."""
     return OperatingPoint(
         target=target,
@@ -61,7 +63,7 @@ def card(model_id="nine-2026-11-14", **changes):
         },
         "class_counts": {
             "train": {code: 1000 + index for index, code in enumerate(CODES)},
-            "val": {code: 100 for code in CODES},
+            "val": dict.fromkeys(CODES, 100),
             "test": {code: 200 for code in CODES if code != "SCC"},
         },
         "datasets": (

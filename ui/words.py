@@ -34,7 +34,8 @@ def is_well_measured(point: OperatingPoint) -> bool:
 def intended_use_line(card: Card, point: OperatingPoint) -> str:
     """The line under the title: what this is for, and which model and threshold answer."""
     aim = f" for {percent(point.target)} sensitivity" if is_well_measured(point) else ""
-    return f"{literal(card.intended_use)} Model {literal(card.model_id)}, threshold {percent(point.threshold)}{aim}."
+    model = f"Model {literal(card.model_id)}, threshold {percent(point.threshold)}{aim}."
+    return f"{literal(card.intended_use)} {model}"
 
 
 def heading(above: bool) -> str:
@@ -102,8 +103,10 @@ def map_caption(name: str, heat: NDArray[np.float32], scale: float) -> str:
     if heat.max() <= 0:
         return f"No region of this photograph supports {name}."
     if not is_drawable(heat, scale):
-        return f"What supports {name} is too faint to draw: less than {percent(FAINTEST)} of "
-            "the strongest evidence for any diagnosis."
+        return (
+            f"What supports {name} is too faint to draw: less than {percent(FAINTEST)} of the "
+            "strongest evidence for any diagnosis."
+        )
     return (
         "White line: half of the strongest evidence. The map shows where the network found "
         f"support for {name}; not why, nor whether it is right."
