@@ -189,6 +189,7 @@ def _write_aside(
             with path.open("xb") as out:
                 _write_member(name, entry, starts[entry.filename], file, out)
         os.chmod(aside, 0o755)  # mkdtemp makes 0700, which another user's server could not read
+        os.sync()  # or a power cut could leave the folder under its name with empty files
         os.rename(aside, target_dir)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
