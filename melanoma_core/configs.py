@@ -1,0 +1,104 @@
+"""Settings of a training run, saved as JSON with every run, and the table of networks."""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from melanoma_core.errors import RunError
+
+
+@dataclass(frozen=True)
+class NetworkInfo:
+    """What there is to know of a network before it is built."""
+
+    description: str
+    image_size: int  # pixels a side that it is usually trained at
+    has_saliency: bool  # ends in global average pooling and one dense layer
+    needs_weights: bool  # starts from weights in a file that the user names
+
+
+NETWORKS = {
+    "mobilenet_v2": NetworkInfo("MobileNetV2, from ImageNet weights", 160, True, True),
+    "starting_cnn": NetworkInfo(
+        "The starting project's kind of network, from nothing: a baseline", 180, False, False
+    ),
+    "tiny": NetworkInfo("Two small convolutions, for tests", 32, True, False),
+}
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """How far a training photograph is changed; every range is drawn from evenly."""
+
+    flip: bool = True  # a lesion has no up or left
+    rotate_degrees: float = 180.0  # free rotation, on top of quarter turns
+    scale: float = 0.2  # magnification 1/(1+s) to 1+s: dermatoscopes differ
+    shift: float = 0.08  # of the side, in x and y
+    stretch: float = 0.12  # of the aspect ratio: photographs are squashed to a square
+    brightness: float = 0.2  # gain 1-b to 1+b
+    contrast: float = 0.2
+    saturation: float = 0.25
+    hue_degrees: float = 12.0  # white balance differs between cameras
+    blur: float = 1.0  # largest radius of a Gaussian, in pixels, on one photograph in four
+    cutout: float = 0.3  # largest side of a grey square, of the side, on one photograph in two
+
+
+NO_AUGMENTATION = AugmentConfig(
+    flip=False, rotate_degrees=0, scale=0, shift=0, stretch=0, brightness=0, contrast=0,
+    saturation=0, hue_degrees=0, blur=0, cutout=0,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run, complete: the same settings, data and machine give the same weights."""
+
+    network: str = "mobilenet_v2"
+    image_size: int = 160  # pixels a side
+    epochs: int = 12
+    batch_size: int = 32
+    learning_rate: float = 5e-4  # peak, after the warm-up; falls to zero along a cosine
+    weight_decay: float = 0.02  # decoupled (AdamW); kernels only
+    warmup_epochs: float = 0.5  # a fresh dense layer would otherwise shake the pretrained weights
+    label_smoothing: float = 0.05
+    dropout: float = 0.2
+    balance: str = "sqrt"  # "none", "sqrt", "even": how often each class is drawn; see balance.py
+    class_weights: bool = False  # weigh the loss by class instead of drawing rare classes more
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.network not in NETWORKS:
+            raise RunError(
+                f"There is no network “{self.network}”. Choose one of: {', '.join(NETWORKS)}."
+            )
+        if self.balance not in ("none", "sqrt", "even"):
+            raise RunError(f"balance is “{self.balance}”; it must be none, sqrt or even.")
+        if self.image_size < 32 or self.image_size % 2:
+            raise RunError(
+                f"The image size is {self.image_size} px; it must be even and at least 32."
+            )
+        for name in ("epochs", "batch_size", "learning_rate"):
+            if getattr(self, name) <= 0:
+                raise RunError(f"{name} is {getattr(self, name)}; it must be above 0.")
+
+    def to_json(self) -> str:
+        """The settings as a JSON object, one line a field."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> "TrainConfig":
+        """The settings that `to_json` wrote.
+
+        Raises:
+            RunError: the text is not such an object.
+        """
+        try:
+            fields: dict[str, Any] = json.loads(text)
+            fields["augment"] = AugmentConfig(**fields["augment"])
+            return cls(**fields)
+        except (ValueError, TypeError, KeyError) as error:
+            raise RunError(
+                f"The settings of this run cannot be read: {error}. Start a new run."
+            ) from error

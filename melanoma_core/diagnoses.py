@@ -1,0 +1,90 @@
+"""The table of diagnoses: what each is called, how grave it is, and how it is coloured."""
+
+import re
+from dataclasses import dataclass
+
+from melanoma_core.errors import DatasetError
+
+MALIGNANT = "malignant"
+PRE_MALIGNANT = "pre-malignant"
+BENIGN = "benign"
+GROUPS = (MALIGNANT, PRE_MALIGNANT, BENIGN)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One diagnosis, as it is written on screen and in data sets."""
+
+    code: str
+    name: str
+    group: str
+    color: str  # hex; told apart by colour-blind readers too, at least 3:1 on white and on dark
+    aliases: tuple[str, ...]  # what other data sets call it, lower case, words parted by spaces
+
+
+# The order is the order of the network's outputs, and never changes.
+DIAGNOSES = (
+    Diagnosis("MEL", "Melanoma", MALIGNANT, "#C32A36", ("melanoma", "mel")),
+    Diagnosis(
+        "NV", "Nevus", BENIGN, "#1760D5",
+        ("nevus", "nv", "nevi", "naevus", "melanocytic nevus", "melanocytic nevi"),
+    ),
+    Diagnosis("BCC", "Basal cell carcinoma", MALIGNANT, "#E77027", ("basal cell carcinoma", "bcc")),
+    Diagnosis(
+        "AK", "Actinic keratosis", PRE_MALIGNANT, "#9D8F64",
+        ("actinic keratosis", "ak", "solar keratosis", "actinic keratoses"),
+    ),
+    Diagnosis(
+        "SCC", "Squamous cell carcinoma", MALIGNANT, "#965D80",
+        ("squamous cell carcinoma", "scc", "bowen s disease", "bowen disease"),
+    ),
+    Diagnosis(
+        "PBK", "Pigmented benign keratosis", BENIGN, "#5D9F98",
+        ("pigmented benign keratosis", "pbk"),
+    ),
+    Diagnosis(
+        "SK", "Seborrheic keratosis", BENIGN, "#00755D",
+        ("seborrheic keratosis", "sk", "seborrhoeic keratosis"),
+    ),
+    Diagnosis("DF", "Dermatofibroma", BENIGN, "#727DEE", ("dermatofibroma", "df")),
+    Diagnosis(
+        "VASC", "Vascular lesion", BENIGN, "#3482A9",
+        ("vascular lesion", "vasc", "vascular lesions", "vascular"),
+    ),
+)  # fmt: skip
+CODES = tuple(diagnosis.code for diagnosis in DIAGNOSES)
+BY_CODE = {diagnosis.code: diagnosis for diagnosis in DIAGNOSES}
+MALIGNANT_CODES = tuple(d.code for d in DIAGNOSES if d.group == MALIGNANT)
+
+# The seven classes of HAM10000, as sums of the nine.
+SEVEN_CLASSES: dict[str, tuple[str, ...]] = {
+    "MEL": ("MEL",),
+    "NV": ("NV",),
+    "BCC": ("BCC",),
+    "AKIEC": ("AK", "SCC"),
+    "BKL": ("PBK", "SK"),
+    "DF": ("DF",),
+    "VASC": ("VASC",),
+}
+
+_BY_ALIAS = {alias: d.code for d in DIAGNOSES for alias in d.aliases}
+
+
+def parse(name: str) -> str:
+    """The code of a diagnosis under any of its names; case, `_` and `-` make no difference.
+
+    Raises:
+        DatasetError: no diagnosis has this name.
+
+    >>> parse("Seborrheic_Keratosis")
+    'SK'
+    """
+    words = re.sub(r"[^a-z0-9]+", " ", name.lower()).strip()
+    code = _BY_ALIAS.get(words)
+    if code is None:
+        known = ", ".join(f"{d.name} ({d.code})" for d in DIAGNOSES)
+        raise DatasetError(
+            f"“{name}” is not a diagnosis that this app knows. Known are: {known}. "
+            "Rename the class, or leave it out of the data set."
+        )
+    return code
