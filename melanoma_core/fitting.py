@@ -1,0 +1,196 @@
+"""Fit a network to photographs in memory, epoch by epoch, so that a killed run can go on."""
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from melanoma_core import calibration, checkpoints, metrics, runs
+from melanoma_core.balance import class_weights, planned_counts
+from melanoma_core.configs import TrainConfig
+from melanoma_core.input_pipeline import EpochBatches
+
+Report = Callable[[str], None]
+
+
+def make_repeatable(seed: int) -> None:
+    """Same data, seed and machine: the same weights. Call before the network is built."""
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def fit(
+    network: keras.Model,
+    train: tuple[NDArray[np.uint8], NDArray[np.int64]],
+    val: tuple[NDArray[np.uint8], NDArray[np.int64]],
+    config: TrainConfig,
+    run_dir: Path,
+    report: Report = print,
+) -> list[dict[str, Any]]:
+    """Train `network` in place; go on from the run's newest whole checkpoint if there is one.
+
+    Args:
+        network: as `networks.build` gives it.
+        train: images (N, S, S, 3) and labels (N,) from 0.
+        val: the same for validation; watched, not chosen on: the learning rate falls to zero, so
+            the last epoch is the one to keep.
+        config: the settings.
+        run_dir: an existing folder; status, history and checkpoints are written here.
+        report: is given a line about each epoch.
+
+    Returns:
+        One dict a finished epoch: epoch (from 1), loss, val_loss, val_accuracy,
+        val_balanced_accuracy, val_macro_auroc, seconds.
+    """
+    images, labels = train
+    num_classes = network.output_shape[-1]
+    steps_per_epoch = math.ceil(len(labels) / config.batch_size)
+    _compile(network, config, steps_per_epoch)
+    state, notes = checkpoints.restore(run_dir / "checkpoint", network)
+    for note in notes:
+        report(note)
+    history: list[dict[str, Any]] = state["history"] if state else []
+    if history:
+        report(f"Resuming after epoch {len(history)} of {config.epochs}.")
+    counts = np.bincount(labels, minlength=num_classes)
+    weights = class_weights(counts) if config.class_weights else None
+
+    for epoch in range(len(history), config.epochs):
+        _reset_seeds(network, config.seed, epoch)
+        started = time.monotonic()
+        progress = _Progress(run_dir, epoch, config.epochs, steps_per_epoch)
+        fitted = network.fit(
+            EpochBatches(images, labels, num_classes, config, epoch, weights),
+            shuffle=False,  # the batches are drawn already
+            verbose=0,
+            callbacks=[progress],
+        )
+        figures = _validate(network, *val)
+        row = {"epoch": epoch + 1, "loss": float(fitted.history["loss"][0]), **figures}
+        row["seconds"] = round(time.monotonic() - started, 1)
+        history.append(row)
+        checkpoints.save(run_dir / "checkpoint", network, {"epoch": epoch + 1, "history": history})
+        runs.write_history(run_dir, history)
+        report("  ".join(f"{name} {value:.4g}" for name, value in row.items()))
+    return history
+
+
+def correct_prior(
+    network: keras.Model, counts: NDArray[np.int64], config: TrainConfig
+) -> NDArray[np.float64]:
+    """Undo, in the bias of the last layer, that rare classes were drawn or weighed more.
+
+    A network trained on class shares q gives logits for q; adding log(p/q) gives them for the
+    real shares p (Saerens et al., 2002). Exact, and nothing is fitted.
+
+    Args:
+        network: trained; its last bias is changed in place.
+        counts: (C,) training photographs of each class.
+        config: the settings it was trained with.
+
+    Returns:
+        (C,) what was added to the bias; 0 for a class without photographs.
+    """
+    seen = planned_counts(counts, config.balance).astype(np.float64)
+    if config.class_weights:
+        seen *= class_weights(counts)
+    present = counts > 0
+    shift = np.zeros(len(counts))
+    shift[present] = np.log(counts[present] / counts.sum()) - np.log(seen[present] / seen.sum())
+    layer = network.get_layer("logits")
+    kernel, bias = layer.get_weights()
+    layer.set_weights([kernel, (bias + shift).astype(bias.dtype)])
+    return shift
+
+
+def _compile(network: keras.Model, config: TrainConfig, steps_per_epoch: int) -> None:
+    warmup_steps = round(config.warmup_epochs * steps_per_epoch)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        decay_steps=max(1, config.epochs * steps_per_epoch - warmup_steps),
+        warmup_target=config.learning_rate,
+        warmup_steps=warmup_steps,
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
+    network.compile(
+        optimizer=optimizer,
+        loss=keras.losses.CategoricalCrossentropy(
+            from_logits=True, label_smoothing=config.label_smoothing
+        ),
+        jit_compile=False,  # XLA was 1.5 to 5 times slower on processors
+    )
+    optimizer.build(network.trainable_variables)
+
+
+def _reset_seeds(network: keras.Model, seed: int, epoch: int) -> None:
+    """Keras keeps the seeds of its dropout layers outside of what it saves."""
+    for position, layer in enumerate(network.layers):
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None:
+            sequence = np.random.SeedSequence((seed, epoch, position))
+            generator.state.assign(sequence.generate_state(2).astype(generator.state.dtype))
+
+
+def _validate(
+    network: keras.Model, images: NDArray[np.uint8], labels: NDArray[np.int64]
+) -> dict[str, float]:
+    if len(labels) == 0:
+        return {}
+    logits = network.predict(images, batch_size=64, verbose=0)
+    y_prob = calibration.probabilities(logits)
+    chosen = y_prob.argmax(axis=1)
+    likelihood = np.maximum(y_prob[np.arange(len(labels)), labels], 1e-12)
+    return {
+        "val_loss": float(-np.log(likelihood).mean()),
+        "val_accuracy": metrics.accuracy(labels, chosen),
+        "val_balanced_accuracy": metrics.balanced_accuracy(labels, chosen),
+        "val_macro_auroc": metrics.macro_auroc(labels, y_prob),
+    }
+
+
+class _Progress(keras.callbacks.Callback):
+    """Writes the run's status every few seconds."""
+
+    _SECONDS_BETWEEN = 2.0
+
+    def __init__(self, run_dir: Path, epoch: int, num_epochs: int, num_steps: int) -> None:
+        super().__init__()
+        self._run_dir, self._epoch = run_dir, epoch
+        self._num_epochs, self._num_steps = num_epochs, num_steps
+        self._written = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Say that the first step, which builds the graph, takes a while."""
+        runs.write_status(
+            self._run_dir, "compiling", epoch=self._epoch + 1, num_epochs=self._num_epochs
+        )
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Say how far the epoch is, and how long the rest will take."""
+        now = time.monotonic()
+        if batch == 0:
+            self._first_step_ended = now
+        if now - self._written < self._SECONDS_BETWEEN or batch == 0:
+            return
+        self._written = now
+        seconds_a_step = (now - self._first_step_ended) / batch
+        epochs_left = self._num_epochs - self._epoch - (batch + 1) / self._num_steps
+        runs.write_status(
+            self._run_dir,
+            f"epoch {self._epoch + 1} of {self._num_epochs}",
+            epoch=self._epoch + 1,
+            num_epochs=self._num_epochs,
+            step=batch + 1,
+            num_steps=self._num_steps,
+            loss=float((logs or {}).get("loss", math.nan)),
+            seconds_left=round(epochs_left * self._num_steps * seconds_a_step),
+        )
