@@ -1,0 +1,217 @@
+"""A photograph in, the calibrated probability of every diagnosis out, in one forward pass."""
+
+import io
+import threading
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from melanoma_core import calibration, imaging, registry
+from melanoma_core.diagnoses import MALIGNANT_CODES
+from melanoma_core.errors import ModelError
+
+# Between processors the same graph differs by about 1e-6; a damaged one by far more.
+_GOLDEN_TOLERANCE = 1e-4
+_NUM_THREADS = 2
+
+
+class Graph:
+    """A LiteRT graph that several threads may use; an interpreter itself is not thread-safe."""
+
+    def __init__(self, content: bytes) -> None:
+        """Take the bytes of the .tflite file.
+
+        Raises:
+            ModelError: they are no graph from an image to an embedding.
+        """
+        try:
+            self._interpreter = Interpreter(model_content=content, num_threads=_NUM_THREADS)
+            self._interpreter.allocate_tensors()
+            self._runner = self._interpreter.get_signature_runner()
+            shape = tuple(self._runner.get_input_details()["image"]["shape"])
+            outputs = set(self._runner.get_output_details())
+        except (ValueError, RuntimeError, KeyError) as error:
+            raise ModelError(f"The network is not a graph that can be run ({error}).") from error
+        if len(shape) != 4 or shape[0] != 1 or shape[1] != shape[2] or "embedding" not in outputs:
+            raise ModelError(
+                f"The network takes {shape} and gives {', '.join(sorted(outputs))}; one square "
+                "image and an embedding are expected."
+            )
+        self.image_size = int(shape[1])
+        self._lock = threading.Lock()
+
+    def run(
+        self, image: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32] | None, NDArray[np.float32]]:
+        """Last feature map (h, w, K), None where the network has none, and embedding (K,).
+
+        Args:
+            image: (image_size, image_size, 3) RGB.
+        """
+        batch = image[np.newaxis].astype(np.float32)
+        with self._lock:
+            # Copies: the runner's arrays are overwritten by the next call.
+            answer = {name: value.copy() for name, value in self._runner(image=batch).items()}
+        features = answer.get("features")
+        return None if features is None else features[0], answer["embedding"][0]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A graph and the dense layer on top of it."""
+
+    graph: Graph
+    kernel: NDArray[np.float32]  # (K, C)
+    bias: NDArray[np.float32]  # (C,)
+
+    def logits(self, embedding: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Logits (C,) of one embedding (K,)."""
+        return embedding.astype(np.float64) @ self.kernel + self.bias
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network with its card, checked and ready to answer."""
+
+    card: registry.Card
+    sha256: str  # of card.json, which holds that of every other file
+    network: Network
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of one photograph."""
+
+    model_id: str
+    codes: tuple[str, ...]  # diagnoses, in the order of the arrays
+    logits: NDArray[np.float64]  # (C,)
+    probabilities: NDArray[np.float64]  # (C,), calibrated; they sum to 1
+    features: NDArray[np.float32] | None  # (h, w, K)
+    embedding: NDArray[np.float32]  # (K,)
+
+    def probability(self, code: str) -> float:
+        """Calibrated probability of one diagnosis."""
+        return float(self.probabilities[self.codes.index(code)])
+
+    @property
+    def melanoma_probability(self) -> float:
+        """What is held against the referral threshold."""
+        return self.probability("MEL")
+
+    @property
+    def malignant_probability(self) -> float:
+        """Sum over the malignant diagnoses."""
+        return sum(self.probability(code) for code in self.codes if code in MALIGNANT_CODES)
+
+    @property
+    def likeliest(self) -> str:
+        """Code of the diagnosis with the highest probability."""
+        return self.codes[int(self.probabilities.argmax())]
+
+
+def classify(model: Model, image: NDArray[np.uint8]) -> Prediction:
+    """Assess one photograph.
+
+    Args:
+        model: as `load` gives it.
+        image: (H, W, 3) RGB, upright, any size.
+    """
+    features, embedding = model.network.graph.run(
+        imaging.resize(image, model.network.graph.image_size)
+    )
+    logits = model.network.logits(embedding)
+    return Prediction(
+        model_id=model.card.model_id,
+        codes=model.card.diagnoses,
+        logits=logits,
+        probabilities=calibration.probabilities(logits, model.card.temperature),
+        features=features,
+        embedding=embedding,
+    )
+
+
+def read_network(graph: bytes, head: bytes) -> Network:
+    """The network made of the contents of network.tflite and head.npz.
+
+    Raises:
+        ModelError: one of them is damaged, or they do not fit each other.
+    """
+    arrays = _read_arrays(head, ("kernel", "bias"))
+    network = Network(Graph(graph), arrays["kernel"], arrays["bias"])
+    _, embedding = network.graph.run(np.zeros((network.graph.image_size,) * 2 + (3,), np.uint8))
+    if network.kernel.shape != (*embedding.shape, *network.bias.shape):
+        raise ModelError(
+            f"The dense layer is {network.kernel.shape} and its bias {network.bias.shape}, but "
+            f"the network gives {embedding.shape[0]} numbers: files of two models were mixed."
+        )
+    return network
+
+
+def load(directory: Path) -> Model:
+    """The model in this folder, after every check.
+
+    Checked are the SHA-256 of every file, shapes, finite numbers, and that the golden inputs
+    still give the probabilities that they gave in training.
+
+    Raises:
+        ModelError: a check failed; the message says which.
+    """
+    card, card_sha256, contents = registry.read_files(directory)
+    network = read_network(contents["network.tflite"], contents["head.npz"])
+    if len(card.diagnoses) != len(network.bias) or network.graph.image_size != card.image_size:
+        raise ModelError(
+            f"The card of “{card.model_id}” speaks of {len(card.diagnoses)} diagnoses at "
+            f"{card.image_size} px, its network of {len(network.bias)} at "
+            f"{network.graph.image_size} px. Restore the folder from a copy."
+        )
+    model = Model(card, card_sha256, network)
+    golden = _read_arrays(contents["golden.npz"], ("images", "probabilities"))
+    for image, expected in zip(golden["images"], golden["probabilities"], strict=True):
+        difference = float(np.abs(classify(model, image).probabilities - expected).max())
+        if not difference <= _GOLDEN_TOLERANCE:
+            raise ModelError(
+                f"The model “{card.model_id}” answers {difference:.2g} away from what it answered "
+                f"when it was made; {_GOLDEN_TOLERANCE:g} is allowed. Put another model into use."
+            )
+    return model
+
+
+def load_in_use(models_dir: Path) -> tuple[Model, str | None]:
+    """The model in use; where it fails its checks, the one before it, and what is wrong.
+
+    Raises:
+        ModelError: no model is in use, or none of them passes its checks.
+    """
+    problems: list[str] = []
+    for entry in registry.in_use(models_dir):
+        try:
+            model = load(registry.model_dir(models_dir, entry.model_id))
+            if model.sha256 != entry.sha256:
+                raise ModelError(
+                    f"The card of “{entry.model_id}” was changed after it was put into use. "
+                    "Restore the folder from a copy."
+                )
+            return model, problems[0] if problems else None
+        except ModelError as error:
+            problems.append(str(error))
+    raise ModelError(
+        problems[0]
+        if problems
+        else "No model is in use yet. Train one on your data, or put a candidate into use."
+    )
+
+
+def _read_arrays(data: bytes, names: tuple[str, ...]) -> dict[str, NDArray[np.float32]]:
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in names}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ModelError(f"A file of the model cannot be read ({error}).") from error
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise ModelError(f"The array “{name}” of the model holds numbers that are not finite.")
+    return arrays

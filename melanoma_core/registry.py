@@ -1,0 +1,338 @@
+"""The models on disk: one folder each, written once, and the file that names the one in use.
+
+models/champion.json            the models in use, newest first
+       <model_id>/card.json     what the model is, and the SHA-256 of every other file
+                  network.tflite  LiteRT graph: image → last feature map, embedding
+                  head.npz        kernel and bias of the dense layer that gives the logits
+                  golden.npz      made-up inputs and the probabilities they must give
+                  network.weights.h5  what full training goes on from
+                  evaluation.json     one row a photograph
+"""
+
+import dataclasses
+import datetime
+import json
+import math
+import os
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from melanoma_core.errors import ModelError
+from melanoma_core.paths import sha256, sync_dir, write_atomic
+
+INTENDED_USE = "Research and education; not a medical device; the decision is the clinician’s."
+NOT_FOR = (
+    "photographs taken without a dermatoscope",
+    "nails, mucosa, palms and soles",
+    "several lesions in one photograph",
+    "patients under 18",
+)
+FILES = (
+    "network.tflite", "head.npz", "golden.npz", "network.weights.h5", "evaluation.json",
+)  # fmt: skip
+_NUM_REMEMBERED = 6  # the model in use and five to go back to
+_MODEL_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured figure with its 95 % interval; NaN where it is not defined."""
+
+    value: float
+    low: float
+    high: float
+    num_photographs: int  # that it was measured on
+    num_lesions: int
+    num_hits: int | None = None  # of a share: photographs in the numerator
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """A threshold chosen on validation photographs, and what it did on test photographs."""
+
+    target: float  # share of melanomas that it is placed to find
+    threshold: float  # a lesion is referred when its melanoma probability reaches it
+    val_photographs: int  # melanomas that it was chosen on
+    val_lesions: int
+    sensitivity: Figure
+    specificity: Figure
+
+
+@dataclass(frozen=True)
+class DatasetUse:
+    """A data set that a model was made with."""
+
+    name: str
+    licence: str
+    sha256: str
+    num_train: int  # photographs
+    num_val: int
+    num_test: int
+
+
+@dataclass(frozen=True)
+class Card:
+    """All there is to know of a model; every figure comes from the run that made it."""
+
+    model_id: str
+    created: str  # date, UTC
+    run_id: str
+    network: str
+    image_size: int  # pixels a side
+    has_saliency: bool
+    diagnoses: tuple[str, ...]  # codes, in the order of the outputs
+    temperature: float
+    operating_points: tuple[OperatingPoint, ...]
+    figures: dict[str, dict[str, Figure]]  # by source, then by name, on the test split
+    class_counts: dict[str, dict[str, int]]  # by split, then by diagnosis: photographs
+    datasets: tuple[DatasetUse, ...]
+    split_sha256: str
+    notes: tuple[str, ...]  # what was translated, merged or left out of the data
+    config: dict[str, Any]
+    versions: dict[str, str]
+    intended_use: str
+    not_for: tuple[str, ...]
+    files: dict[str, str]  # SHA-256 by name
+
+    def operating_point(self, target: float = 0.95) -> OperatingPoint:
+        """The operating point placed to find this share of the melanomas.
+
+        Raises:
+            ModelError: the model has none for it.
+        """
+        for point in self.operating_points:
+            if math.isclose(point.target, target):
+                return point
+        known = ", ".join(f"{point.target:g}" for point in self.operating_points)
+        raise ModelError(
+            f"The model “{self.model_id}” has no threshold for a sensitivity of {target:g}; it "
+            f"has {known or 'none'}."
+        )
+
+    def to_json(self) -> str:
+        """The card as JSON; NaN becomes null."""
+        return json.dumps(_without_nan(dataclasses.asdict(self)), indent=1, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Card":
+        """The card that `to_json` wrote.
+
+        Raises:
+            ModelError: a field is missing, unknown or damaged.
+        """
+        try:
+            fields = json.loads(text)
+            fields["operating_points"] = tuple(
+                OperatingPoint(
+                    **{
+                        **point,
+                        "sensitivity": _figure(point["sensitivity"]),
+                        "specificity": _figure(point["specificity"]),
+                    }
+                )
+                for point in fields["operating_points"]
+            )
+            fields["figures"] = {
+                source: {name: _figure(figure) for name, figure in figures.items()}
+                for source, figures in fields["figures"].items()
+            }
+            fields["datasets"] = tuple(DatasetUse(**use) for use in fields["datasets"])
+            for name in ("diagnoses", "notes", "not_for"):
+                fields[name] = tuple(fields[name])
+            return cls(**fields)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ModelError(
+                f"The model’s card cannot be read ({error}). Restore the model’s folder from a "
+                "copy, or train again."
+            ) from error
+
+
+@dataclass(frozen=True)
+class InUse:
+    """The model that answers, or one that did."""
+
+    model_id: str
+    since: str  # date and time, UTC
+    sha256: str  # of its card.json
+
+
+def in_use(models_dir: Path) -> tuple[InUse, ...]:
+    """The model in use and those before it, newest first; empty when there is none.
+
+    Raises:
+        ModelError: champion.json cannot be read.
+    """
+    try:
+        text = (models_dir / "champion.json").read_bytes()
+    except FileNotFoundError:
+        return ()
+    try:
+        return tuple(InUse(**entry) for entry in json.loads(text)["in_use"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise ModelError(
+            f"champion.json, which names the model in use, cannot be read ({error}). Restore it "
+            "from a copy, or put a model into use again."
+        ) from error
+
+
+def champion(models_dir: Path) -> InUse | None:
+    """The model in use; None when there is none."""
+    return next(iter(in_use(models_dir)), None)
+
+
+def put_into_use(models_dir: Path, model_id: str) -> InUse:
+    """Name `model_id` as the model in use, by one atomic rename.
+
+    Whether it may be is decided before, in `promotion`.
+    """
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    card = (model_dir(models_dir, model_id) / "card.json").read_bytes()
+    newest = InUse(model_id, now, sha256(card))
+    entries = [newest, *(e for e in in_use(models_dir) if e.model_id != model_id)]
+    record = {"in_use": [dataclasses.asdict(entry) for entry in entries[:_NUM_REMEMBERED]]}
+    write_atomic(models_dir / "champion.json", json.dumps(record, indent=1).encode())
+    return newest
+
+
+def model_dir(models_dir: Path, model_id: str) -> Path:
+    """The folder of a model.
+
+    Raises:
+        ModelError: there is no such model, or the id is none.
+    """
+    directory = models_dir / model_id
+    if not _MODEL_ID.fullmatch(model_id) or not (directory / "card.json").is_file():
+        known = ", ".join(_model_ids(models_dir)) or "none yet"
+        raise ModelError(f"There is no model “{model_id}”. The models are: {known}.")
+    return directory
+
+
+def read_card(directory: Path) -> Card:
+    """The card of the model in this folder.
+
+    Raises:
+        ModelError: the card cannot be read, or is another model's.
+    """
+    try:
+        card = Card.from_json((directory / "card.json").read_bytes())
+    except OSError as error:
+        raise ModelError(
+            f"The model “{directory.name}” has no card that can be read. Restore its folder "
+            "from a copy, or train again."
+        ) from error
+    if card.model_id != directory.name:
+        raise ModelError(
+            f"The folder “{directory.name}” holds the card of “{card.model_id}”: models were "
+            "swapped. Restore both folders from a copy."
+        )
+    return card
+
+
+def list_cards(models_dir: Path) -> list[Card]:
+    """The cards of all models, newest first.
+
+    Raises:
+        ModelError: one of them cannot be read.
+    """
+    cards = [read_card(models_dir / model_id) for model_id in _model_ids(models_dir)]
+    return sorted(cards, key=lambda card: (card.created, card.model_id), reverse=True)
+
+
+def read_files(directory: Path) -> tuple[Card, str, dict[str, bytes]]:
+    """The card, its SHA-256, and the bytes of every file of a model, each one checked.
+
+    What is checked are the bytes that are returned, so nothing can be swapped in between.
+
+    Raises:
+        ModelError: a file is missing or differs from what the card says.
+    """
+    card = read_card(directory)
+    contents = {}
+    for name, expected in card.files.items():
+        try:
+            data = (directory / name).read_bytes()
+        except OSError as error:
+            raise ModelError(
+                f"The model “{card.model_id}” lacks its file {name}. Restore the folder from a "
+                "copy, or put another model into use."
+            ) from error
+        if sha256(data) != expected:
+            raise ModelError(
+                f"The file {name} of the model “{card.model_id}” is not the one that was made in "
+                "training: its SHA-256 differs from the card’s. Restore the folder from a copy, "
+                "or put another model into use."
+            )
+        contents[name] = data
+    if set(contents) != set(FILES):
+        raise ModelError(
+            f"The card of “{card.model_id}” names {', '.join(sorted(contents)) or 'no files'}; "
+            f"a model has {', '.join(FILES)}. Restore the folder from a copy, or train again."
+        )
+    return card, sha256((directory / "card.json").read_bytes()), contents
+
+
+def building_dir(models_dir: Path) -> Path:
+    """A new folder aside, in which a model is built before `add` moves it into place."""
+    models_dir.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=".building-", dir=models_dir))
+
+
+def add(models_dir: Path, building: Path, card: Card) -> Path:
+    """Write the card beside the files and rename the folder whole; it never changes again.
+
+    Args:
+        models_dir: where models are kept.
+        building: holds all of `FILES`; it is gone afterwards.
+        card: its `files` are computed here.
+
+    Raises:
+        ModelError: a file is missing, the id is malformed, or a model of this id exists.
+    """
+    target = models_dir / card.model_id
+    missing = [name for name in FILES if not (building / name).is_file()]
+    if missing or not _MODEL_ID.fullmatch(card.model_id) or target.exists():
+        shutil.rmtree(building)
+        raise ModelError(
+            f"The model “{card.model_id}” was not added: "
+            + (
+                f"it lacks {', '.join(missing)}." if missing
+                else "a model of this name exists, or the name is not one of small letters, "
+                "digits, points and hyphens."
+            )
+        )  # fmt: skip
+    files = {name: sha256((building / name).read_bytes()) for name in FILES}
+    card = dataclasses.replace(card, files=files)
+    write_atomic(building / "card.json", card.to_json().encode())
+    building.chmod(0o755)  # mkdtemp makes 0700
+    os.rename(building, target)
+    sync_dir(models_dir)
+    return target
+
+
+def _model_ids(models_dir: Path) -> list[str]:
+    return sorted(path.parent.name for path in models_dir.glob("[!.]*/card.json"))
+
+
+def figure_record(figure: Figure) -> dict[str, Any]:
+    """A figure as a JSON object; NaN becomes null."""
+    record: dict[str, Any] = _without_nan(dataclasses.asdict(figure))
+    return record
+
+
+def _figure(fields: dict[str, Any]) -> Figure:
+    value, low, high = (
+        math.nan if fields[name] is None else fields[name] for name in ("value", "low", "high")
+    )
+    return Figure(**{**fields, "value": value, "low": low, "high": high})
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

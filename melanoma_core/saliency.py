@@ -1,0 +1,99 @@
+"""Where in a photograph the network found support for a diagnosis, and how to draw it.
+
+Three things are kept apart: what is explained (a diagnosis), how the map is made (Grad-CAM), and
+how it is drawn (overlay).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from melanoma_core.errors import ModelError
+from melanoma_core.predict import Model, Prediction
+
+# Viridis without its dark purple end: even to the eye, and green does not occur in skin.
+_COLORS = np.array([[0x31, 0x68, 0x8E], [0x35, 0xB7, 0x79], [0xFD, 0xE7, 0x25]], np.float64)
+_FAINTEST = 0.15  # of the scale; below it nothing is drawn
+_STRONGEST_OPACITY = 0.42  # structures stay visible
+
+
+def grad_cams(model: Model, prediction: Prediction) -> NDArray[np.float32]:
+    """Grad-CAM map of every diagnosis, from the forward pass that gave the prediction.
+
+    Behind a global average pooling and one dense layer, the gradient of a logit by the feature
+    map is the kernel over the number of cells. Grad-CAM (Selvaraju et al., ICCV 2017) averages
+    it over the cells once more, so it is exactly this sum, and no gradient is needed.
+
+    Returns:
+        (C, h, w), none below 0, in the order of `prediction.codes`, not scaled: the maps of one
+        photograph can be held against each other.
+
+    Raises:
+        ModelError: the network has no such map, or the prediction is another model's.
+    """
+    if prediction.model_id != model.card.model_id:
+        raise ModelError(
+            f"The prediction is by “{prediction.model_id}”, the model is “{model.card.model_id}”: "
+            "assess the photograph again."
+        )
+    if prediction.features is None:
+        raise ModelError(
+            f"The network of “{model.card.model_id}” ends in no feature map, so there is no map "
+            "of its evidence. Use a model with global average pooling."
+        )
+    height, width, _ = prediction.features.shape
+    maps = np.einsum("hwk,kc->chw", prediction.features, model.network.kernel)
+    rectified: NDArray[np.float32] = np.maximum(maps / (height * width), 0).astype(np.float32)
+    return rectified
+
+
+def overlay(
+    image: NDArray[np.uint8], cam: NDArray[np.float32], scale: float, opacity: float = 1.0
+) -> NDArray[np.uint8]:
+    """The photograph with a map laid over it, and a line at half of its strongest evidence.
+
+    Args:
+        image: (H, W, 3) RGB.
+        cam: (h, w), none below 0, as `grad_cams` gives it.
+        scale: heat drawn at full strength: the largest of **all** diagnoses, so that a diagnosis
+            without support looks empty. 0 draws nothing.
+        opacity: 0 (only the photograph) to 1.
+
+    Returns:
+        (H, W, 3) RGB.
+    """
+    if scale <= 0 or not cam.any():
+        return image.copy()
+    height, width = image.shape[:2]
+    heat = np.asarray(
+        Image.fromarray(cam.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
+    )
+    heat = np.clip(heat / scale, 0, 1)
+    strength = np.clip((heat - _FAINTEST) / (1 - _FAINTEST), 0, 1) ** 0.7
+    alpha = (_STRONGEST_OPACITY * opacity * strength)[..., np.newaxis]
+    stops = np.linspace(0, 1, len(_COLORS))
+    colors = np.stack([np.interp(heat, stops, _COLORS[:, k]) for k in range(3)], axis=-1)
+    drawn = image * (1 - alpha) + colors * alpha
+    if opacity > 0:
+        _draw_contour(drawn, heat >= heat.max() / 2)
+    return np.rint(drawn).astype(np.uint8)
+
+
+def _draw_contour(drawn: NDArray[np.float64], inside: NDArray[np.bool_]) -> None:
+    """A white line on a dark edge around `inside`, about 1/250 of the long side wide."""
+    width = max(1, round(max(inside.shape) / 400))
+    edge = _grow(inside, 1) & ~inside
+    drawn[_grow(edge, 2 * width)] = (27, 39, 51)
+    drawn[_grow(edge, width)] = 255
+
+
+def _grow(mask: NDArray[np.bool_], num_pixels: int) -> NDArray[np.bool_]:
+    for axis in (0, 1):
+        grown = mask.copy()
+        for step in range(1, num_pixels + 1):
+            ahead, behind = [slice(None)] * 2, [slice(None)] * 2
+            ahead[axis], behind[axis] = slice(step, None), slice(None, -step)
+            grown[tuple(ahead)] |= mask[tuple(behind)]
+            grown[tuple(behind)] |= mask[tuple(ahead)]
+        mask = grown
+    return mask
