@@ -34,8 +34,9 @@ FLOORS = {
     "promotion": 7,
     **dict.fromkeys(("networks", "input_pipeline", "checkpoints"), 8),
     "fitting": 9,
-    "train": 10,
-    "__main__": 11,
+    "candidates": 10,
+    "train": 11,
+    "__main__": 12,
 }
 KERAS_FLOOR = 8  # from here up TensorFlow may be loaded; the web process stays below
 KERAS_FAMILY = {"tensorflow", "keras", "tf_keras", "tf_keras_vis", "jax"}

@@ -1,0 +1,171 @@
+"""From a trained network to a model in `models/`: calibrated, exported, measured, described."""
+
+import datetime
+import json
+import platform
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import PIL
+from numpy.typing import NDArray
+
+from melanoma_core import calibration, drawings, evaluate, imaging, networks, predict, registry
+from melanoma_core.configs import NETWORKS, TrainConfig
+from melanoma_core.datasets import Dataset
+from melanoma_core.diagnoses import CODES
+from melanoma_core.paths import sha256
+from melanoma_core.registry import Card, DatasetUse
+
+TARGETS = (0.95, 0.90)  # sensitivities for melanoma that a threshold is placed for
+_NUM_GOLDEN = 4
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a network was made from, as its card will tell."""
+
+    run_id: str
+    config: TrainConfig
+    datasets: tuple[Dataset, ...]
+    table: pd.DataFrame  # combined and split; the rows of all splits
+    notes: tuple[str, ...]
+
+
+def add(
+    network: keras.Model,
+    origin: Origin,
+    models_dir: Path,
+    on_progress: Progress | None = None,
+) -> Card:
+    """Put a trained network into `models/`, with everything that its card must say.
+
+    Temperature and thresholds come from the validation split, figures from the test split, both
+    through the LiteRT graph that will serve.
+
+    Args:
+        network: trained on all of `CODES`, its prior corrected.
+        origin: what it was made from.
+        models_dir: where models are kept; the model is named after the run.
+        on_progress: called with (photographs measured, photographs in all).
+
+    Raises:
+        DatasetError: the validation or the test split cannot be measured.
+        ModelError: a model of this name exists, or the export differs from the network.
+    """
+    building = registry.building_dir(models_dir)
+    try:
+        return _build(building, network, origin, models_dir, on_progress)
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+
+
+def _build(
+    building: Path,
+    network: keras.Model,
+    origin: Origin,
+    models_dir: Path,
+    on_progress: Progress | None,
+) -> Card:
+    networks.export(network, building / "network.tflite")
+    kernel, bias = networks.head(network)
+    np.savez(building / "head.npz", kernel=kernel, bias=bias)
+    network.save_weights(building / "network.weights.h5")
+    served = predict.read_network(
+        (building / "network.tflite").read_bytes(), (building / "head.npz").read_bytes()
+    )
+
+    held = origin.table[origin.table["split"].isin(("val", "test"))]
+    logits, rows, refused = evaluate.score(served, held, on_progress)
+    is_val = (rows["split"] == "val").to_numpy()
+    y_true = np.array([CODES.index(code) for code in rows["diagnosis"]])
+    temperature = calibration.fit_temperature(logits[is_val], y_true[is_val])
+    measured = evaluate.evaluation(rows, calibration.probabilities(logits, temperature))
+    (building / "evaluation.json").write_text(evaluate.to_json(measured))
+    images, probabilities = _golden(served, temperature)
+    np.savez(building / "golden.npz", images=images, probabilities=probabilities)
+
+    val, test = measured.where(is_val), measured.where(~is_val)
+    points = tuple(evaluate.operating_point(val, test, target) for target in TARGETS)
+    counts = _class_counts(origin.table)
+    card = Card(
+        model_id=origin.run_id,
+        created=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
+        run_id=origin.run_id,
+        network=origin.config.network,
+        image_size=origin.config.image_size,
+        has_saliency=NETWORKS[origin.config.network].has_saliency,
+        diagnoses=CODES,
+        temperature=temperature,
+        operating_points=points,
+        figures=evaluate.figures_by_source(test, counts["train"], points[0].threshold),
+        class_counts=counts,
+        datasets=tuple(_use(dataset, origin.table) for dataset in origin.datasets),
+        split_sha256=_split_sha256(origin.table),
+        notes=(*origin.notes, *(f"Left out: {reason}" for reason in refused)),
+        config=json.loads(origin.config.to_json()),
+        versions=_versions(),
+        intended_use=registry.INTENDED_USE,
+        not_for=registry.NOT_FOR,
+        files={},
+    )
+    return registry.read_card(registry.add(models_dir, building, card))
+
+
+def _golden(
+    served: predict.Network, temperature: float
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Drawn lesions, and what the network says of them."""
+    size = served.graph.image_size
+    images = np.stack(
+        [
+            imaging.resize(drawings.lesion(seed, kind=kind), size)
+            for seed, kind in enumerate(drawings.KINDS[:_NUM_GOLDEN])
+        ]
+    )
+    logits = [served.logits(served.graph.run(image)[1]) for image in images]
+    return images, calibration.probabilities(np.array(logits), temperature)
+
+
+def _class_counts(table: pd.DataFrame) -> dict[str, dict[str, int]]:
+    return {
+        split: {
+            code: int(((table["split"] == split) & (table["diagnosis"] == code)).sum())
+            for code in CODES
+        }
+        for split in ("train", "val", "test")
+    }
+
+
+def _use(dataset: Dataset, table: pd.DataFrame) -> DatasetUse:
+    in_split = table.loc[table["source"] == dataset.name, "split"].value_counts()
+    num_train, num_val, num_test = (int(in_split.get(s, 0)) for s in ("train", "val", "test"))
+    return DatasetUse(dataset.name, dataset.licence, dataset.sha256, num_train, num_val, num_test)
+
+
+def _split_sha256(table: pd.DataFrame) -> str:
+    rows = sorted(
+        f"{row.image_id},{row.group_id},{row.split}" for row in table.itertuples(index=False)
+    )
+    return sha256("\n".join(rows).encode())
+
+
+def _versions() -> dict[str, str]:
+    versions = {
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "pillow": PIL.__version__,
+        "backend": keras.backend.backend(),
+    }
+    if versions["backend"] == "tensorflow":
+        import tensorflow as tf
+
+        versions["tensorflow"] = tf.__version__
+    return versions

@@ -1,0 +1,257 @@
+"""Measure a network on photographs through the very path that serves it.
+
+Figures are those of the seven classes of HAM10000, as sums of the nine: the two keratoses, and
+actinic keratosis and Bowen's disease, are told apart by the archive more than by the lesion.
+"""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from melanoma_core import imaging, metrics
+from melanoma_core.diagnoses import CODES, SEVEN_CLASSES
+from melanoma_core.errors import DatasetError, ImageError, ModelError
+from melanoma_core.predict import Model, Network
+from melanoma_core.registry import Figure, OperatingPoint
+
+_ROW_FIELDS = ("image_id", "group_id", "lesion_id", "source", "split", "diagnosis")
+# Row k is the seven-class sum that the k-th of the nine diagnoses belongs to.
+_TO_SEVEN = np.array([[code in nine for nine in SEVEN_CLASSES.values()] for code in CODES])
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model says of photographs whose diagnosis is known; a row is a photograph."""
+
+    table: pd.DataFrame  # image_id, group_id, lesion_id, source, split, diagnosis
+    y_prob: NDArray[np.float64]  # (N, 9), calibrated, in the order of `CODES`
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def groups(self) -> NDArray[np.object_]:
+        """(N,) what is resampled whole: the photographs of one lesion and their near copies."""
+        return np.asarray(self.table["group_id"], dtype=object)
+
+    @property
+    def is_melanoma(self) -> NDArray[np.int64]:
+        """(N,) 1 where the photograph shows a melanoma."""
+        return np.asarray(self.table["diagnosis"] == "MEL", dtype=np.int64)
+
+    @property
+    def melanoma_probability(self) -> NDArray[np.float64]:
+        """(N,) what is held against the referral threshold."""
+        return self.y_prob[:, CODES.index("MEL")]
+
+    @property
+    def seven_true(self) -> NDArray[np.int64]:
+        """(N,) position in `SEVEN_CLASSES`."""
+        nine = [CODES.index(code) for code in self.table["diagnosis"]]
+        return np.asarray(_TO_SEVEN.argmax(axis=1)[nine], dtype=np.int64)
+
+    @property
+    def seven_prob(self) -> NDArray[np.float64]:
+        """(N, 7) sums of the nine probabilities."""
+        return np.asarray(self.y_prob @ _TO_SEVEN, dtype=np.float64)
+
+    def where(self, rows: NDArray[np.bool_]) -> "Evaluation":
+        """The part of it where `rows` (N,) is true."""
+        return Evaluation(self.table[rows].reset_index(drop=True), self.y_prob[rows])
+
+    def num_lesions(self, rows: NDArray[np.bool_] | None = None) -> int:
+        """Number of lesions; a photograph of no known lesion counts as a lesion of its own."""
+        table = self.table if rows is None else self.table[rows]
+        return int(table["lesion_id"].fillna(table["image_id"]).nunique())
+
+
+def score(
+    network: Network,
+    table: pd.DataFrame,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> tuple[NDArray[np.float64], pd.DataFrame, list[str]]:
+    """Logits of every photograph of a table, one view each.
+
+    Returns:
+        logits (N, C); the rows that they belong to; a line for each photograph left out because
+        it cannot be read.
+    """
+    logits, kept, refused = [], [], []
+    for row, path in enumerate(map(Path, table["path"])):
+        try:
+            image = imaging.read(path.read_bytes(), path.name)
+        except ImageError as error:
+            refused.append(str(error))
+            continue
+        _, embedding = network.graph.run(imaging.resize(image, network.graph.image_size))
+        logits.append(network.logits(embedding))
+        kept.append(row)
+        if on_progress and (row % 50 == 49 or row + 1 == len(table)):
+            on_progress(row + 1, len(table))
+    if not logits:
+        raise DatasetError(
+            f"None of the {len(table)} photographs to be measured can be read. "
+            f"{refused[0] if refused else 'Name a split that holds some: train, val or test.'}"
+        )
+    return np.array(logits), table.iloc[kept].reset_index(drop=True), refused
+
+
+def evaluation(table: pd.DataFrame, y_prob: NDArray[np.float64]) -> Evaluation:
+    """The evaluation of these rows; only what identifies a photograph is kept of the table."""
+    return Evaluation(table.loc[:, list(_ROW_FIELDS)].reset_index(drop=True), y_prob)
+
+
+def to_json(measured: Evaluation) -> str:
+    """One row a photograph, as `evaluation.json` holds them."""
+    rows = [
+        {
+            "image_id": row.image_id,
+            "group_id": row.group_id,
+            "lesion_id": row.lesion_id if isinstance(row.lesion_id, str) else None,
+            "source": row.source,
+            "split": row.split,
+            "y_true": row.diagnosis,
+            "y_prob": [round(float(p), 6) for p in probabilities],
+        }
+        for row, probabilities in zip(
+            measured.table.itertuples(index=False), measured.y_prob, strict=True
+        )
+    ]
+    lines = ",\n".join(json.dumps(row) for row in rows)
+    return f'{{"diagnoses": {json.dumps(CODES)}, "rows": [\n{lines}\n]}}\n'
+
+
+def from_json(text: str | bytes) -> Evaluation:
+    """What `to_json` wrote.
+
+    Raises:
+        ModelError: the text is no evaluation, or one of other diagnoses.
+    """
+    try:
+        record = json.loads(text)
+        if tuple(record["diagnoses"]) != CODES:
+            raise ValueError(f"it is of the diagnoses {', '.join(record['diagnoses'])}")
+        table = pd.DataFrame(record["rows"])
+        y_prob = np.array(table.pop("y_prob").tolist(), dtype=np.float64)
+        table = table.rename(columns={"y_true": "diagnosis"})
+        return evaluation(table, y_prob.reshape(-1, len(CODES)))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"The model’s evaluation cannot be read ({error}). Restore its folder from a copy."
+        ) from error
+
+
+def operating_point(val: Evaluation, test: Evaluation, target: float) -> OperatingPoint:
+    """The threshold that finds `target` of the validation melanomas, measured on test.
+
+    Raises:
+        DatasetError: there is no melanoma to choose it on.
+    """
+    chosen_on = val.is_melanoma == 1
+    if not chosen_on.any():
+        raise DatasetError(
+            "The validation split holds no melanoma, so no threshold can be chosen. Add some."
+        )
+    threshold = metrics.threshold_at_sensitivity(val.is_melanoma, val.melanoma_probability, target)
+    return OperatingPoint(
+        target=target,
+        threshold=threshold,
+        val_photographs=int(chosen_on.sum()),
+        val_lesions=val.num_lesions(chosen_on),
+        sensitivity=sensitivity(test, threshold),
+        specificity=specificity(test, threshold),
+    )
+
+
+def sensitivity(measured: Evaluation, threshold: float) -> Figure:
+    """Share of the melanoma photographs at or above the threshold."""
+    return _share(measured, measured.is_melanoma == 1, measured.melanoma_probability >= threshold)
+
+
+def specificity(measured: Evaluation, threshold: float) -> Figure:
+    """Share of the photographs of other lesions below the threshold."""
+    return _share(measured, measured.is_melanoma == 0, measured.melanoma_probability < threshold)
+
+
+def figures(
+    measured: Evaluation, class_counts: dict[str, int], threshold: float
+) -> dict[str, Figure]:
+    """The figures of one source, each with its interval, bootstrapped over groups.
+
+    Args:
+        measured: the test photographs of one source, or all.
+        class_counts: training photographs by diagnosis: balanced accuracy is of the arg-max of
+            the probabilities divided by these frequencies.
+        threshold: melanoma probability from which a lesion is referred.
+
+    Returns:
+        accuracy, balanced_accuracy, macro_auroc, melanoma_auroc, ece, brier (of the seven
+        classes), sensitivity and specificity.
+    """
+    true, prob = measured.seven_true, measured.seven_prob
+    frequency = np.array([class_counts.get(code, 0) for code in CODES], np.float64) @ _TO_SEVEN
+    # A class that was never taught cannot be chosen.
+    adjusted = np.divide(prob, frequency, out=np.zeros_like(prob), where=frequency > 0)
+    hits = prob.argmax(axis=1) == true
+    everything = np.ones(len(measured), bool)
+    return {
+        "accuracy": _share(measured, everything, hits),
+        "balanced_accuracy": _figure(
+            measured, metrics.balanced_accuracy, (true, adjusted.argmax(axis=1))
+        ),
+        "macro_auroc": _figure(measured, metrics.macro_auroc, (true, prob)),
+        "melanoma_auroc": _figure(
+            measured, metrics.auroc, (measured.is_melanoma, measured.melanoma_probability)
+        ),
+        "ece": _figure(measured, metrics.ece, (true, prob)),
+        "brier": _figure(measured, metrics.brier, (true, prob)),
+        "sensitivity": sensitivity(measured, threshold),
+        "specificity": specificity(measured, threshold),
+    }
+
+
+def figures_by_source(
+    measured: Evaluation, class_counts: dict[str, int], threshold: float
+) -> dict[str, dict[str, Figure]]:
+    """`figures` of all photographs ("all") and of each source apart."""
+    parts = {"all": measured}
+    for source in sorted(measured.table["source"].unique()):
+        parts[source] = measured.where((measured.table["source"] == source).to_numpy())
+    return {source: figures(part, class_counts, threshold) for source, part in parts.items()}
+
+
+def check_diagnoses(model: Model) -> None:
+    """Refuse a model whose outputs are not the nine diagnoses in their order.
+
+    Raises:
+        ModelError: it is one of other diagnoses.
+    """
+    if model.card.diagnoses != CODES:
+        raise ModelError(
+            f"The model “{model.card.model_id}” tells {', '.join(model.card.diagnoses)} apart; "
+            f"figures are made for {', '.join(CODES)}."
+        )
+
+
+def _share(measured: Evaluation, counted: NDArray[np.bool_], hits: NDArray[np.bool_]) -> Figure:
+    """The share of hits among the rows that are counted."""
+    part, hits = measured.where(counted), hits[counted]
+    if len(part) == 0:
+        return Figure(math.nan, math.nan, math.nan, 0, 0, 0)
+    low, high = metrics.bootstrap_interval(np.mean, (hits.astype(np.float64),), part.groups)
+    return Figure(float(hits.mean()), low, high, len(part), part.num_lesions(), int(hits.sum()))
+
+
+def _figure(
+    measured: Evaluation,
+    statistic: Callable[..., float],
+    arrays: tuple[NDArray[np.float64] | NDArray[np.int64], ...],
+) -> Figure:
+    low, high = metrics.bootstrap_interval(statistic, arrays, measured.groups)
+    return Figure(statistic(*arrays), low, high, len(measured), measured.num_lesions())

@@ -1,0 +1,148 @@
+"""Train a network on data sets and leave a candidate in `models/`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from melanoma_core import (
+    candidates,
+    datasets,
+    fitting,
+    input_pipeline,
+    networks,
+    paths,
+    runs,
+    splits,
+)
+from melanoma_core.configs import NETWORKS
+from melanoma_core.diagnoses import CODES
+from melanoma_core.errors import DatasetError, MelanomaError, RunError
+from melanoma_core.fitting import Report
+from melanoma_core.registry import Card
+from melanoma_core.runs import RunPlan
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Everything a run learns from and is measured on."""
+
+    datasets: tuple[datasets.Dataset, ...]  # as they were read
+    table: pd.DataFrame  # combined and split; the rows of all splits
+    images: dict[str, NDArray[np.uint8]]  # "train" and "val": (N, S, S, 3)
+    rows: dict[str, pd.DataFrame]  # "train" and "val": the rows of `images`
+    notes: tuple[str, ...]  # what was translated, merged or left out
+
+    def labels(self, split: str) -> NDArray[np.int64]:
+        """(N,) position of each photograph's diagnosis in `CODES`."""
+        return np.array([CODES.index(code) for code in self.rows[split]["diagnosis"]], np.int64)
+
+
+def train(
+    plan: RunPlan, run_dir: Path, models_dir: Path | None = None, report: Report = print
+) -> Card:
+    """Do what the plan says; a run that was stopped goes on where its last epoch ended.
+
+    Args:
+        plan: settings and data.
+        run_dir: the run's own folder; its name becomes the model's id.
+        models_dir: where the candidate goes; `paths.models_dir()` by default.
+        report: is given the run's messages, a line each.
+
+    Returns:
+        The card of the candidate. It answers nobody before it is put into use.
+
+    Raises:
+        RunError: the folder holds another run, or the backbone's weights are missing or wrong.
+        DatasetError: the data cannot be read, or do not suffice.
+        ModelError: a model of this name exists already.
+    """
+    runs.write_plan(run_dir, plan)
+    try:
+        network, data = fit(plan, run_dir, report)
+        runs.write_status(run_dir, "measuring")
+        shift = fitting.correct_prior(
+            network, np.bincount(data.labels("train"), minlength=len(CODES)), plan.config
+        )
+        report(f"Bias moved to the real class shares by {np.round(shift, 2).tolist()}.")
+        origin = candidates.Origin(run_dir.name, plan.config, data.datasets, data.table, data.notes)
+        card = candidates.add(
+            network,
+            origin,
+            models_dir or paths.models_dir(),
+            lambda done, total: runs.write_status(run_dir, "measuring", done=done, total=total),
+        )
+    except MelanomaError as error:
+        runs.write_status(run_dir, "failed", reason=str(error))
+        raise
+    runs.write_status(run_dir, "finished", model_id=card.model_id)
+    return card
+
+
+def fit(plan: RunPlan, run_dir: Path, report: Report = print) -> tuple[keras.Model, TrainingData]:
+    """Read the data and train the network; `train` without the candidate at the end."""
+    if NETWORKS[plan.config.network].needs_weights and plan.weights is None:
+        raise RunError(
+            f"The network {plan.config.network} starts from ImageNet weights, and none were "
+            "named. Give the file with --weights."
+        )
+    data = prepare(plan, run_dir, report)
+    fitting.make_repeatable(plan.config.seed)
+    network = networks.build(
+        plan.config.network,
+        plan.config.image_size,
+        len(CODES),
+        dropout=plan.config.dropout,
+        weights_path=Path(plan.weights) if plan.weights else None,
+    )
+    fitting.fit(
+        network,
+        (data.images["train"], data.labels("train")),
+        (data.images["val"], data.labels("val")),
+        plan.config,
+        run_dir,
+        report,
+    )
+    return network, data
+
+
+def prepare(plan: RunPlan, run_dir: Path, report: Report = print) -> TrainingData:
+    """Read, combine and split the data sets, and decode what training looks at.
+
+    Raises:
+        DatasetError: a data set cannot be read, or a split lacks what training needs.
+    """
+    runs.write_status(run_dir, "reading")
+    read = tuple(datasets.read(Path(path)) for path in plan.datasets)
+    combined = datasets.combine(read)
+    if plan.splits is not None:
+        table = splits.apply_file(combined.table, Path(plan.splits))
+    else:
+        table = splits.assign(combined.table, seed=plan.config.seed)
+    for split in ("train", "val", "test"):
+        _check(table[table["split"] == split], split)
+    notes = list(combined.notes)
+    images, rows = {}, {}
+    for split in ("train", "val"):
+        images[split], rows[split], refused = input_pipeline.read_images(
+            table[table["split"] == split],
+            plan.config.image_size,
+            lambda done, total: runs.write_status(run_dir, "reading", done=done, total=total),
+        )
+        notes += [f"Left out: {reason}" for reason in refused]
+    for note in notes:
+        report(note)
+    return TrainingData(read, table, images, rows, tuple(notes))
+
+
+def _check(part: pd.DataFrame, split: str) -> None:
+    found = set(part["diagnosis"])
+    if "MEL" not in found or len(found) < 2:
+        names = ", ".join(sorted(found)) or "nothing"
+        raise DatasetError(
+            f"The {split} split holds {names}; it needs melanoma and at least one other "
+            "diagnosis. Add photographs, or give a split file that has them."
+        )
