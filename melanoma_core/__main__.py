@@ -1,0 +1,294 @@
+"""The command line: `python -m melanoma_core COMMAND`.
+
+Imports stand inside the commands: `assess` answers in a fraction of the time that loading
+TensorFlow, which only `train` needs, would take.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from melanoma_core import configs, paths
+from melanoma_core.errors import ImageError, MelanomaError
+
+_DEFAULTS = configs.TrainConfig()
+
+
+class _Commands(click.Group):
+    """Shows an error that the user can mend as a message, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MelanomaError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Commands)
+def main() -> None:
+    """Assess dermoscopic photographs, train and compare models.
+
+    Research and education; not a medical device; the decision is the clinician's.
+    """
+
+
+@main.command()
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--model", "model_id", help="Id of a model; the one in use by default.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, in order.")
+def assess(images: tuple[Path, ...], model_id: str | None, as_json: bool) -> None:
+    """Assess photographs, each on its own; exit code 2 when one was refused."""
+    model = _load(model_id)
+    num_refused = 0
+    for path in images:
+        try:
+            record = _assess_one(model, path)
+        except ImageError as error:
+            num_refused += 1
+            click.echo(str(error), err=True)
+            if as_json:
+                click.echo(json.dumps({"file": str(path), "error": str(error)}))
+            continue
+        click.echo(json.dumps(record) if as_json else _in_words(record))
+    if not as_json:
+        click.echo(model.card.intended_use, err=True)
+    if num_refused:
+        sys.exit(2)
+
+
+def _load(model_id: str | None) -> Any:
+    from melanoma_core import predict, registry
+
+    if model_id is not None:
+        return predict.load(registry.model_dir(paths.models_dir(), model_id))
+    model, problem = predict.load_in_use(paths.models_dir())
+    if problem:
+        click.echo(f"{problem} The previous model, {model.card.model_id}, answers.", err=True)
+    return model
+
+
+def _assess_one(model: Any, path: Path) -> dict[str, Any]:
+    from melanoma_core import imaging, predict
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageError(
+            f"“{path.name}” cannot be opened ({error.strerror}). Check the name and the rights."
+        ) from error
+    prediction = predict.classify(model, imaging.read(data, path.name))
+    threshold = model.card.operating_point().threshold
+    return {
+        "file": str(path),
+        "model_id": prediction.model_id,
+        "probabilities": {code: prediction.probability(code) for code in prediction.codes},
+        "melanoma_probability": prediction.melanoma_probability,
+        "malignant_probability": prediction.malignant_probability,
+        "threshold": threshold,
+        "above_threshold": prediction.melanoma_probability >= threshold,
+        "intended_use": model.card.intended_use,
+    }
+
+
+def _in_words(record: dict[str, Any]) -> str:
+    side = "above" if record["above_threshold"] else "below"
+    likeliest = max(record["probabilities"], key=record["probabilities"].get)
+    return (
+        f"{record['file']}: {side} the referral threshold for melanoma "
+        f"(melanoma {100 * record['melanoma_probability']:.1f} %, threshold "
+        f"{100 * record['threshold']:.1f} %); likeliest diagnosis {likeliest} "
+        f"({100 * record['probabilities'][likeliest]:.0f} %); model {record['model_id']}"
+    )
+
+
+@main.command()
+@click.option(
+    "--dataset",
+    "dataset_paths",
+    multiple=True,
+    type=click.Path(exists=True),
+    help="Folder or zip: class folders, HAM10000 or an ISIC challenge. Repeatable.",
+)
+@click.option("--splits", type=click.Path(exists=True), help="CSV: image_id, group_id, split.")
+@click.option("--weights", type=click.Path(exists=True), help="ImageNet weights of the backbone.")
+@click.option(
+    "--run-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the run; give it again to go on with a run that was stopped.",
+)
+@click.option(
+    "--network",
+    type=click.Choice(list(configs.NETWORKS)),
+    default=_DEFAULTS.network,
+    show_default=True,
+)
+@click.option("--image-size", type=int, help="Pixels a side; the network's usual by default.")
+@click.option("--epochs", type=int, default=_DEFAULTS.epochs, show_default=True)
+@click.option("--batch-size", type=int, default=_DEFAULTS.batch_size, show_default=True)
+@click.option("--learning-rate", type=float, default=_DEFAULTS.learning_rate, show_default=True)
+@click.option(
+    "--balance",
+    type=click.Choice(["none", "sqrt", "even"]),
+    default=_DEFAULTS.balance,
+    show_default=True,
+    help="How often a class is drawn.",
+)
+@click.option("--class-weights", is_flag=True, help="Weigh rare classes more in the loss.")
+@click.option("--seed", type=int, default=_DEFAULTS.seed, show_default=True)
+def train(
+    dataset_paths: tuple[str, ...],
+    splits: str | None,
+    weights: str | None,
+    run_dir: Path | None,
+    image_size: int | None,
+    **settings: Any,
+) -> None:
+    """Train a network and leave a candidate in models/."""
+    from melanoma_core import runs
+
+    if run_dir is not None and (run_dir / "config.json").exists() and not dataset_paths:
+        plan = runs.read_plan(run_dir)
+    elif not dataset_paths:
+        raise click.UsageError("Name at least one data set, or the --run-dir of a stopped run.")
+    else:
+        size = image_size or configs.NETWORKS[settings["network"]].image_size
+        plan = runs.RunPlan(
+            configs.TrainConfig(image_size=size, **settings),
+            tuple(str(Path(path).resolve()) for path in dataset_paths),
+            str(Path(splits).resolve()) if splits else None,
+            str(Path(weights).resolve()) if weights else None,
+        )
+    if run_dir is None:
+        run_dir = paths.runs_dir() / runs.new_id(plan.config.network)
+    click.echo(f"Run {run_dir.name}; stop it with Ctrl-C, go on with --run-dir {run_dir}")
+
+    # Only now: a mistyped option is answered at once, not after TensorFlow has loaded.
+    from melanoma_core.train import train as run_training
+
+    card = run_training(plan, run_dir, report=click.echo)
+    click.echo(f"Candidate {card.model_id}; figures on the test split:")
+    _print_figures(card.figures)
+    click.echo(f"Put it into use with: python -m melanoma_core promote {card.model_id}")
+
+
+@main.command()
+@click.option(
+    "--dataset",
+    "dataset_paths",
+    multiple=True,
+    required=True,
+    type=click.Path(exists=True),
+    help="As for train. Repeatable.",
+)
+@click.option("--splits", "splits_path", type=click.Path(exists=True), help="As for train.")
+@click.option(
+    "--split", type=click.Choice(["train", "val", "test", "all"]), default="test", show_default=True
+)
+@click.option("--model", "model_id", help="Id of a model; the one in use by default.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def evaluate(
+    dataset_paths: tuple[str, ...],
+    splits_path: str | None,
+    split: str,
+    model_id: str | None,
+    as_json: bool,
+) -> None:
+    """Measure a model on photographs whose diagnosis is known."""
+    from melanoma_core import calibration, datasets, splits
+    from melanoma_core import evaluate as evaluation
+
+    model = _load(model_id)
+    evaluation.check_diagnoses(model)
+    combined = datasets.combine([datasets.read(Path(path)) for path in dataset_paths])
+    if splits_path:
+        table = splits.apply_file(combined.table, Path(splits_path))
+    else:
+        table = splits.assign(combined.table, keep_given=True)
+    if split != "all":
+        table = table[table["split"] == split]
+    logits, rows, refused = evaluation.score(model.network, table)
+    for reason in refused:
+        click.echo(reason, err=True)
+    measured = evaluation.evaluation(
+        rows, calibration.probabilities(logits, model.card.temperature)
+    )
+    figures = evaluation.figures_by_source(
+        measured, model.card.class_counts["train"], model.card.operating_point().threshold
+    )
+    if as_json:
+        click.echo(json.dumps(_evaluation_record(model, split, figures, refused)))
+    else:
+        _print_figures(figures)
+
+
+def _evaluation_record(
+    model: Any, split: str, figures: dict[str, Any], refused: list[str]
+) -> dict[str, Any]:
+    from melanoma_core import registry
+
+    return {
+        "model_id": model.card.model_id,
+        "split": split,
+        "threshold": model.card.operating_point().threshold,
+        "figures": {
+            source: {name: registry.figure_record(figure) for name, figure in part.items()}
+            for source, part in figures.items()
+        },
+        "refused": refused,
+        "intended_use": model.card.intended_use,
+    }
+
+
+def _print_figures(figures: dict[str, Any]) -> None:
+    for source, part in figures.items():
+        first = next(iter(part.values()))
+        click.echo(f"{source}: {first.num_photographs} photographs, {first.num_lesions} lesions")
+        for name, figure in part.items():
+            click.echo(f"  {name:<18} {figure.value:.3f}  ({figure.low:.3f} to {figure.high:.3f})")
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def models(as_json: bool) -> None:
+    """List the models, newest first; the one in use is marked."""
+    from melanoma_core import registry
+
+    in_use = registry.champion(paths.models_dir())
+    cards = registry.list_cards(paths.models_dir())
+    if not cards:
+        click.echo("There are no models yet. Train one: python -m melanoma_core train", err=True)
+    for card in cards:
+        is_in_use = in_use is not None and in_use.model_id == card.model_id
+        if as_json:
+            record = {**json.loads(card.to_json()), "in_use": is_in_use}
+            click.echo(json.dumps(record))
+            continue
+        auroc = card.figures["all"]["melanoma_auroc"]
+        click.echo(
+            f"{'*' if is_in_use else ' '} {card.model_id}  {card.network} {card.image_size} px  "
+            f"melanoma AUROC {auroc.value:.3f} ({auroc.low:.3f} to {auroc.high:.3f})"
+        )
+
+
+@main.command()
+@click.argument("model_id")
+def promote(model_id: str) -> None:
+    """Put a model into use, if it is shown to be no worse than the one in use."""
+    from melanoma_core import promotion
+
+    entry, comparison = promotion.promote(paths.models_dir(), model_id)
+    if comparison is not None:
+        click.echo(
+            f"On {comparison.num_melanomas} melanoma photographs: sensitivity "
+            f"{100 * comparison.sensitivity_change:+.1f} points (at least "
+            f"{100 * comparison.lower_bound:+.1f}), specificity "
+            f"{100 * comparison.specificity_change:+.1f} points."
+        )
+    click.echo(f"{entry.model_id} is in use since {entry.since}.")
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m melanoma_core")
