@@ -136,7 +136,7 @@ def ruler_label(probability: float, threshold: float) -> str:
     label = f"This lesion {percent(probability)}"
     if percent(probability) != percent(threshold):
         return label
-    return f"{label}, just above" if probability > threshold else f"{label}, just below"
+    return f"{label}, just above" if probability >= threshold else f"{label}, just below"
 
 
 def _add_heading(figure: go.Figure, group: Group, y: float, ground: Ground) -> None:

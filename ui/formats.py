@@ -92,7 +92,7 @@ def literal(text: str) -> str:
         for character in re.sub(r"\s+", " ", text)
     )
     escaped = re.sub(r"([\\`*_{}\[\]<>#|~$&:@!])", r"\\\1", visible)
-    return re.sub(r"(\\[:@<>~]|[wW]{3}|[-+](?=[->])|^(?=[-+=]|\d+[.)]))", r"\1" + _JOINER, escaped)
+    return re.sub(r"(\\[:@<>~]|[wW]{3}|-(?=-|\\>)|^(?=[-+=]|\d+[.)]))", r"\1" + _JOINER, escaped)
 
 
 def small(text: str) -> str:
