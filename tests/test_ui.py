@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from made_models import PROBABILITIES, card, operating_point
+from stub_models import PROBABILITIES, card, operating_point
 
 from melanoma_core.diagnoses import BY_CODE, CODES
 from melanoma_core.errors import ImageError, ModelError
