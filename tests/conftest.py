@@ -45,3 +45,25 @@ def research_data():
     if not folder.is_dir():
         pytest.skip("The research archives are not at ../shared/data.")
     return folder
+
+
+@pytest.fixture(scope="session")
+def trained_models(tmp_path_factory):
+    """A models folder with one tiny model, trained the real way and in use; only to be read."""
+    import made_models
+
+    from melanoma_core import promotion
+
+    work_dir = tmp_path_factory.mktemp("training")
+    card = made_models.make(work_dir, work_dir / "models")
+    promotion.promote(work_dir / "models", card.model_id)
+    return work_dir / "models"
+
+
+@pytest.fixture
+def models_in_use(trained_models, tmp_path, monkeypatch):
+    """A copy of the folder with the tiny model, for the test to change; `MELANOMA_MODELS`."""
+    folder = tmp_path / "models"
+    shutil.copytree(trained_models, folder)
+    monkeypatch.setenv("MELANOMA_MODELS", str(folder))
+    return folder

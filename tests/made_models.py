@@ -1,127 +1,41 @@
-"""Made-up models for the pages: real folders and cards, a network that answers what it is told.
+"""A model made the real way, small enough for tests: drawn lesions, the tiny network, one epoch."""
 
-The folders are written and put into use by the registry and checked by it on loading; only the
-LiteRT graph is replaced, by one that gives the same answer to every photograph.
-"""
-
-import dataclasses
 from pathlib import Path
 
-import numpy as np
+from PIL import Image
 
-from melanoma_core import predict, registry
-from melanoma_core.diagnoses import CODES
-from melanoma_core.registry import Card, DatasetUse, Figure, OperatingPoint
+from melanoma_core import drawings
+from melanoma_core.configs import TrainConfig
+from melanoma_core.registry import Card
+from melanoma_core.runs import RunPlan
 
-# Nevus is likeliest; melanoma lies above a threshold of 8.4 %.
-PROBABILITIES = {
-    "MEL": 0.31, "NV": 0.49, "BCC": 0.021, "AK": 0.034, "SCC": 0.004, "PBK": 0.056, "SK": 0.06,
-    "DF": 0.01, "VASC": 0.015,
-}  # fmt: skip
+KINDS = ("melanoma", "nevus", "basal cell carcinoma", "vascular lesion")
+CONFIG = TrainConfig(network="tiny", image_size=32, epochs=1, batch_size=8, learning_rate=1e-2)
 
 
-def operating_point(
-    target=0.95, threshold=0.084, *, val_lesions=130, num_lesions=197, num_hits=205
-):
-    """An operating point, measured on 216 melanoma and 1,800 other photographs."""
-    return OperatingPoint(
-        target=target,
-        threshold=threshold,
-        val_photographs=val_lesions + 44,
-        val_lesions=val_lesions,
-        sensitivity=Figure(num_hits / 216, 0.912, 0.974, 216, num_lesions, num_hits),
-        specificity=Figure(1220 / 1800, 0.656, 0.699, 1800, 1331, 1220),
-    )
+def draw_class_folders(target: Path, num_each: int = 12, side: int = 64) -> Path:
+    """A class-folder set of drawn lesions, `num_each` PNG files a class."""
+    for kind in KINDS:
+        (target / kind).mkdir(parents=True)
+        for seed in range(num_each):
+            image = drawings.lesion(seed, (side, side), kind)
+            name = f"{kind.replace(' ', '_')}_{seed:03d}.png"
+            Image.fromarray(image).save(target / kind / name)
+    return target
 
 
-def card(model_id="nine-2026-11-14", **changes):
-    """A card of made-up figures; `changes` replace its fields."""
-    figure = Figure(0.81, 0.79, 0.83, 2016, 1528)
-    fields = {
-        "model_id": model_id,
-        "created": "2026-11-14",
-        "run_id": "run-7",
-        "network": "mobilenet_v2",
-        "image_size": 32,
-        "has_saliency": True,
-        "diagnoses": CODES,
-        "temperature": 1.25,
-        "operating_points": (
-            operating_point(),
-            operating_point(0.90, 0.40, num_hits=195),
-        ),
-        "figures": {
-            "all": {
-                "accuracy": figure,
-                "balanced_accuracy": dataclasses.replace(figure, value=0.655, low=0.62, high=0.69),
-                "macro_auroc": dataclasses.replace(figure, value=0.947, low=0.939, high=0.955),
-                "melanoma_auroc": dataclasses.replace(figure, value=0.91, low=0.89, high=0.93),
-                "ece": dataclasses.replace(figure, value=0.021, low=0.015, high=0.03),
-                "brier": dataclasses.replace(figure, value=0.272, low=0.25, high=0.29),
-            },
-            "isic2017": {"melanoma_auroc": Figure(float("nan"), float("nan"), float("nan"), 9, 8)},
-        },
-        "class_counts": {
-            "train": {code: 1000 + index for index, code in enumerate(CODES)},
-            "val": dict.fromkeys(CODES, 100),
-            "test": {code: 200 for code in CODES if code != "SCC"},
-        },
-        "datasets": (
-            DatasetUse("ham10000", "CC BY-NC 4.0", "ab12cd34" * 8, 7019, 984, 2012),
-            DatasetUse("my*set*", "", "", 40, 0, 4),
-        ),
-        "split_sha256": "ef" * 32,
-        "notes": ("ham10000: akiec became AK.",),
-        "config": {},
-        "versions": {"keras": "3.15.1"},
-        "intended_use": registry.INTENDED_USE,
-        "not_for": registry.NOT_FOR,
-        "files": {},
-    }
-    return Card(**{**fields, **changes})
+def plan(dataset: Path, config: TrainConfig = CONFIG) -> RunPlan:
+    """What a run on this data set is to do."""
+    return RunPlan(config, (str(dataset),), None, None)
 
 
-def add(models_dir: Path, made_card=None, *, in_use=True):
-    """Write the folder of a model, and put it into use."""
-    made_card = made_card or card()
-    building = registry.building_dir(models_dir)
-    for name in registry.FILES:
-        (building / name).write_bytes(name.encode())
-    directory = registry.add(models_dir, building, made_card)
-    if in_use:
-        registry.put_into_use(models_dir, made_card.model_id)
-    return directory
+def make(
+    work_dir: Path, models_dir: Path, model_id: str = "tiny-1", config: TrainConfig = CONFIG
+) -> Card:
+    """Train the tiny network on drawn lesions and add it to `models_dir`."""
+    from melanoma_core.train import train
 
-
-class StubGraph:
-    """Answers every photograph alike: evidence in the upper left corner of a 4 × 4 map."""
-
-    image_size = 32
-
-    def run(self, image):
-        features = np.zeros((4, 4, 1), np.float32)
-        features[0, 0, 0] = 16.0
-        return features, np.ones(1, np.float32)
-
-
-def serve(monkeypatch, models_dir: Path, probabilities=None, heat=None):
-    """Have the pages use `models_dir`, whose models answer with these probabilities.
-
-    Args:
-        monkeypatch: of the test.
-        models_dir: as `add` fills it.
-        probabilities: by code; they sum to 1.
-        heat: strength of the evidence by code; those that are missing have none.
-    """
-    probabilities = probabilities or PROBABILITIES
-    heat = {"MEL": 2.0, "NV": 1.0, "BCC": 0.1} if heat is None else heat
-
-    def load(directory):
-        found, sha256, _ = registry.read_files(directory)
-        kernel = np.array([[heat.get(code, -1.0) for code in CODES]], np.float32)
-        logits = found.temperature * np.log([probabilities[code] for code in CODES])
-        bias = (logits - kernel[0]).astype(np.float32)
-        return predict.Model(found, sha256, predict.Network(StubGraph(), kernel, bias))
-
-    monkeypatch.setattr(predict, "load", load)
-    monkeypatch.setenv("MELANOMA_MODELS", str(models_dir))
+    dataset = work_dir / "drawn"
+    if not dataset.exists():
+        draw_class_folders(dataset)
+    return train(plan(dataset, config), work_dir / model_id, models_dir, report=lambda line: None)
