@@ -121,7 +121,7 @@ def prepare(plan: RunPlan, run_dir: Path, report: Report = print) -> TrainingDat
     if plan.splits is not None:
         table = splits.apply_file(combined.table, Path(plan.splits))
     else:
-        table = splits.assign(combined.table, seed=plan.config.seed)
+        table = splits.assign(combined.table, seed=plan.config.seed, keep_given=True)
     for split in ("train", "val", "test"):
         _check(table[table["split"] == split], split)
     notes = list(combined.notes)
