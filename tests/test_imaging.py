@@ -18,7 +18,7 @@ import pytest
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
-from melanoma_core import drawings, imaging
+from melanoma_core import drawings, image_formats, imaging
 from melanoma_core.errors import ImageError
 
 CASES = bad_images.cases()
@@ -304,5 +304,5 @@ def test_mutated_files_are_read_or_refused_and_nothing_else() -> None:
         else:
             assert image.dtype == np.uint8
             assert image.shape[2:] == (3,)
-            assert min(image.shape[:2]) >= imaging.MIN_SHORT_SIDE // 8
+            assert min(image.shape[:2]) >= image_formats.MIN_SHORT_SIDE // 8
     assert 30 < num_refused < 300
