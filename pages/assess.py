@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from melanoma_core import drawings, imaging
+from melanoma_core import imaging
 from ui import errors, frame, panels, sessions, uploads
 from ui.assessments import assess
 from ui.serving import serving_or_words
@@ -36,6 +36,6 @@ elif serving:
             sessions.keep(assess(serving.model, image))
         sessions.drop_uploads()
         st.rerun()
-    if example:
-        sessions.keep(assess(serving.model, drawings.lesion(*example), is_drawn=True))
+    if example is not None:
+        sessions.keep(assess(serving.model, example, is_drawn=True))
         st.rerun()

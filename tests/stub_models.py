@@ -15,8 +15,8 @@ from melanoma_core.registry import Card, DatasetUse, Figure, OperatingPoint
 
 # Nevus is likeliest; melanoma lies above a threshold of 8.4 %.
 PROBABILITIES = {
-    "MEL": 0.31, "NV": 0.49, "BCC": 0.021, "AK": 0.034, "SCC": 0.004, "PBK": 0.056, "SK": 0.06,
-    "DF": 0.01, "VASC": 0.015,
+    "MEL": 0.31, "NV": 0.49, "BCC": 0.021, "AK": 0.034, "SCC": 0.005, "PBK": 0.056, "SK": 0.06,
+    "DF": 0.01, "VASC": 0.014,
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.pages_manager import PagesManager
 
 from melanoma_core.paths import PROJECT_DIR
 from melanoma_core.registry import Card, OperatingPoint
@@ -44,8 +45,21 @@ def _model_lines() -> tuple[str, ...]:
     return literal(card.model_id), f"SHA-256 {found.model.sha256[:8]}", since
 
 
+def _insist_on_the_frame() -> None:
+    """Run app.py where Streamlit runs a page by itself.
+
+    Until `st.navigation` was called once in a process, Streamlit 1.67 takes a folder named `pages`
+    for its older kind of multipage app: after a restart, a browser that asks for /about would get
+    that page without logo, navigation and notice.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+
+
 def title_row(title: str) -> tuple[DeltaGenerator, DeltaGenerator]:
     """The page's title; the places for its buttons, right of it, and for the line under it."""
+    _insist_on_the_frame()
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):

@@ -12,6 +12,7 @@ _ASSESSMENT = "assessment"
 _REFUSAL = "refusal"
 _ROUND = "upload_round"
 _EXAMPLES = "num_examples"
+_WANTS_EXAMPLE = "wants_example"
 
 
 def assessment() -> Assessment | None:
@@ -51,8 +52,15 @@ def drop_uploads() -> None:
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
 
 
-def next_example() -> int:
-    """The number of the next example, counted from 0."""
+def want_example() -> None:
+    """Ask for an example: what its button does, before the page runs."""
+    st.session_state[_WANTS_EXAMPLE] = True
+
+
+def take_example() -> int | None:
+    """The number of the example that was asked for, counted from 0, once; None otherwise."""
+    if not st.session_state.pop(_WANTS_EXAMPLE, False):
+        return None
     number: int = st.session_state.get(_EXAMPLES, 0)
     st.session_state[_EXAMPLES] = number + 1
     return number

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.typing import UploadedFile
@@ -52,8 +54,8 @@ def ask() -> Upload | None:
     return None if file is None else _take(file)
 
 
-def ask_example() -> tuple[int, str] | None:
-    """Draw the button for a lesion drawn by code; its seed and kind once it was pressed."""
+def ask_example() -> NDArray[np.uint8] | None:
+    """Draw the button for an example; the lesion drawn by code once it was pressed."""
     st.subheader("No photograph at hand?", anchor=False)
     st.markdown(
         small(
@@ -61,10 +63,11 @@ def ask_example() -> tuple[int, str] | None:
             "says nothing of how well the model does."
         )
     )
-    if not st.button("Try an example lesion", icon=":material/draw:"):
+    st.button("Try an example lesion", icon=":material/draw:", on_click=sessions.want_example)
+    number = sessions.take_example()
+    if number is None:
         return None
-    number = sessions.next_example()
-    return number, drawings.KINDS[number % len(drawings.KINDS)]
+    return drawings.lesion(number, kind=drawings.KINDS[number % len(drawings.KINDS)])
 
 
 def _take(file: UploadedFile) -> Upload:

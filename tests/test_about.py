@@ -1,0 +1,56 @@
+"""About: the card in words, with and without a model."""
+
+import dataclasses
+
+import stub_models
+from made_pages import open_app, text
+
+ABOUT = "pages/about.py"
+NARROW = "\u202f"
+
+
+def tables(app):
+    return "\n".join(table.value.to_string() for table in app.table)
+
+
+def test_without_a_model_it_still_says_what_the_app_is_for(empty_models):
+    app = open_app(ABOUT)
+    assert not app.exception
+    assert "No model is in use yet" in app.info[0].value
+    page = text(app)
+    assert "Research and education; not a medical device; the decision is the clinician’s." in page
+    assert "photographs taken without a dermatoscope" in page
+    for heading in ("Intended use", "Privacy", "Licences and credits", "Versions"):
+        assert heading in [header.value for header in app.header]
+    assert not app.table
+
+
+def test_every_figure_is_the_cards(tmp_path, monkeypatch):
+    stub_models.add(tmp_path)
+    stub_models.serve(monkeypatch, tmp_path)
+    app = open_app(ABOUT)
+    assert not app.exception
+    shown = tables(app)
+    for figure in ("1,008", "7,019", "CC BY-NC 4.0", "0.910 (0.890–0.930)", "205 of 216"):
+        assert figure in shown
+    assert f"95{NARROW}% (91–97{NARROW}%)" in shown
+    assert "not recorded" in shown
+    assert "nine-2026-11-14" in text(app)
+
+    other = dataclasses.replace(stub_models.card("other-1"), temperature=2.5)
+    stub_models.add(tmp_path, other)
+    assert "temperature (2.50)" in text(app.run())
+
+
+def test_what_a_card_says_is_shown_literally(tmp_path, monkeypatch):
+    stub_models.add(tmp_path, stub_models.card(not_for=("**nails** :smile:",)))
+    stub_models.serve(monkeypatch, tmp_path)
+    app = open_app(ABOUT)
+    assert r"\*\*nails\*\* \:" in text(app)
+    assert r"my\*set\*" in tables(app)
+
+
+def test_groups_that_the_card_does_not_know_are_said_to_be_not_recorded(tmp_path, monkeypatch):
+    stub_models.add(tmp_path)
+    stub_models.serve(monkeypatch, tmp_path)
+    assert "no skin tones, ages, sexes or body sites: **not recorded**" in text(open_app(ABOUT))
