@@ -55,9 +55,10 @@ def _warp(image: NDArray[np.uint8], rng: np.random.Generator, config: AugmentCon
     rotation = np.array([[cos, -sin], [sin, cos]])
     back = np.diag([1 / np.sqrt(stretch), np.sqrt(stretch)]) @ rotation @ np.diag(flips) / scale
     # Mirrored margins: empty corners would teach the network to tell turned photographs apart.
-    margin = size // 3
-    padded = np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
     center = (size - 1) / 2
+    reach = np.abs(back).sum(axis=1) * center + np.abs(shift)
+    margin = int(np.ceil(max(reach.max() - center, 0))) + 2  # 2: as far as bicubic looks
+    padded = np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
     offset = center + margin + shift - back @ (center, center)
     # Pillow samples at pixel centres: it adds 0.5 before the map and takes it off after.
     offset += 0.5 - back @ (0.5, 0.5)
