@@ -82,6 +82,10 @@ class TrainConfig:
         for name in ("epochs", "batch_size", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise RunError(f"{name} is {getattr(self, name)}; it must be above 0.")
+        if self.seed < 0:
+            raise RunError(f"seed is {self.seed}; it must be 0 or above.")
+        if not 0 <= self.dropout < 1:
+            raise RunError(f"dropout is {self.dropout}; it must be at least 0 and below 1.")
 
     def to_json(self) -> str:
         """The settings as a JSON object, one line a field."""
