@@ -1,0 +1,50 @@
+"""Places that variables move, and files that are written whole or not at all."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from melanoma_core import paths
+
+
+@pytest.mark.parametrize("name", ["models", "datasets", "runs"])
+def test_places_lie_in_the_project_unless_a_variable_moves_them(name, monkeypatch):
+    place = getattr(paths, f"{name}_dir")
+    variable = f"MELANOMA_{name.upper()}"
+    monkeypatch.delenv(variable, raising=False)
+    assert place() == paths.PROJECT_DIR / name
+    monkeypatch.setenv(variable, "~/elsewhere")
+    assert place() == Path.home() / "elsewhere"
+    monkeypatch.setenv(variable, "")
+    assert place() == paths.PROJECT_DIR / name
+
+
+def test_sha256_of_the_standard_s_own_example():
+    assert paths.sha256(b"abc") == (
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )
+
+
+def test_written_file_replaces_the_old_one_and_may_be_read_by_others(tmp_path):
+    path = tmp_path / "file.json"
+    path.write_bytes(b"old and longer")
+    paths.write_atomic(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("step", ["fsync", "chmod", "replace"])
+def test_failure_at_any_step_leaves_the_old_file_and_nothing_beside_it(tmp_path, monkeypatch, step):
+    path = tmp_path / "file.json"
+    path.write_bytes(b"old")
+
+    def fail(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, step, fail)
+    with pytest.raises(OSError, match="No space left"):
+        paths.write_atomic(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
