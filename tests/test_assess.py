@@ -4,9 +4,11 @@ import gc
 import io
 
 import pytest
+import streamlit as st
 import stub_models
 from made_pages import button, chart, open_app, text, upload
 from PIL import Image
+from starlette.formparsers import MultiPartParser
 
 from melanoma_core import drawings, imaging, registry
 
@@ -287,6 +289,11 @@ def test_streamlit_itself_lets_go_of_the_bytes(models_dir, monkeypatch):
     gc.collect()
     assert managers
     assert not any(files for manager in managers for files in manager.file_storage.values())
+
+
+def test_an_arriving_file_is_held_in_memory_and_never_in_a_temporary_file(models_dir):
+    open_app()
+    assert MultiPartParser.spool_max_size > st.get_option("server.maxUploadSize") * 2**20
 
 
 def test_two_sessions_share_nothing(models_dir):

@@ -94,16 +94,18 @@ def choose_operating_point(card: Card) -> OperatingPoint:
             format_func=lambda target: (
                 f"{percent(target)}: threshold {percent(points[target].threshold)}"
             ),
-            captions=[_cost(points[target]) for target in sorted(points, reverse=True)],
             key="target",
             persist_state="page",
         )
+        # A radio button's own captions are too pale to be read by everybody.
+        for value in sorted(points, reverse=True):
+            st.markdown(small(_cost(points[value])))
     return points[target]
 
 
 def _cost(point: OperatingPoint) -> str:
     found, cleared = point.sensitivity, point.specificity
     return (
-        f"On the test set it found {percent(found.value)} of the melanoma photographs and "
-        f"referred {percent(1 - cleared.value)} of the others."
+        f"{percent(point.threshold)} found {percent(found.value)} of the melanoma photographs of "
+        f"the test set and referred {percent(1 - cleared.value)} of the others."
     )

@@ -131,7 +131,7 @@ def show_expectations(card: Card) -> None:
             "and missed\n"
             "- the calibrated probability of every diagnosis, malignant ones first\n"
             "- on request, a map of the evidence for any diagnosis\n"
-            "- no diagnosis: that is the clinician’s"
+            "- the model, its threshold and what it was measured on, beside every result"
         )
     with st.container(border=True):
         st.subheader("Not for", anchor=False)

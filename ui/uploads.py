@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
+from starlette.formparsers import MultiPartParser
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.typing import UploadedFile
@@ -28,6 +29,8 @@ class Upload:
 
 def ask() -> Upload | None:
     """Draw the uploader or the camera, and the refusal of the photograph before, if any."""
+    # What exceeds this while a file arrives, 1 MB otherwise, would go into a temporary file.
+    MultiPartParser.spool_max_size = 2**20 * st.get_option("server.maxUploadSize") + 2**20
     st.subheader("Add a dermoscopic photograph", anchor=False)
     source = st.segmented_control(
         "Where the photograph comes from", (FILE, CAMERA), default=FILE, required=True,
