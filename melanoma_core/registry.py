@@ -1,7 +1,7 @@
 """The models on disk: one folder each, written once, and the file that names the one in use.
 
 models/champion.json            the models in use, newest first
-       <model_id>/card.json     what the model is, and the SHA-256 of every other file
+       <model_id>/card.json     what the model is, and the SHA-256 of every other file and of itself
                   network.tflite  LiteRT graph: image → last feature map, embedding
                   head.npz        kernel and bias of the dense layer that gives the logits
                   golden.npz      made-up inputs and the probabilities they must give
@@ -34,6 +34,7 @@ NOT_FOR = (
 FILES = (
     "network.tflite", "head.npz", "golden.npz", "network.weights.h5", "evaluation.json",
 )  # fmt: skip
+_CHECKSUM = "card_sha256"
 _NUM_REMEMBERED = 6  # the model in use and five to go back to
 _MODEL_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 
@@ -126,6 +127,9 @@ class Card:
         """
         try:
             fields = json.loads(text)
+            checksum = fields.pop(_CHECKSUM, None)  # what `add` writes beside the fields
+            if checksum not in (None, _checksum(fields)):
+                raise ValueError("it was changed after it was written")
             fields["operating_points"] = tuple(
                 OperatingPoint(
                     **{
@@ -168,14 +172,14 @@ def in_use(models_dir: Path) -> tuple[InUse, ...]:
     """
     try:
         text = (models_dir / "champion.json").read_bytes()
+        return tuple(InUse(**entry) for entry in json.loads(text)["in_use"])
     except FileNotFoundError:
         return ()
-    try:
-        return tuple(InUse(**entry) for entry in json.loads(text)["in_use"])
-    except (ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        what = error.strerror if isinstance(error, OSError) else error
         raise ModelError(
-            f"champion.json, which names the model in use, cannot be read ({error}). Restore it "
-            "from a copy, or put a model into use again."
+            f"champion.json, which names the model in use, cannot be read ({what}). Restore it "
+            "from a copy, or delete it and put a model into use again."
         ) from error
 
 
@@ -217,19 +221,25 @@ def read_card(directory: Path) -> Card:
     Raises:
         ModelError: the card cannot be read, or is another model's.
     """
+    return _read_card(directory)[0]
+
+
+def _read_card(directory: Path) -> tuple[Card, str]:
+    """The card, and the SHA-256 of the bytes that it was read from."""
     try:
-        card = Card.from_json((directory / "card.json").read_bytes())
+        text = (directory / "card.json").read_bytes()
     except OSError as error:
         raise ModelError(
             f"The model “{directory.name}” has no card that can be read. Restore its folder "
             "from a copy, or train again."
         ) from error
+    card = Card.from_json(text)
     if card.model_id != directory.name:
         raise ModelError(
             f"The folder “{directory.name}” holds the card of “{card.model_id}”: models were "
             "swapped. Restore both folders from a copy."
         )
-    return card
+    return card, sha256(text)
 
 
 def list_cards(models_dir: Path) -> list[Card]:
@@ -250,7 +260,7 @@ def read_files(directory: Path) -> tuple[Card, str, dict[str, bytes]]:
     Raises:
         ModelError: a file is missing or differs from what the card says.
     """
-    card = read_card(directory)
+    card, card_sha256 = _read_card(directory)
     contents = {}
     for name, expected in card.files.items():
         try:
@@ -258,13 +268,13 @@ def read_files(directory: Path) -> tuple[Card, str, dict[str, bytes]]:
         except OSError as error:
             raise ModelError(
                 f"The model “{card.model_id}” lacks its file {name}. Restore the folder from a "
-                "copy, or put another model into use."
+                "copy, or train again."
             ) from error
         if sha256(data) != expected:
             raise ModelError(
                 f"The file {name} of the model “{card.model_id}” is not the one that was made in "
                 "training: its SHA-256 differs from the card’s. Restore the folder from a copy, "
-                "or put another model into use."
+                "or train again."
             )
         contents[name] = data
     if set(contents) != set(FILES):
@@ -272,7 +282,7 @@ def read_files(directory: Path) -> tuple[Card, str, dict[str, bytes]]:
             f"The card of “{card.model_id}” names {', '.join(sorted(contents)) or 'no files'}; "
             f"a model has {', '.join(FILES)}. Restore the folder from a copy, or train again."
         )
-    return card, sha256((directory / "card.json").read_bytes()), contents
+    return card, card_sha256, contents
 
 
 def building_dir(models_dir: Path) -> Path:
@@ -304,9 +314,14 @@ def add(models_dir: Path, building: Path, card: Card) -> Path:
                 "digits, points and hyphens."
             )
         )  # fmt: skip
-    files = {name: sha256((building / name).read_bytes()) for name in FILES}
-    card = dataclasses.replace(card, files=files)
-    write_atomic(building / "card.json", card.to_json().encode())
+    files = {}
+    for name in FILES:
+        with (building / name).open("rb") as file:
+            os.fsync(file.fileno())  # or a power cut could leave a folder of empty files
+            files[name] = sha256(file.read())
+    fields = json.loads(dataclasses.replace(card, files=files).to_json())
+    record = {**fields, _CHECKSUM: _checksum(fields)}
+    write_atomic(building / "card.json", json.dumps(record, indent=1).encode())
     building.chmod(0o755)  # mkdtemp makes 0700
     os.rename(building, target)
     sync_dir(models_dir)
@@ -315,6 +330,10 @@ def add(models_dir: Path, building: Path, card: Card) -> Path:
 
 def _model_ids(models_dir: Path) -> list[str]:
     return sorted(path.parent.name for path in models_dir.glob("[!.]*/card.json"))
+
+
+def _checksum(fields: dict[str, Any]) -> str:
+    return sha256(json.dumps(fields).encode())
 
 
 def figure_record(figure: Figure) -> dict[str, Any]:
