@@ -3,6 +3,7 @@
 import io
 import threading
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,7 +144,9 @@ def read_network(graph: bytes, head: bytes) -> Network:
     arrays = _read_arrays(head, ("kernel", "bias"))
     network = Network(Graph(graph), arrays["kernel"], arrays["bias"])
     _, embedding = network.graph.run(np.zeros((network.graph.image_size,) * 2 + (3,), np.uint8))
-    if network.kernel.shape != (*embedding.shape, *network.bias.shape):
+    if not np.isfinite(embedding).all():
+        raise ModelError("The network gives numbers that are not finite. Train again.")
+    if network.kernel.ndim != 2 or network.kernel.shape != (*embedding.shape, *network.bias.shape):
         raise ModelError(
             f"The dense layer is {network.kernel.shape} and its bias {network.bias.shape}, but "
             f"the network gives {embedding.shape[0]} numbers: files of two models were mixed."
@@ -169,15 +172,34 @@ def load(directory: Path) -> Model:
             f"{network.graph.image_size} px. Restore the folder from a copy."
         )
     model = Model(card, card_sha256, network)
-    golden = _read_arrays(contents["golden.npz"], ("images", "probabilities"))
-    for image, expected in zip(golden["images"], golden["probabilities"], strict=True):
+    _check_golden(model, contents["golden.npz"])
+    return model
+
+
+def _check_golden(model: Model, content: bytes) -> None:
+    """Hold the answers to the made-up inputs against those that were given in training."""
+    golden = _read_arrays(content, ("images", "probabilities"))
+    images, probabilities = golden["images"], golden["probabilities"]
+    size, num_codes = model.card.image_size, len(model.card.diagnoses)
+    if (
+        images.shape[1:] != (size, size, 3)
+        or not len(images)
+        or images.dtype != np.uint8
+        or probabilities.shape != (len(images), num_codes)
+    ):
+        raise ModelError(
+            f"The golden inputs of “{model.card.model_id}” are {images.shape} with answers "
+            f"{probabilities.shape}; at least one of ({size}, {size}, 3) with {num_codes} "
+            "probabilities is expected. Train again."
+        )
+    for image, expected in zip(images, probabilities, strict=True):
         difference = float(np.abs(classify(model, image).probabilities - expected).max())
         if not difference <= _GOLDEN_TOLERANCE:
             raise ModelError(
-                f"The model “{card.model_id}” answers {difference:.2g} away from what it answered "
-                f"when it was made; {_GOLDEN_TOLERANCE:g} is allowed. Put another model into use."
+                f"The model “{model.card.model_id}” answers {difference:.2g} away from what it "
+                f"answered when it was made; {_GOLDEN_TOLERANCE:g} is allowed. Put another model "
+                "into use."
             )
-    return model
 
 
 def load_in_use(models_dir: Path) -> tuple[Model, str | None]:
@@ -209,9 +231,11 @@ def _read_arrays(data: bytes, names: tuple[str, ...]) -> dict[str, NDArray[np.fl
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in names}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (
+        OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile, zlib.error,
+    ) as error:  # fmt: skip
         raise ModelError(f"A file of the model cannot be read ({error}).") from error
     for name, array in arrays.items():
-        if not np.isfinite(array).all():
+        if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
             raise ModelError(f"The array “{name}” of the model holds numbers that are not finite.")
     return arrays
