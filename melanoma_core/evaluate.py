@@ -85,13 +85,13 @@ def score(
     logits, kept, refused = [], [], []
     for row, path in enumerate(map(Path, table["path"])):
         try:
-            image = imaging.read(path.read_bytes(), path.name)
+            image = imaging.read_file(path)
         except ImageError as error:
             refused.append(str(error))
-            continue
-        _, embedding = network.graph.run(imaging.resize(image, network.graph.image_size))
-        logits.append(network.logits(embedding))
-        kept.append(row)
+        else:
+            _, embedding = network.graph.run(imaging.resize(image, network.graph.image_size))
+            logits.append(network.logits(embedding))
+            kept.append(row)
         if on_progress and (row % 50 == 49 or row + 1 == len(table)):
             on_progress(row + 1, len(table))
     if not logits:

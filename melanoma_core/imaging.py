@@ -10,6 +10,7 @@ import io
 import threading
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,23 @@ def read(data: bytes, name: str = "") -> NDArray[np.uint8]:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             return _decode(data)
     except ImageError as error:
-        raise ImageError(f"{_printable(name)} {error}") from None
+        raise ImageError(f"{_quoted(name)} {error}") from None
+
+
+def read_file(path: Path) -> NDArray[np.uint8]:
+    """As `read`; a file that cannot be opened is refused in the same words.
+
+    Raises:
+        ImageError: the file was refused.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageError(
+            f"{_quoted(path.name)} cannot be opened ({error.strerror}). "
+            "Check its name and the right to read it."
+        ) from None
+    return read(data, path.name)
 
 
 def resize(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -95,9 +112,14 @@ def jpeg(image: NDArray[np.uint8], quality: int = 90) -> bytes:
     return file.getvalue()
 
 
-def _printable(name: str) -> str:
-    """The name in quotes, on one line, at most 80 characters, nothing that steers a terminal."""
-    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name)
+def printable(name: str) -> str:
+    """The name on one line, without anything that steers a terminal."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name)
+
+
+def _quoted(name: str) -> str:
+    """The printable name in quotes, at most 80 characters."""
+    shown = printable(name)
     if len(shown) > 80:
         shown = f"{shown[:60]}…{shown[-19:]}"  # the end holds the extension
     return f"“{shown}”" if shown else "The file"
