@@ -32,18 +32,29 @@ def compare(models_dir: Path, champion_id: str, candidate_id: str) -> Comparison
     """Hold a candidate against the champion.
 
     Raises:
-        ModelError: the two were not measured on the same test photographs.
+        ModelError: the two were not measured on the same test photographs, or these hold no
+            melanoma.
     """
     (champion, champion_threshold), (candidate, candidate_threshold) = (
         _test_part(models_dir, model_id) for model_id in (champion_id, candidate_id)
     )
-    if champion.table["image_id"].tolist() != candidate.table["image_id"].tolist():
+    first, second = (
+        measured.table[["image_id", "diagnosis"]].to_numpy().tolist()
+        for measured in (champion, candidate)
+    )
+    if first != second:
         raise ModelError(
             f"“{candidate_id}” and “{champion_id}” were not measured on the same test "
-            "photographs, so neither can be shown to be no worse. Train the candidate with the "
-            "split file of the model in use."
+            "photographs with the same diagnoses, so neither can be shown to be no worse. Train "
+            "the candidate with the data and the split file of the model in use."
         )
     is_melanoma = champion.is_melanoma == 1
+    if len(set(champion.groups[is_melanoma])) < 2:
+        raise ModelError(
+            f"The test photographs of “{champion_id}” hold {int(is_melanoma.sum())} melanoma; "
+            "two lesions at least are needed to show that a candidate is no worse. Measure both "
+            "on a larger test split."
+        )
     change = (candidate.melanoma_probability >= candidate_threshold).astype(float) - (
         champion.melanoma_probability >= champion_threshold
     )
