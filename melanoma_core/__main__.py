@@ -5,6 +5,7 @@ TensorFlow, which only `train` needs, would take.
 """
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -73,13 +74,7 @@ def _load(model_id: str | None) -> Any:
 def _assess_one(model: Any, path: Path) -> dict[str, Any]:
     from melanoma_core import imaging, predict
 
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ImageError(
-            f"“{path.name}” cannot be opened ({error.strerror}). Check the name and the rights."
-        ) from error
-    prediction = predict.classify(model, imaging.read(data, path.name))
+    prediction = predict.classify(model, imaging.read_file(path))
     threshold = model.card.operating_point().threshold
     return {
         "file": str(path),
@@ -94,10 +89,12 @@ def _assess_one(model: Any, path: Path) -> dict[str, Any]:
 
 
 def _in_words(record: dict[str, Any]) -> str:
+    from melanoma_core import imaging
+
     side = "above" if record["above_threshold"] else "below"
     likeliest = max(record["probabilities"], key=record["probabilities"].get)
     return (
-        f"{record['file']}: {side} the referral threshold for melanoma "
+        f"{imaging.printable(record['file'])}: {side} the referral threshold for melanoma "
         f"(melanoma {100 * record['melanoma_probability']:.1f} %, threshold "
         f"{100 * record['threshold']:.1f} %); likeliest diagnosis {likeliest} "
         f"({100 * record['probabilities'][likeliest]:.0f} %); model {record['model_id']}"
@@ -154,9 +151,10 @@ def train(
     elif not dataset_paths:
         raise click.UsageError("Name at least one data set, or the --run-dir of a stopped run.")
     else:
-        size = image_size or configs.NETWORKS[settings["network"]].image_size
+        if image_size is None:
+            image_size = configs.NETWORKS[settings["network"]].image_size
         plan = runs.RunPlan(
-            configs.TrainConfig(image_size=size, **settings),
+            configs.TrainConfig(image_size=image_size, **settings),
             tuple(str(Path(path).resolve()) for path in dataset_paths),
             str(Path(splits).resolve()) if splits else None,
             str(Path(weights).resolve()) if weights else None,
@@ -247,7 +245,16 @@ def _print_figures(figures: dict[str, Any]) -> None:
         first = next(iter(part.values()))
         click.echo(f"{source}: {first.num_photographs} photographs, {first.num_lesions} lesions")
         for name, figure in part.items():
-            click.echo(f"  {name:<18} {figure.value:.3f}  ({figure.low:.3f} to {figure.high:.3f})")
+            click.echo(f"  {name:<18} {_shown(figure)}")
+
+
+def _shown(figure: Any) -> str:
+    """The figure with its interval; what is not defined as "n/a"."""
+    value, low, high = (
+        "n/a" if math.isnan(number) else f"{number:.3f}"
+        for number in (figure.value, figure.low, figure.high)
+    )
+    return f"{value} ({low} to {high})"
 
 
 @main.command()
@@ -266,10 +273,9 @@ def models(as_json: bool) -> None:
             record = {**json.loads(card.to_json()), "in_use": is_in_use}
             click.echo(json.dumps(record))
             continue
-        auroc = card.figures["all"]["melanoma_auroc"]
         click.echo(
             f"{'*' if is_in_use else ' '} {card.model_id}  {card.network} {card.image_size} px  "
-            f"melanoma AUROC {auroc.value:.3f} ({auroc.low:.3f} to {auroc.high:.3f})"
+            f"melanoma AUROC {_shown(card.figures['all']['melanoma_auroc'])}"
         )
 
 
