@@ -173,7 +173,7 @@ def test_the_evidence_map_is_there_on_request_for_any_diagnosis(models_dir):
 
 
 def test_photograph_and_map_stand_side_by_side(models_dir):
-    app = choose(upload(open_app(), PHOTOGRAPH), "picture_view", "Side by side")
+    app = choose(upload(open_app(), PHOTOGRAPH), "picture_view", "Both")
     assert assessed(app)
     assert [alt for alt, _ in pictures(app)] == [
         "Photograph of the lesion",
@@ -202,7 +202,7 @@ def test_an_example_is_labelled_as_drawn_wherever_it_is_shown(models_dir):
     assert pictures(app)[0][0] == "Lesion drawn by code"
     choose(app, "picture_view", "Evidence map")
     assert text(app).count(label) == 1
-    choose(app, "picture_view", "Side by side")
+    choose(app, "picture_view", "Both")
     assert text(app).count(label) == 2
     button(app, "New lesion").click().run()
     assert len(app.file_uploader) == 1
@@ -314,7 +314,15 @@ def test_without_a_model_the_page_says_what_to_do(empty_models):
     assert not app.exception
     assert app.info[0].value.startswith("**No model is in use yet.**")
     assert "python -m melanoma_core train" in text(app)
+    assert "python -m melanoma_core promote MODEL_ID" in text(app)
     assert not app.file_uploader
+
+
+def test_without_a_model_in_use_the_candidates_are_named(empty_models):
+    stub_models.add(empty_models, in_use=False)
+    page = text(open_app())
+    assert "Candidates: nine-2026-11-14." in page
+    assert "python -m melanoma_core promote nine-2026-11-14" in page
 
 
 def damage(models_dir, model_id):

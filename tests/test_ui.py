@@ -13,6 +13,7 @@ from melanoma_core.registry import Figure
 from ui import card_tables, charts, errors, words
 from ui.formats import (
     count,
+    counted,
     day,
     digits,
     literal,
@@ -68,6 +69,7 @@ def test_a_number_and_its_sign_stay_on_one_line():
 
 def test_counts_part_their_thousands_and_dates_are_words():
     assert count(1331) == "1,331"
+    assert (counted(1, "lesion"), counted(2000, "lesion")) == ("1 lesion", "2,000 lesions")
     assert day("2026-11-14T23:10:00+00:00") == "14 Nov 2026"
     assert day("last *week*") == r"last \*week\*"
 

@@ -4,7 +4,7 @@ import math
 
 from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.registry import Card, Figure
-from ui.formats import NOT_RECORDED, count, literal, percent, score_figure, share_figure
+from ui.formats import NOT_RECORDED, count, counted, literal, percent, score_figure, share_figure
 
 Table = dict[str, list[str]]
 
@@ -51,8 +51,8 @@ def operating_points(card: Card) -> Table:
         "Placed for": [f"{percent(point.target)} sensitivity" for point in points],
         "Threshold": [percent(point.threshold) for point in points],
         "Chosen on": [
-            f"{count(point.val_photographs)} melanoma photographs of "
-            f"{count(point.val_lesions)} lesions"
+            f"{counted(point.val_photographs, 'melanoma photograph')} of "
+            f"{counted(point.val_lesions, 'lesion')}"
             for point in points
         ],
         "Sensitivity": [_measured(point.sensitivity) for point in points],
@@ -86,6 +86,6 @@ def _figure(name: str, figure: Figure | None) -> str:
 def _measured(figure: Figure) -> str:
     hits = "" if figure.num_hits is None else f"{count(figure.num_hits)} of "
     return (
-        f"{share_figure(figure)}; {hits}{count(figure.num_photographs)} photographs, "
-        f"{count(figure.num_lesions)} lesions"
+        f"{share_figure(figure)}; {hits}{counted(figure.num_photographs, 'photograph')}, "
+        f"{counted(figure.num_lesions, 'lesion')}"
     )

@@ -49,6 +49,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things: "1 lesion", "1,331 lesions"."""
+    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
+
+
 def score_figure(figure: Figure, decimals: int = 3) -> str:
     """A figure that is no share, with its interval: "0.912 (0.891–0.930)"."""
     if math.isnan(figure.value):

@@ -13,7 +13,7 @@ from ui import charts, grounds, words
 from ui.assessments import Assessment
 from ui.formats import literal, percent, small
 
-PHOTOGRAPH, MAP, BOTH = "Photograph", "Evidence map", "Side by side"
+PHOTOGRAPH, MAP, BOTH = "Photograph", "Evidence map", "Both"
 _VIEW = "picture_view"
 _PICTURE_ROOM = 340  # px: how wide the picture's column is in a 1280 px window
 _TALLEST_SHAPE = 1.1  # height ÷ width: a taller photograph would push the rest off the screen

@@ -48,16 +48,25 @@ def serving_or_words() -> Serving | None:
 
 
 def show_no_model() -> None:
-    """What to do when there is no model yet."""
+    """What to do when no model is in use: the commands, with the candidates there are."""
     st.info(
-        "**No model is in use yet.** Train one on your data; the first one that is trained "
-        "answers at once.",
+        "**No model is in use yet.** Train one on your data, or put a candidate into use.",
         icon=":material/info:",
     )
-    st.markdown("Train on a folder or zip of photographs, then open this page again:")
-    st.code("python -m melanoma_core train --dataset PATH", language="bash")
-    st.markdown("See which models there are:")
-    st.code("python -m melanoma_core models", language="bash")
+    candidates = [card.model_id for card in registry.list_cards(paths.models_dir())]
+    st.markdown("Train one, in the folder of this app (`--help` names every option):")
+    st.code(
+        ".venv/bin/python -m melanoma_core train --dataset PHOTOGRAPHS --weights WEIGHTS",
+        language="bash",
+    )
+    st.markdown(
+        f"Put a candidate into use, then open this page again. Candidates: "
+        f"{', '.join(map(literal, candidates)) or 'none yet'}."
+    )
+    st.code(
+        f".venv/bin/python -m melanoma_core promote {candidates[0] if candidates else 'MODEL_ID'}",
+        language="bash",
+    )
 
 
 def _is_sound(loaded: Serving) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from melanoma_core.diagnoses import BENIGN, BY_CODE
 from melanoma_core.predict import Prediction
 from melanoma_core.registry import Card, Figure, OperatingPoint
-from ui.formats import count, digits, literal, percent, percent_range
+from ui.formats import count, counted, digits, literal, percent, percent_range
 
 DRAWN = "Drawn by code, not a photograph."
 # Of the strongest evidence for any diagnosis: fainter maps are drawn without colour.
@@ -127,7 +127,7 @@ def evidence(point: OperatingPoint) -> str:
 def _few(point: OperatingPoint) -> str:
     found = point.sensitivity
     basis = (
-        f"The threshold was chosen on {count(point.val_lesions)} melanomas and measured on "
+        f"The threshold was chosen on {counted(point.val_lesions, 'melanoma')} and measured on "
         f"{count(found.num_lesions)}: the true sensitivity"
     )
     if math.isnan(found.low) or math.isnan(found.high):
@@ -140,7 +140,7 @@ def _measured(figure: Figure, what: str) -> str:
     hits = "" if figure.num_hits is None else f"{count(figure.num_hits)} of "
     return (
         f"{hits}{count(figure.num_photographs)} {what} ({percent(figure.value)}, "
-        f"{percent_range(figure.low, figure.high)}), from {count(figure.num_lesions)} lesions"
+        f"{percent_range(figure.low, figure.high)}), from {counted(figure.num_lesions, 'lesion')}"
     )
 
 
