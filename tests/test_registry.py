@@ -155,7 +155,7 @@ def test_an_edited_card_is_refused(tmp_path, old, new):
     text = path.read_text()
     assert text.count(old) == 1
     path.write_text(text.replace(old, new))
-    with pytest.raises(ModelError, match="card cannot be read .it was changed"):
+    with pytest.raises(ModelError, match=r"card cannot be read .it was changed"):
         registry.read_card(path.parent)
 
 
@@ -191,7 +191,7 @@ def test_a_card_that_does_not_name_every_file_is_refused(tmp_path):
     card = registry.read_card(directory)
     files = {name: digest for name, digest in card.files.items() if name != "golden.npz"}
     (directory / "card.json").write_text(dataclasses.replace(card, files=files).to_json())
-    with pytest.raises(ModelError, match="a model has .*golden"):
+    with pytest.raises(ModelError, match=r"a model has .*golden"):
         registry.read_files(directory)
 
 
