@@ -29,7 +29,7 @@ elif serving:
     with left, st.container(border=True):
         example = uploads.ask_example()
     with right:
-        panels.show_expectations(card)
+        panels.show_expectations(serving.model.card)
     if upload:
         with errors.kept():
             image = imaging.read(upload.data, upload.name)

@@ -4,9 +4,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.pages_manager import PagesManager
 
+from melanoma_core.errors import MelanomaError
 from melanoma_core.paths import PROJECT_DIR
 from melanoma_core.registry import Card, OperatingPoint
-from ui import errors, words
+from ui import words
 from ui.formats import day, literal, percent, small
 from ui.serving import Serving, serving
 
@@ -33,7 +34,7 @@ def _note(heading: str, *lines: str) -> None:
 def _model_lines() -> tuple[str, ...]:
     try:
         found = serving()
-    except errors.MelanomaError:  # the page beside this notice says why
+    except MelanomaError:  # the page beside this notice says why
         return ("none that answers",)
     if found is None:
         return ("none yet",)

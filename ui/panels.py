@@ -51,7 +51,7 @@ def _show_picture(found: Assessment) -> None:
         with left:
             _photograph(found)
         for_choice, for_opacity = st.columns(2)
-    _evidence_map(found, place, for_choice, for_opacity)
+    _evidence_map(found, found.maps, place, for_choice, for_opacity)
 
 
 def _photograph(found: Assessment) -> None:
@@ -63,6 +63,7 @@ def _photograph(found: Assessment) -> None:
 
 def _evidence_map(
     found: Assessment,
+    maps: NDArray[np.float32],
     place: DeltaGenerator,
     for_choice: DeltaGenerator,
     for_opacity: DeltaGenerator,
@@ -77,8 +78,8 @@ def _evidence_map(
         "Opacity of the map", 0, 100, 100, step=5, format="%d %%", key="map_opacity"
     )
     name = BY_CODE[code].name.lower()
-    scale = float(found.maps.max())
-    heat = found.maps[prediction.codes.index(code)]
+    scale = float(maps.max())
+    heat = maps[prediction.codes.index(code)]
     overlay = found.picture
     if words.is_drawable(heat, scale):  # otherwise a contour would ring a place without colour
         overlay = saliency.overlay(found.picture, heat, scale, opacity / 100)

@@ -54,7 +54,7 @@ def show_no_model() -> None:
         icon=":material/info:",
     )
     candidates = [card.model_id for card in registry.list_cards(paths.models_dir())]
-    st.markdown("Train one, in the folder of this app (`--help` names every option):")
+    st.markdown("Train one, in the folder of this app; the option --help names all others:")
     st.code(
         ".venv/bin/python -m melanoma_core train --dataset PHOTOGRAPHS --weights WEIGHTS",
         language="bash",
