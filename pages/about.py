@@ -84,7 +84,7 @@ running = {
     "Plotly": plotly.__version__,
 }
 st.markdown("This app runs on " + ", ".join(f"{name} {v}" for name, v in running.items()) + ".")
-if card:
+if serving and card:
     trained = ", ".join(f"{literal(name)} {literal(v)}" for name, v in card.versions.items())
     st.markdown(
         f"Model {literal(card.model_id)}, SHA-256 {serving.model.sha256}, was trained in run "
