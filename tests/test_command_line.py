@@ -1,0 +1,332 @@
+"""The command line: what goes to stdout and stderr, exit codes, and nothing of a patient left."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import altered_models
+import made_models
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from melanoma_core import calibration, datasets, drawings, evaluate, imaging, predict, registry
+from melanoma_core import splits as splitting
+from melanoma_core.__main__ import main
+from melanoma_core.diagnoses import CODES
+
+PROJECT = Path(__file__).resolve().parent.parent
+FIELDS = {
+    "file", "model_id", "probabilities", "melanoma_probability", "malignant_probability",
+    "threshold", "above_threshold", "intended_use",
+}  # fmt: skip
+
+
+def invoke(*arguments: object):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def lines_of(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def child(*arguments: object, **environment: object) -> subprocess.CompletedProcess[str]:
+    """`python -m melanoma_core` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "melanoma_core", *map(str, arguments)],
+        cwd=PROJECT,
+        env=os.environ | {name: str(value) for name, value in environment.items()},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def in_use(trained_models, monkeypatch):
+    """The tiny model, in use; the folder is only read."""
+    monkeypatch.setenv("MELANOMA_MODELS", str(trained_models))
+    return predict.load(trained_models / "tiny-1")
+
+
+def save(path: Path, seed: int = 0, side: int = 96) -> Path:
+    Image.fromarray(drawings.lesion(seed, (side, side))).save(path)
+    return path
+
+
+def bad_files(folder: Path) -> list[Path]:
+    """Seven files that are no photographs, each in its own way."""
+    whole = imaging.jpeg(drawings.lesion(1, (96, 96)))
+    contents = {
+        "empty.jpg": b"",
+        "cut off.jpg": whole[: len(whole) // 2],
+        "text.png": b"no picture at all",
+        "small.png": imaging.png(np.zeros((20, 20, 3), np.uint8)),
+        "page.jpg": b"<!doctype html><title>x</title>",
+    }
+    for name, data in contents.items():
+        (folder / name).write_bytes(data)
+    (folder / "folder.jpg").mkdir()
+    return [*(folder / name for name in contents), folder / "folder.jpg", folder / "not there.jpg"]
+
+
+def test_a_hundred_photographs_with_seven_bad_ones_get_a_line_each_in_order(in_use, tmp_path):
+    paths = [save(tmp_path / f"lesion {row}.png", seed=row, side=64) for row in range(93)]
+    bad = bad_files(tmp_path)
+    for place, path in zip((0, 10, 11, 40, 77, 98, 99), bad, strict=True):
+        paths.insert(place, path)
+    assert len(paths) == 100
+    done = child("assess", "--json", *paths)
+    assert done.returncode == 2
+    records = lines_of(done.stdout)
+    assert [record["file"] for record in records] == [str(path) for path in paths]
+    refused = [record for record in records if "error" in record]
+    assert [record["file"] for record in refused] == [str(path) for path in bad]
+    # LiteRT itself says once which kernels it uses.
+    messages = [line for line in done.stderr.splitlines() if not line.startswith("INFO: ")]
+    assert messages == [record["error"] for record in refused]
+    for record in refused:
+        assert set(record) == {"file", "error"}
+        assert f"“{Path(record['file']).name}”" in record["error"]
+        assert str(tmp_path) not in record["error"]
+    for record, path in zip(records, paths, strict=True):
+        if path in bad:
+            continue
+        assert set(record) == FIELDS
+        expected = predict.classify(in_use, imaging.read(path.read_bytes()))
+        assert record["model_id"] == "tiny-1"
+        assert list(record["probabilities"]) == list(CODES)
+        np.testing.assert_allclose(
+            list(record["probabilities"].values()), expected.probabilities, atol=1e-6
+        )
+        assert sum(record["probabilities"].values()) == pytest.approx(1, abs=1e-9)
+        threshold = in_use.card.operating_point(0.95).threshold
+        assert record["threshold"] == threshold
+        assert record["melanoma_probability"] == record["probabilities"]["MEL"]
+        malignant = [record["probabilities"][code] for code in ("MEL", "BCC", "SCC")]
+        assert record["malignant_probability"] == pytest.approx(sum(malignant))
+        assert record["above_threshold"] == (record["melanoma_probability"] >= threshold)
+        assert record["intended_use"] == registry.INTENDED_USE
+    assert len({record.get("melanoma_probability") for record in records}) > 50
+
+
+def canary_jpeg() -> bytes:
+    """A photograph whose EXIF, GPS, comment and XMP name a patient."""
+    exif = Image.Exif()
+    exif[0x010E] = "CANARY-DESCRIPTION"
+    exif[0x013B] = "CANARY-ARTIST"
+    exif.get_ifd(0x8769)[0x9286] = "CANARY-COMMENT"
+    gps = exif.get_ifd(0x8825)
+    gps[1], gps[2] = "N", (48.0, 12.0, 34.5678)
+    gps[29] = "CANARY-GPS"
+    file = io.BytesIO()
+    Image.fromarray(drawings.lesion(0, (96, 96))).save(
+        file, "JPEG", exif=exif, comment=b"CANARY-JPEG", xmp=b"<x>CANARY-XMP</x>"
+    )
+    data = file.getvalue()
+    found = [data.count(f"CANARY-{name}".encode()) for name in ("DESCRIPTION", "GPS", "XMP")]
+    assert found == [1, 1, 1]
+    return data
+
+
+def test_what_a_photograph_says_of_its_patient_is_found_nowhere(models_in_use, tmp_path):
+    photograph, broken = tmp_path / "a.jpg", tmp_path / "b.jpg"
+    photograph.write_bytes(canary_jpeg())
+    broken.write_bytes(canary_jpeg()[:-500])
+    places = {name: tmp_path / name for name in ("TMPDIR", "HOME", "MELANOMA_RUNS")}
+    for place in places.values():
+        place.mkdir()
+    written = {"models": models_in_use, **places}
+    before = {path for folder in written.values() for path in folder.rglob("*")}
+    outputs = [
+        child("assess", *options, photograph, broken, **places) for options in ((), ("--json",))
+    ]
+    for done in outputs:
+        assert done.returncode == 2
+        assert photograph.name in done.stdout
+        assert "b.jpg" in done.stderr
+        assert "CANARY" not in done.stdout + done.stderr
+        assert "34.56" not in done.stdout + done.stderr
+    after = {path for folder in written.values() for path in folder.rglob("*")}
+    assert after == before
+    for path in after:
+        assert path.is_dir() or b"CANARY" not in path.read_bytes()
+
+
+def test_an_assessment_in_words_names_file_verdict_model_and_use(in_use, tmp_path):
+    photograph = save(tmp_path / "lesion.png")
+    result = invoke("assess", photograph)
+    assert result.exit_code == 0
+    prediction = predict.classify(in_use, imaging.read(photograph.read_bytes()))
+    threshold = in_use.card.operating_point().threshold
+    side = "above" if prediction.melanoma_probability >= threshold else "below"
+    assert result.stdout == (
+        f"{photograph}: {side} the referral threshold for melanoma "
+        f"(melanoma {100 * prediction.melanoma_probability:.1f} %, threshold "
+        f"{100 * threshold:.1f} %); likeliest diagnosis {prediction.likeliest} "
+        f"({100 * prediction.probability(prediction.likeliest):.0f} %); model tiny-1\n"
+    )
+    assert result.stderr == registry.INTENDED_USE + "\n"
+
+
+@pytest.mark.parametrize(("threshold", "verdict"), [(0.0, "above"), (1.0, "below")])
+def test_the_threshold_of_the_card_decides(models_in_use, tmp_path, threshold, verdict):
+    point = registry.read_card(models_in_use / "tiny-1").operating_points[0]
+    points = (registry.OperatingPoint(**{**vars(point), "threshold": threshold}),)
+    altered_models.add(models_in_use, "tiny-1", "tiny-2", {}, operating_points=points)
+    photograph = save(tmp_path / "lesion.png")
+    words = invoke("assess", "--model", "tiny-2", photograph).stdout
+    assert f": {verdict} the referral threshold" in words
+    (record,) = lines_of(invoke("assess", "--json", "--model", "tiny-2", photograph).stdout)
+    assert record["above_threshold"] is (verdict == "above")
+    assert record["model_id"] == "tiny-2"
+
+
+def test_a_hostile_file_name_cannot_steer_the_terminal(in_use, tmp_path):
+    photograph = save(tmp_path / "a\x1b[2J\nb\x07.png")
+    missing = tmp_path / "c\x1b[2J\nd.png"
+    result = invoke("assess", photograph, missing)
+    assert result.exit_code == 2
+    assert len(result.stdout.splitlines()) == 1
+    assert len(result.stderr.splitlines()) == 2
+    assert not set(result.output) & {"\x1b", "\x07"}
+    record, error = lines_of(invoke("assess", "--json", photograph, missing).stdout)
+    assert record["file"] == str(photograph)
+    assert "\x1b" not in error["error"]
+
+
+def test_without_a_model_every_command_says_what_to_do(empty_models, tmp_path):
+    photograph = save(tmp_path / "lesion.png")
+    drawn = made_models.draw_class_folders(tmp_path / "drawn", num_each=1)
+    for arguments in (("assess", photograph), ("evaluate", "--dataset", drawn)):
+        result = invoke(*arguments)
+        assert result.exit_code == 1
+        assert result.stdout == ""
+        assert result.stderr == (
+            "Error: No model is in use yet. Train one on your data, or put a candidate into use.\n"
+        )
+    result = invoke("models", "--json")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "Train one: python -m melanoma_core train" in result.stderr
+    result = invoke("promote", "anything")
+    assert result.exit_code == 1
+    assert "There is no model “anything”. The models are: none yet." in result.stderr
+
+
+def test_a_damaged_model_in_use_gives_way_to_the_previous_one_and_says_so(models_in_use, tmp_path):
+    altered_models.add(models_in_use, "tiny-1", "tiny-2", {})
+    registry.put_into_use(models_in_use, "tiny-2")
+    (models_in_use / "tiny-2" / "head.npz").write_bytes(b"damaged")
+    photograph = save(tmp_path / "lesion.png")
+    result = invoke("assess", "--json", photograph)
+    assert result.exit_code == 0
+    (record,) = lines_of(result.stdout)
+    assert record["model_id"] == "tiny-1"
+    assert "head.npz of the model “tiny-2”" in result.stderr
+    assert "The previous model, tiny-1, answers." in result.stderr
+    asked_for = invoke("assess", "--model", "tiny-2", photograph)
+    assert asked_for.exit_code == 1
+    assert asked_for.stdout == ""
+
+
+def test_evaluate_gives_the_figures_of_the_split_that_was_asked_for(in_use, tmp_path):
+    drawn = made_models.draw_class_folders(tmp_path / "drawn", num_each=5)
+    table = splitting.assign(datasets.read(drawn).table, keep_given=True)
+    for split, num_photographs in (("all", 20), ("test", int((table["split"] == "test").sum()))):
+        result = invoke("evaluate", "--json", "--dataset", drawn, "--split", split)
+        assert result.exit_code == 0, result.output
+        (record,) = lines_of(result.stdout)
+        assert set(record) == {
+            "model_id", "split", "threshold", "figures", "refused", "intended_use",
+        }  # fmt: skip
+        assert (record["split"], record["refused"]) == (split, [])
+        part = table if split == "all" else table[table["split"] == split]
+        logits, rows, _ = evaluate.score(in_use.network, part)
+        expected = evaluate.figures_by_source(
+            evaluate.evaluation(rows, calibration.probabilities(logits, in_use.card.temperature)),
+            in_use.card.class_counts["train"],
+            in_use.card.operating_point().threshold,
+        )
+        assert list(record["figures"]) == ["all", "drawn"]
+        for name, figure in expected["all"].items():
+            assert record["figures"]["all"][name] == registry.figure_record(figure), name
+        assert record["figures"]["all"]["accuracy"]["num_photographs"] == num_photographs
+
+
+def test_evaluate_names_what_it_left_out_and_shows_undefined_figures_as_such(in_use, tmp_path):
+    drawn = tmp_path / "drawn"
+    (drawn / "nevus").mkdir(parents=True)
+    for row in range(6):
+        save(drawn / "nevus" / f"n{row}.png", seed=row, side=64)
+    (drawn / "nevus" / "n3.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
+    result = invoke("evaluate", "--dataset", drawn, "--split", "all")
+    assert result.exit_code == 0, result.output
+    assert "n3.png" in result.stderr
+    assert "all: 5 photographs, 5 lesions" in result.stdout
+    assert "n/a (n/a to n/a)" in result.stdout
+    assert "nan" not in result.stdout
+    (record,) = lines_of(
+        invoke("evaluate", "--json", "--dataset", drawn, "--split", "all").stdout
+    )  # fmt: skip
+    assert "n3.png" in record["refused"][0]
+    assert record["figures"]["all"]["melanoma_auroc"]["value"] is None
+
+
+def test_models_are_listed_with_the_one_in_use_marked(models_in_use):
+    altered_models.add(models_in_use, "tiny-1", "tiny-0", {}, created="2020-01-01")
+    in_words = invoke("models")
+    first, second = in_words.stdout.splitlines()
+    assert first.startswith("* tiny-1  tiny 32 px  melanoma AUROC 0.")
+    assert second.startswith("  tiny-0 ")
+    records = lines_of(invoke("models", "--json").stdout)
+    assert [(r["model_id"], r["in_use"]) for r in records] == [("tiny-1", True), ("tiny-0", False)]
+    card = registry.read_card(models_in_use / "tiny-0")
+    assert records[1] == {**json.loads(card.to_json()), "in_use": False}
+
+
+def test_promote_puts_an_equal_model_into_use_and_says_what_was_compared(models_in_use):
+    altered_models.add(models_in_use, "tiny-1", "tiny-2", {})
+    result = invoke("promote", "tiny-2")
+    assert result.exit_code == 0, result.output
+    assert "On 3 melanoma photographs: sensitivity +0.0 points (at least +0.0)" in result.stdout
+    assert "tiny-2 is in use since " in result.stdout
+    assert registry.champion(models_in_use).model_id == "tiny-2"
+    again = invoke("promote", "tiny-2")
+    assert again.exit_code == 1
+    assert "in use already" in again.stderr
+
+
+def test_no_other_command_changes_the_model_in_use(models_in_use, tmp_path):
+    altered_models.add(models_in_use, "tiny-1", "tiny-2", {})
+    before = (models_in_use / "champion.json").read_bytes()
+    photograph = save(tmp_path / "lesion.png")
+    drawn = made_models.draw_class_folders(tmp_path / "drawn", num_each=2)
+    for arguments in (
+        ("assess", "--model", "tiny-2", photograph),
+        ("evaluate", "--model", "tiny-2", "--dataset", drawn, "--split", "all"),
+        ("models",),
+    ):
+        assert invoke(*arguments).exit_code == 0
+        assert (models_in_use / "champion.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "Name at least one data set"),
+        (("--dataset", "."), "The image size is 0 px"),
+        (("--network", "resnet_9000"), "resnet_9000"),
+    ],
+)
+def test_a_mistaken_training_is_refused_before_anything_is_made(
+    tmp_path, monkeypatch, options, message
+):
+    monkeypatch.setenv("MELANOMA_RUNS", str(tmp_path / "runs"))
+    result = invoke("train", *options, "--image-size", "0")
+    assert result.exit_code in (1, 2)
+    assert message in result.stderr
+    assert not (tmp_path / "runs").exists()

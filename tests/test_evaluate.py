@@ -1,0 +1,285 @@
+"""Figures of a made-up evaluation, by hand and against scikit-learn."""
+
+import json
+import math
+from pathlib import Path
+
+import made_models
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics as sk
+
+from melanoma_core import calibration, datasets, evaluate, imaging, predict
+from melanoma_core.diagnoses import CODES, SEVEN_CLASSES
+from melanoma_core.errors import DatasetError, ModelError
+from melanoma_core.evaluate import Evaluation
+
+COUNTS = dict.fromkeys(CODES, 100)
+
+
+def made(diagnoses, y_prob, **columns) -> Evaluation:
+    """An evaluation whose photographs are each of a lesion of their own, unless said otherwise."""
+    num = len(diagnoses)
+    table = {
+        "image_id": [f"i{row}" for row in range(num)],
+        "group_id": [f"g{row}" for row in range(num)],
+        "lesion_id": [f"l{row}" for row in range(num)],
+        "source": "made",
+        "split": "test",
+        "diagnosis": list(diagnoses),
+    }
+    return Evaluation(pd.DataFrame(table | columns), np.asarray(y_prob, np.float64))
+
+
+def spread(code: str, probability: float) -> np.ndarray:
+    """`probability` on one diagnosis, the rest on nevus (or on melanoma)."""
+    row = np.zeros(len(CODES))
+    row[CODES.index(code)] = probability
+    row[CODES.index("NV" if code != "NV" else "MEL")] += 1 - probability
+    return row
+
+
+@pytest.fixture(scope="module")
+def random_evaluation() -> Evaluation:
+    rng = np.random.default_rng(0)
+    diagnoses = rng.choice(CODES, 300, p=[0.2, 0.3, 0.1, 0.05, 0.05, 0.1, 0.1, 0.05, 0.05])
+    logits = rng.normal(size=(300, 9))
+    logits[np.arange(300), [CODES.index(code) for code in diagnoses]] += 1.2
+    groups = [f"g{row // 2}" for row in range(300)]
+    return made(
+        diagnoses,
+        calibration.probabilities(logits),
+        group_id=groups,
+        lesion_id=groups,
+        source=np.where(np.arange(300) < 200, "ham10000", "isic2017"),
+    )
+
+
+def test_seven_classes_are_sums_of_the_nine():
+    assert SEVEN_CLASSES["AKIEC"] == ("AK", "SCC")
+    assert SEVEN_CLASSES["BKL"] == ("PBK", "SK")
+    y_prob = np.array([[0.01, 0.02, 0.04, 0.05, 0.06, 0.07, 0.08, 0.3, 0.37]] * len(CODES))
+    measured = made(CODES, y_prob)
+    nine = dict(zip(CODES, y_prob[0], strict=True))
+    for column, (seven, codes) in enumerate(SEVEN_CLASSES.items()):
+        assert measured.seven_prob[0, column] == pytest.approx(sum(nine[code] for code in codes))
+        for code in codes:
+            assert list(SEVEN_CLASSES)[measured.seven_true[CODES.index(code)]] == seven
+    np.testing.assert_allclose(measured.seven_prob.sum(axis=1), 1)
+
+
+def test_figures_agree_with_scikit_learn(random_evaluation):
+    measured, threshold = random_evaluation, 0.2
+    figures = evaluate.figures(measured, COUNTS, threshold)
+    true, prob = measured.seven_true, measured.seven_prob
+    is_melanoma = (measured.table["diagnosis"] == "MEL").to_numpy()
+    melanoma = measured.y_prob[:, CODES.index("MEL")]
+    is_above = melanoma >= threshold
+    frequency = np.array([sum(COUNTS[code] for code in nine) for nine in SEVEN_CLASSES.values()])
+    expected = {
+        "accuracy": sk.accuracy_score(true, prob.argmax(axis=1)),
+        "balanced_accuracy": sk.balanced_accuracy_score(true, (prob / frequency).argmax(axis=1)),
+        "macro_auroc": sk.roc_auc_score(true, prob, multi_class="ovr", average="macro"),
+        "melanoma_auroc": sk.roc_auc_score(is_melanoma, melanoma),
+        "brier": ((prob - np.eye(7)[true]) ** 2).sum(axis=1).mean(),
+        "sensitivity": sk.recall_score(is_melanoma, is_above),
+        "specificity": sk.recall_score(~is_melanoma, ~is_above),
+    }
+    assert set(figures) == {*expected, "ece"}
+    for name, value in expected.items():
+        assert figures[name].value == pytest.approx(value, abs=1e-12), name
+    for name, figure in figures.items():
+        assert figure.low < figure.value < figure.high or name == "ece", name
+    assert 0 < figures["ece"].value < 0.5
+
+
+def test_figures_by_hand():
+    # Two melanomas, one found; three nevi, two left below the threshold; two photographs of one
+    # lesion, which both count as photographs and once as a lesion.
+    measured = made(
+        ["MEL", "MEL", "NV", "NV", "NV"],
+        [spread("MEL", p) for p in (0.9, 0.2, 0.6, 0.1, 0.3)],
+        lesion_id=["l0", "l1", "l2", "l2", None],
+        group_id=["g0", "g1", "g2", "g2", "g4"],
+    )
+    figures = evaluate.figures(measured, COUNTS, 0.5)
+    shares = {
+        "sensitivity": (1 / 2, 2, 2, 1),
+        "specificity": (2 / 3, 3, 2, 2),
+        "accuracy": (3 / 5, 5, 4, 3),
+    }
+    for name, (value, num_photographs, num_lesions, num_hits) in shares.items():
+        figure = figures[name]
+        assert figure.value == pytest.approx(value), name
+        assert (figure.num_photographs, figure.num_lesions) == (num_photographs, num_lesions)
+        assert figure.num_hits == num_hits
+    assert figures["sensitivity"].low == 0
+    assert figures["sensitivity"].high == 1
+    # Of the six pairs of a melanoma and a nevus, 0.9 lies above three and 0.2 above one.
+    assert figures["melanoma_auroc"].value == pytest.approx(4 / 6)
+    assert figures["melanoma_auroc"].num_lesions == 4
+    assert figures["melanoma_auroc"].num_hits is None
+    # Both classes weigh the same: one of two, and two of three.
+    assert figures["balanced_accuracy"].value == pytest.approx((1 / 2 + 2 / 3) / 2)
+    squares = [2 * x**2 for x in (0.1, 0.8, 0.6, 0.1, 0.3)]
+    assert figures["brier"].value == pytest.approx(sum(squares) / 5)
+    # No bin holds a right and a wrong one: the mean distance of the likeliest to 1 or to 0.
+    distances = [1 - 0.9, 0.8, 0.6, 1 - 0.9, 1 - 0.7]
+    assert figures["ece"].value == pytest.approx(sum(distances) / 5)
+
+
+def test_a_lesion_exactly_on_the_threshold_is_referred():
+    measured = made(["MEL", "NV"], [spread("MEL", 0.5), spread("MEL", 0.5)])
+    assert evaluate.sensitivity(measured, 0.5).value == 1
+    assert evaluate.specificity(measured, 0.5).value == 0
+
+
+def test_a_photograph_of_no_known_lesion_is_a_lesion_of_its_own():
+    measured = made(["NV"] * 4, [spread("NV", 0.9)] * 4, lesion_id=["a", "a", None, float("nan")])
+    assert measured.num_lesions() == 3
+    assert measured.num_lesions(np.array([True, True, False, False])) == 1
+
+
+def test_what_cannot_be_measured_is_nan_and_counts_nothing():
+    figures = evaluate.figures(made(["NV"] * 3, [spread("NV", 0.9)] * 3), COUNTS, 0.5)
+    assert math.isnan(figures["melanoma_auroc"].value)
+    assert math.isnan(figures["macro_auroc"].value)
+    missing = figures["sensitivity"]
+    assert math.isnan(missing.value)
+    assert math.isnan(missing.low)
+    assert (missing.num_photographs, missing.num_lesions, missing.num_hits) == (0, 0, 0)
+    assert figures["accuracy"].value == 1
+
+
+def test_one_lesion_gives_a_value_without_an_interval():
+    measured = made(["MEL"] * 3, [spread("MEL", 0.9)] * 3, group_id="g", lesion_id="l")
+    figure = evaluate.sensitivity(measured, 0.5)
+    assert (figure.value, figure.num_photographs, figure.num_lesions) == (1, 3, 1)
+    assert math.isnan(figure.low)
+
+
+def test_a_class_that_was_never_taught_cannot_be_chosen_for_balanced_accuracy():
+    # Melanoma leads by its probability; without one in training the nevus is chosen.
+    measured = made(["NV", "MEL"], [spread("MEL", 0.6), spread("MEL", 0.6)])
+    taught = evaluate.figures(measured, COUNTS, 0.5)["balanced_accuracy"]
+    never = evaluate.figures(measured, {"NV": 100}, 0.5)["balanced_accuracy"]
+    assert taught.value == pytest.approx(1 / 2)  # both called melanoma
+    assert never.value == pytest.approx(1 / 2)  # both called nevus
+    only_nevus = made(["NV"], [spread("MEL", 0.6)])
+    assert evaluate.figures(only_nevus, COUNTS, 0.5)["balanced_accuracy"].value == 0
+    assert evaluate.figures(only_nevus, {"NV": 100}, 0.5)["balanced_accuracy"].value == 1
+
+
+def test_balanced_accuracy_divides_by_how_often_a_class_was_taught():
+    measured = made(["MEL"], [spread("MEL", 0.2)])
+    rare = COUNTS | {"MEL": 10}  # 0.2 / 10 against 0.8 / 100
+    assert evaluate.figures(measured, COUNTS, 0.5)["balanced_accuracy"].value == 0
+    assert evaluate.figures(measured, rare, 0.5)["balanced_accuracy"].value == 1
+
+
+def test_each_source_is_measured_apart_and_all_together(random_evaluation):
+    by_source = evaluate.figures_by_source(random_evaluation, COUNTS, 0.2)
+    assert list(by_source) == ["all", "ham10000", "isic2017"]
+    counts = {source: part["accuracy"].num_photographs for source, part in by_source.items()}
+    assert counts == {"all": 300, "ham10000": 200, "isic2017": 100}
+    assert by_source["ham10000"]["accuracy"].num_lesions == 100
+    hits = [by_source[source]["sensitivity"].num_hits for source in by_source]
+    assert hits[0] == hits[1] + hits[2]
+    alone = random_evaluation.where((random_evaluation.table["source"] == "isic2017").to_numpy())
+    assert by_source["isic2017"] == evaluate.figures(alone, COUNTS, 0.2)
+
+
+def test_the_threshold_comes_from_validation_and_its_figures_from_test():
+    val = made(
+        ["MEL"] * 4 + ["NV"] * 2,
+        [spread("MEL", p) for p in (0.3, 0.5, 0.7, 0.9, 0.4, 0.6)],
+        lesion_id=["a", "a", "b", "c", "d", "e"],
+    )
+    test = made(["MEL", "MEL", "NV"], [spread("MEL", p) for p in (0.2, 0.8, 0.4)])
+    point = evaluate.operating_point(val, test, 0.95)
+    assert point.threshold == 0.3
+    assert (point.val_photographs, point.val_lesions) == (4, 3)
+    assert (point.sensitivity.value, point.specificity.value) == (0.5, 0)
+    assert evaluate.operating_point(val, test, 0.75).threshold == 0.5
+    with pytest.raises(DatasetError, match="holds no melanoma"):
+        evaluate.operating_point(test.where(np.array([False, False, True])), test, 0.95)
+
+
+def test_an_evaluation_survives_being_written_and_read(random_evaluation):
+    text = evaluate.to_json(random_evaluation)
+    read = evaluate.from_json(text)
+    pd.testing.assert_frame_equal(read.table, random_evaluation.table, check_dtype=False)
+    np.testing.assert_allclose(read.y_prob, random_evaluation.y_prob, atol=5e-7)
+    assert evaluate.to_json(read) == text
+    row = json.loads(text)["rows"][0]
+    assert set(row) == {
+        "image_id", "group_id", "lesion_id", "source", "split", "y_true", "y_prob",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_unknown_lesions_survive_as_unknown(missing):
+    measured = made(["NV", "MEL"], [spread("NV", 0.9)] * 2, lesion_id=["a", missing])
+    text = evaluate.to_json(measured)
+    assert "NaN" not in text
+    assert evaluate.from_json(text).num_lesions() == 2
+    none = made(["NV", "MEL"], [spread("NV", 0.9)] * 2, lesion_id=missing)
+    assert evaluate.from_json(evaluate.to_json(none)).num_lesions() == 2
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "null", "{}", "no row", "other diagnoses", "short"])
+def test_what_is_no_evaluation_is_refused(damage):
+    record = json.loads(evaluate.to_json(made(["NV"], [spread("NV", 0.9)])))
+    if damage == "no row":
+        record["rows"] = []
+    elif damage == "other diagnoses":
+        record["diagnoses"] = record["diagnoses"][::-1]
+    elif damage == "short":
+        record["rows"][0]["y_prob"] = [0.5, 0.5]
+    text = json.dumps(record) if " " in damage or damage == "short" else damage
+    with pytest.raises(ModelError, match="evaluation cannot be read"):
+        evaluate.from_json(text)
+
+
+@pytest.fixture
+def drawn_table(tmp_path):
+    folder = made_models.draw_class_folders(tmp_path / "drawn", num_each=2)
+    return datasets.read(folder).table
+
+
+def test_scores_are_those_that_classify_gives(trained_models, drawn_table):
+    model = predict.load(trained_models / "tiny-1")
+    progress = []
+    logits, rows, refused = evaluate.score(
+        model.network, drawn_table, lambda done, total: progress.append((done, total))
+    )
+    assert refused == []
+    assert rows["image_id"].tolist() == drawn_table["image_id"].tolist()
+    assert progress == [(8, 8)]
+    for row, path in enumerate(map(Path, rows["path"])):
+        prediction = predict.classify(model, imaging.read(path.read_bytes()))
+        np.testing.assert_array_equal(logits[row], prediction.logits)
+
+
+def test_photographs_that_cannot_be_read_are_named_and_left_out(trained_models, drawn_table):
+    model = predict.load(trained_models / "tiny-1")
+    whole, _, _ = evaluate.score(model.network, drawn_table)
+    paths = [Path(path) for path in drawn_table["path"]]
+    paths[2].write_bytes(b"\x89PNG\r\n\x1a\nnot any more")
+    paths[7].unlink()
+    progress = []
+    logits, rows, refused = evaluate.score(
+        model.network, drawn_table, lambda done, total: progress.append((done, total))
+    )
+    assert rows["image_id"].tolist() == drawn_table["image_id"].drop([2, 7]).tolist()
+    np.testing.assert_array_equal(logits, np.delete(whole, [2, 7], axis=0))
+    assert [paths[2].name in refused[0], paths[7].name in refused[1]] == [True, True]
+    assert "cannot be opened" in refused[1]
+    assert progress == [(8, 8)]  # also when the last one is left out
+    for path in paths:
+        path.write_bytes(b"")
+    with pytest.raises(DatasetError, match="None of the 8 photographs"):
+        evaluate.score(model.network, drawn_table)
+    with pytest.raises(DatasetError, match="Name a split that holds some"):
+        evaluate.score(model.network, drawn_table.iloc[:0])
