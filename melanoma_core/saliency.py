@@ -13,7 +13,7 @@ from melanoma_core.predict import Model, Prediction
 
 # Viridis without its dark purple end: even to the eye, and green does not occur in skin.
 _COLORS = np.array([[0x31, 0x68, 0x8E], [0x35, 0xB7, 0x79], [0xFD, 0xE7, 0x25]], np.float64)
-_FAINTEST = 0.15  # of the scale; below it nothing is drawn
+FAINTEST = 0.15  # of the scale; below it nothing is drawn
 _STRONGEST_OPACITY = 0.42  # structures stay visible
 
 
@@ -47,6 +47,11 @@ def grad_cams(model: Model, prediction: Prediction) -> NDArray[np.float32]:
     return rectified
 
 
+def is_drawable(cam: NDArray[np.float32], scale: float) -> bool:
+    """Whether any place of a map is strong enough, on this scale, to be coloured."""
+    return bool(cam.max() > 0 and cam.max() >= FAINTEST * scale)
+
+
 def overlay(
     image: NDArray[np.uint8], cam: NDArray[np.float32], scale: float, opacity: float = 1.0
 ) -> NDArray[np.uint8]:
@@ -56,20 +61,20 @@ def overlay(
         image: (H, W, 3) RGB.
         cam: (h, w), none below 0, as `grad_cams` gives it.
         scale: heat drawn at full strength: the largest of **all** diagnoses, so that a diagnosis
-            without support looks empty. 0 draws nothing.
+            without support looks empty.
         opacity: 0 (only the photograph) to 1.
 
     Returns:
-        (H, W, 3) RGB.
+        (H, W, 3) RGB; the photograph itself where the map is too faint to be drawn.
     """
-    if scale <= 0 or not cam.any():
+    if not is_drawable(cam, scale):
         return image.copy()
     height, width = image.shape[:2]
     heat = np.asarray(
         Image.fromarray(cam.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
     )
     heat = np.clip(heat / scale, 0, 1)
-    strength = np.clip((heat - _FAINTEST) / (1 - _FAINTEST), 0, 1) ** 0.7
+    strength = np.clip((heat - FAINTEST) / (1 - FAINTEST), 0, 1) ** 0.7
     alpha = (_STRONGEST_OPACITY * opacity * strength)[..., np.newaxis]
     stops = np.linspace(0, 1, len(_COLORS))
     colors = np.stack([np.interp(heat, stops, _COLORS[:, k]) for k in range(3)], axis=-1)

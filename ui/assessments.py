@@ -4,19 +4,20 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from melanoma_core import imaging, predict, saliency
 from melanoma_core.predict import Model, Prediction
 from melanoma_core.registry import Card
 
-_DISPLAY_SIDE = 1024  # px of the long side that is kept to be shown
+_DISPLAY_SIDES = (640, 1024)  # px of the long side that is kept to be shown: at least, at most
 
 
 @dataclass(frozen=True)
 class Assessment:
     """Everything that a result shows; nothing in it tells whose lesion it is."""
 
-    picture: NDArray[np.uint8]  # (H, W, 3), reduced for display
+    picture: NDArray[np.uint8]  # (H, W, 3), at a size for display
     is_drawn: bool  # by code, not photographed
     prediction: Prediction
     maps: NDArray[np.float32] | None  # (C, h, w), as prediction.codes; not every network has them
@@ -33,9 +34,20 @@ def assess(model: Model, image: NDArray[np.uint8], *, is_drawn: bool = False) ->
     """
     prediction = predict.classify(model, image)
     return Assessment(
-        picture=imaging.reduce(image, _DISPLAY_SIDE),
+        picture=_picture(image),
         is_drawn=is_drawn,
         prediction=prediction,
         maps=saliency.grad_cams(model, prediction) if model.card.has_saliency else None,
         card=model.card,
     )
+
+
+def _picture(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The image at a size for display; a small one is enlarged, or the map's line would be fat."""
+    smallest, largest = _DISPLAY_SIDES
+    height, width = image.shape[:2]
+    if max(height, width) >= smallest:
+        return imaging.reduce(image, largest)
+    scale = smallest / max(height, width)
+    size = (round(width * scale), round(height * scale))
+    return np.array(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))

@@ -80,9 +80,7 @@ def _evidence_map(
     name = BY_CODE[code].name.lower()
     scale = float(maps.max())
     heat = maps[prediction.codes.index(code)]
-    overlay = found.picture
-    if words.is_drawable(heat, scale):  # otherwise a contour would ring a place without colour
-        overlay = saliency.overlay(found.picture, heat, scale, opacity / 100)
+    overlay = saliency.overlay(found.picture, heat, scale, opacity / 100)
     with place:
         _picture(overlay, f"Where the network found support for {name}")
         if found.is_drawn:

@@ -9,14 +9,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from melanoma_core import saliency
 from melanoma_core.diagnoses import BENIGN, BY_CODE
 from melanoma_core.predict import Prediction
 from melanoma_core.registry import Card, Figure, OperatingPoint
 from ui.formats import count, counted, digits, literal, percent, percent_range
 
 DRAWN = "Drawn by code, not a photograph."
-# Of the strongest evidence for any diagnosis: fainter maps are drawn without colour.
-FAINTEST = 0.15
 # Below this many melanoma lesions an interval is too wide for a sensitivity to be promised.
 ENOUGH_MELANOMAS = 100
 
@@ -87,11 +86,6 @@ def _missed(point: OperatingPoint) -> str:
     return f"Of 100 melanomas between {fewest} and {most} fall below this threshold."
 
 
-def is_drawable(heat: NDArray[np.float32], scale: float) -> bool:
-    """Whether a map has any place strong enough to be coloured."""
-    return bool(heat.max() > 0 and heat.max() >= FAINTEST * scale)
-
-
 def map_caption(name: str, heat: NDArray[np.float32], scale: float) -> str:
     """What stands under an evidence map.
 
@@ -102,10 +96,10 @@ def map_caption(name: str, heat: NDArray[np.float32], scale: float) -> str:
     """
     if heat.max() <= 0:
         return f"No region of this photograph supports {name}."
-    if not is_drawable(heat, scale):
+    if not saliency.is_drawable(heat, scale):
         return (
-            f"What supports {name} is too faint to draw: less than {percent(FAINTEST)} of the "
-            "strongest evidence for any diagnosis."
+            f"What supports {name} is too faint to draw: less than "
+            f"{percent(saliency.FAINTEST)} of the strongest evidence for any diagnosis."
         )
     return (
         "White line: half of the strongest evidence. The map shows where the network found "
