@@ -244,7 +244,12 @@ def _share(measured: Evaluation, counted: NDArray[np.bool_], hits: NDArray[np.bo
     part, hits = measured.where(counted), hits[counted]
     if len(part) == 0:
         return Figure(math.nan, math.nan, math.nan, 0, 0, 0)
-    low, high = metrics.bootstrap_interval(np.mean, (hits.astype(np.float64),), part.groups)
+    if hits.all() or not hits.any():
+        # Every resample would be the same: 9 of 9 is no proof of 100 %. A group counts once.
+        num_groups = len(set(part.groups))
+        low, high = metrics.wilson_interval(num_groups * int(hits.all()), num_groups)
+    else:
+        low, high = metrics.bootstrap_interval(np.mean, (hits.astype(np.float64),), part.groups)
     return Figure(float(hits.mean()), low, high, len(part), part.num_lesions(), int(hits.sum()))
 
 
