@@ -1,0 +1,50 @@
+"""How the benchmarks print: the command, the machine, then compact tables."""
+
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+
+def print_heading(*packages: str) -> None:
+    """The command that was given, the machine, and the versions of these packages where installed.
+
+    The machine is its cores and its Python: no name and no path, so that what is printed can be
+    recorded as it is.
+    """
+    command = shlex.join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
+    installed = {package: _version(package) for package in packages}
+    versions = "".join(f", {package} {number}" for package, number in installed.items() if number)
+    print(f"$ {command}\n")
+    print(f"{os.cpu_count()} cores, Python {platform.python_version()}{versions}", flush=True)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table with its first column to the left, the others to the right."""
+    lines = [tuple(headings), *map(tuple, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    print()
+    for first, *others in lines:
+        cells = [f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True)]
+        print("  ".join([f"{first:<{widths[0]}}", *cells]).rstrip())
+    sys.stdout.flush()
+
+
+def bar(measured: float, limit: float, unit: str, *, at_least: bool = False) -> tuple[str, str]:
+    """A bar in words, and whether the figure keeps it.
+
+    >>> bar(3.94, 15, "ms")
+    ('≤ 15 ms', 'met')
+    """
+    is_met = measured >= limit if at_least else measured <= limit
+    return f"{'≥' if at_least else '≤'} {limit:g} {unit}", "met" if is_met else "MISSED"
