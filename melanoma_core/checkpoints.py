@@ -35,12 +35,19 @@ def save(checkpoint_dir: Path, model: keras.Model, state: dict[str, Any]) -> Non
     aside = checkpoint_dir / ".aside"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
-    _write_synced(aside / "arrays.npz", arrays)
-    record = {**state, "arrays_sha256": sha256(arrays)}
-    _write_synced(aside / "state.json", json.dumps(record).encode())
-    sync_dir(aside)
+    try:
+        _write_synced(aside / "arrays.npz", arrays)
+        record = {**state, "arrays_sha256": sha256(arrays)}
+        _write_synced(aside / "state.json", json.dumps(record).encode())
+        sync_dir(aside)
+    except OSError:
+        shutil.rmtree(aside, ignore_errors=True)  # a full disk needs the room
+        raise
+    # What is as new or newer is damaged: the run that saves now could not go on from it.
     final = checkpoint_dir / f"epoch-{state['epoch']:04d}"
-    shutil.rmtree(final, ignore_errors=True)  # left by a run that resumed from before it
+    for overtaken in checkpoint_dir.glob("epoch-*"):
+        if overtaken.name >= final.name:
+            shutil.rmtree(overtaken)
     os.replace(aside, final)
     sync_dir(checkpoint_dir)
     for old in _newest_first(checkpoint_dir)[_NUM_KEPT:]:
@@ -67,8 +74,8 @@ def restore(checkpoint_dir: Path, model: keras.Model) -> tuple[dict[str, Any] | 
                 raise ValueError("its checksum is wrong")
         except (OSError, ValueError, KeyError) as error:
             notes.append(
-                f"The checkpoint {directory.name} is damaged ({error}); going on from the one "
-                "before it."
+                f"The checkpoint {directory.name} is damaged ({error}); going on without it, from "
+                "the one before it if there is one."
             )
             continue
         with np.load(io.BytesIO(arrays), allow_pickle=False) as saved:
