@@ -1,5 +1,6 @@
 """Train a network on data sets and leave a candidate in `models/`."""
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +57,8 @@ def train(
         The card of the candidate. It answers nobody before it is put into use.
 
     Raises:
-        RunError: the folder holds another run, or the backbone's weights are missing or wrong.
+        RunError: the folder holds another run, the backbone's weights are missing or wrong, or
+            a file cannot be read or written (a full disk).
         DatasetError: the data cannot be read, or do not suffice.
         ModelError: a model of this name exists already.
     """
@@ -78,6 +80,14 @@ def train(
     except MelanomaError as error:
         runs.write_status(run_dir, "failed", reason=str(error))
         raise
+    except OSError as error:
+        problem = RunError(
+            f"The run “{run_dir.name}” stopped at a file: {error}. Free room or mend its rights, "
+            "and start it again with the same folder: it goes on after its last whole epoch."
+        )
+        with contextlib.suppress(OSError):  # a full disk may take no status either
+            runs.write_status(run_dir, "failed", reason=str(problem))
+        raise problem from error
     runs.write_status(run_dir, "finished", model_id=card.model_id)
     return card
 
@@ -88,6 +98,12 @@ def fit(plan: RunPlan, run_dir: Path, report: Report = print) -> tuple[keras.Mod
         raise RunError(
             f"The network {plan.config.network} starts from ImageNet weights, and none were "
             "named. Give the file with --weights."
+        )
+    if plan.weights is not None and not Path(plan.weights).is_file():
+        # Before the photographs are read, which may take minutes.
+        raise RunError(
+            f"There is no file “{Path(plan.weights).name}” to start from. Give the backbone's "
+            "Keras weights with --weights."
         )
     data = prepare(plan, run_dir, report)
     fitting.make_repeatable(plan.config.seed)

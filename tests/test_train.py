@@ -1,0 +1,256 @@
+"""A whole run: data in, a candidate out that answers as the network that was trained."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import keras
+import made_models
+import numpy as np
+import pandas as pd
+import pytest
+
+from melanoma_core import calibration, checkpoints, drawings, imaging, predict, registry, train
+from melanoma_core.configs import TrainConfig
+from melanoma_core.diagnoses import CODES
+from melanoma_core.errors import DatasetError, ModelError, RunError
+from melanoma_core.runs import RunPlan
+
+CORRUPT = "nevus_005"  # in the training split
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """Drawn lesions of four kinds, one file cut off."""
+    folder = made_models.draw_class_folders(tmp_path_factory.mktemp("data") / "drawn", num_each=8)
+    path = folder / "nevus" / f"{CORRUPT}.png"
+    path.write_bytes(path.read_bytes()[:500])
+    return folder
+
+
+def split_file(path, dataset, **changes):
+    """Of each kind the first two photographs for val, the next two for test; `changes` by id."""
+    rows = []
+    for image in sorted(dataset.rglob("*.png")):
+        number = int(image.stem[-3:])
+        split = "val" if number < 2 else "test" if number < 4 else "train"
+        rows.append((image.stem, "", "", changes.get(image.stem, split)))
+    columns = ["image_id", "lesion_id", "group_id", "split"]
+    pd.DataFrame(rows, columns=columns).to_csv(path, index=False)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def plan(dataset, tmp_path_factory):
+    splits = split_file(tmp_path_factory.mktemp("splits") / "splits.csv", dataset)
+    return RunPlan(made_models.CONFIG, (str(dataset),), splits, None)
+
+
+@pytest.fixture(scope="module")
+def run(plan, tmp_path_factory):
+    """One finished run: its folders, card, lines, and the network as it was given away."""
+    root = tmp_path_factory.mktemp("run")
+    lines, given = [], []
+    add = train.candidates.add
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            train.candidates, "add", lambda network, *a: given.append(network) or add(network, *a)
+        )
+        card = train.train(plan, root / "tiny-7", root / "models", lines.append)
+    return SimpleNamespace(
+        dir=root / "tiny-7",
+        models_dir=root / "models",
+        card=card,
+        network=given[0],
+        lines=lines,
+    )
+
+
+def status(run_dir):
+    return json.loads((run_dir / "status.json").read_text())
+
+
+def test_served_model_gives_the_logits_of_the_network_that_was_trained(run):
+    model = predict.load(run.models_dir / run.card.model_id)
+    answers = []
+    for seed, kind in enumerate(drawings.KINDS):
+        photograph = drawings.lesion(100 + seed, (90, 120), kind)
+        prediction = predict.classify(model, photograph)
+        batch = imaging.resize(photograph, 32)[np.newaxis].astype(np.float32)
+        logits = np.asarray(run.network(batch, training=False))[0]
+        np.testing.assert_allclose(prediction.logits, logits, atol=1e-4)
+        np.testing.assert_allclose(
+            prediction.probabilities,
+            calibration.probabilities(logits, run.card.temperature),
+            atol=1e-5,
+        )
+        answers.append(logits)
+    assert np.ptp(answers, axis=0).max() > 1e-2  # the network does tell photographs apart
+
+
+def test_card_tells_the_run(run, plan):
+    assert run.card.model_id == run.card.run_id == "tiny-7"
+    assert run.card.diagnoses == CODES
+    assert TrainConfig.from_json(json.dumps(run.card.config)) == plan.config
+    assert registry.read_card(run.models_dir / "tiny-7") == run.card
+
+
+def test_finished_run_says_so_and_which_model_it_made(run):
+    assert status(run.dir)["phase"] == "finished"
+    assert status(run.dir)["model_id"] == "tiny-7"
+    epochs = (run.dir / "history.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in epochs] == [1]
+
+
+def test_candidate_is_not_in_use_by_itself(run):
+    assert registry.champion(run.models_dir) is None
+
+
+def test_corrupt_photograph_is_named_before_the_first_epoch_and_on_the_card(run):
+    named = [k for k, line in enumerate(run.lines) if CORRUPT in line]
+    epochs = [k for k, line in enumerate(run.lines) if line.startswith("epoch 1")]
+    assert len(named) == len(epochs) == 1
+    assert named[0] < epochs[0]
+    assert [CORRUPT in note for note in run.card.notes].count(True) == 1
+
+
+def test_weights_on_disk_are_those_of_the_network(run):
+    kernel, bias = train.networks.head(run.network)
+    built = train.networks.build("tiny", 32, len(CODES))
+    built.load_weights(run.models_dir / "tiny-7" / "network.weights.h5")
+    for got, wanted in zip(train.networks.head(built), (kernel, bias), strict=True):
+        np.testing.assert_array_equal(got, wanted)
+
+
+def test_prior_is_that_of_the_photographs_that_were_read(run):
+    """8 photographs a kind, 4 to train on, one of them corrupt: 4, 3, 4, 4; the others none."""
+    _, bias = train.networks.head(run.network)
+    trained = np.load(run.dir / "checkpoint" / "epoch-0001" / "arrays.npz")
+    before = next(trained[name] for name in trained.files if trained[name].shape == bias.shape)
+    shift = (bias - before).round(5)
+    assert set(np.flatnonzero(shift)) <= {
+        CODES.index(code) for code in ("MEL", "NV", "BCC", "VASC")
+    }
+    counts, seen = (
+        np.array([4, 3, 4, 4]) / 15,
+        train.fitting.planned_counts([4, 3, 4, 4], "sqrt") / 15,
+    )
+    rows = [CODES.index(code) for code in ("MEL", "NV", "BCC", "VASC")]
+    np.testing.assert_allclose(shift[rows], np.log(counts / seen), atol=1e-4)
+
+
+def test_finished_run_given_again_is_refused_because_its_model_exists(run, plan, tmp_path):
+    copy = shutil.copytree(run.dir, tmp_path / run.dir.name)
+    with pytest.raises(ModelError, match="a model of this name exists"):
+        train.train(plan, copy, run.models_dir, lambda line: None)
+    assert [path.name for path in run.models_dir.iterdir()] == ["tiny-7"]
+    assert registry.read_card(run.models_dir / "tiny-7") == run.card
+
+
+def test_another_plan_in_the_same_folder_is_refused_and_the_run_stays_as_it_was(run, plan):
+    before = status(run.dir)
+    for other in (
+        replace(plan, config=replace(plan.config, seed=9)),
+        replace(plan, splits=None),
+    ):
+        with pytest.raises(RunError, match="other settings or data"):
+            train.train(other, run.dir, run.models_dir)
+    assert status(run.dir) == before
+
+
+# Runs that fail
+
+
+def fails(plan, tmp_path, error, words):
+    """The run fails with these words, its status tells them, and no model is left."""
+    with pytest.raises(error, match=words) as caught:
+        train.train(plan, tmp_path / "run-1", tmp_path / "models", lambda line: None)
+    told = status(tmp_path / "run-1")
+    assert told["phase"] == "failed"
+    assert told["reason"] == str(caught.value)
+    assert not (tmp_path / "models").exists() or not list((tmp_path / "models").iterdir())
+
+
+@pytest.fixture
+def untrained(monkeypatch):
+    """No epoch may be trained: what is wrong is said before."""
+
+    def fit(*args, **kwargs):
+        raise AssertionError("an epoch was trained")
+
+    monkeypatch.setattr(keras.Model, "fit", fit)
+
+
+@pytest.mark.usefixtures("untrained")
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_split_without_melanoma_is_refused(dataset, plan, tmp_path, split):
+    first = 0 if split == "val" else 2
+    moved = {f"melanoma_{number:03d}": "train" for number in (first, first + 1)}
+    splits = split_file(tmp_path / "splits.csv", dataset, **moved)
+    words = f"The {split} split holds BCC, NV, VASC; it needs melanoma"
+    fails(replace(plan, splits=splits), tmp_path, DatasetError, words)
+
+
+@pytest.mark.usefixtures("untrained")
+def test_split_of_melanoma_alone_is_refused(dataset, plan, tmp_path):
+    kinds = ("nevus", "basal_cell_carcinoma", "vascular_lesion")
+    moved = {f"{kind}_{number:03d}": "train" for kind in kinds for number in (0, 1)}
+    splits = split_file(tmp_path / "splits.csv", dataset, **moved)
+    words = "The val split holds MEL; .*one other diagnosis"
+    fails(replace(plan, splits=splits), tmp_path, DatasetError, words)
+
+
+@pytest.mark.usefixtures("untrained")
+def test_mobilenet_without_weights_is_refused(plan, tmp_path):
+    config = replace(plan.config, network="mobilenet_v2")
+    fails(
+        replace(plan, config=config), tmp_path, RunError, "starts from ImageNet weights.*--weights"
+    )
+
+
+@pytest.mark.usefixtures("untrained")
+def test_weights_that_are_not_there_are_refused_before_photographs_are_read(
+    plan, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(train, "prepare", lambda *a: pytest.fail("photographs were read"))
+    config = replace(plan.config, network="mobilenet_v2")
+    plan = replace(plan, config=config, weights=str(tmp_path / "absent.weights.h5"))
+    fails(plan, tmp_path, RunError, r"no file “absent\.weights\.h5”")
+
+
+def test_full_disk_is_told_and_the_run_can_go_on(plan, tmp_path, monkeypatch):
+    write = checkpoints._write_synced
+
+    def full(path, data):
+        write(path, data[:10])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoints, "_write_synced", full)
+        fails(plan, tmp_path, RunError, "“run-1” stopped.*No space left on device.*goes on")
+    assert not list((tmp_path / "run-1" / "checkpoint").iterdir())
+    train.train(plan, tmp_path / "run-1", tmp_path / "models", lambda line: None)
+    assert status(tmp_path / "run-1")["phase"] == "finished"
+
+
+@pytest.mark.usefixtures("untrained")
+def test_without_a_split_file_the_seed_draws_the_splits(dataset, plan, tmp_path):
+    def drawn(name, seed):
+        run_dir = tmp_path / name
+        run_dir.mkdir()
+        config = replace(plan.config, seed=seed)
+        data = train.prepare(replace(plan, splits=None, config=config), run_dir, lambda line: None)
+        return dict(zip(data.table["image_id"], data.table["split"], strict=True))
+
+    assert drawn("a", 0) == drawn("b", 0) != drawn("c", 1)
+
+
+def test_labels_are_positions_in_the_table_of_diagnoses(plan, tmp_path):
+    data = train.prepare(plan, tmp_path, lambda line: None)
+    names = [Path(path).parent.name for path in data.rows["val"]["path"]]
+    expected = {"melanoma": 0, "nevus": 1, "basal cell carcinoma": 2, "vascular lesion": 8}
+    assert data.labels("val").tolist() == [expected[name] for name in names]
+    assert len(names) == len(data.images["val"]) == 8
+    assert len(data.images["train"]) == 15
