@@ -85,8 +85,10 @@ def _load_backbone(backbone: keras.Model, weights_path: Path) -> None:
     try:
         backbone.load_weights(weights_path)
     except (OSError, ValueError, KeyError) as error:
+        # Keras goes on with a list of every layer, 8,000 characters long.
+        reason = " ".join(str(error).split("List of objects")[0].split())
         raise RunError(
-            f"“{weights_path.name}” does not hold weights for this network ({error}). "
+            f"“{weights_path.name}” does not hold weights for this network ({reason}). "
             "Give the Keras weights (.weights.h5) of the backbone without its top."
         ) from error
 

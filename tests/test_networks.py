@@ -1,0 +1,144 @@
+"""The networks: flat, scaling inside, exported as they are, started from ImageNet weights."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from melanoma_core import drawings, imaging, networks, predict
+from melanoma_core.configs import NETWORKS
+from melanoma_core.errors import ModelError, RunError
+
+IMAGENET = (
+    Path(__file__).resolve().parents[2]
+    / "shared"
+    / "pretrained"
+    / "mobilenet_v2_imagenet_notop.weights.h5"
+)
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def pretrained():
+    """MobileNetV2 that starts from ImageNet weights."""
+    if not IMAGENET.is_file():
+        pytest.skip("The ImageNet weights are not at ../shared/pretrained.")
+    return networks.build("mobilenet_v2", SIZE, 9, dropout=0.2, weights_path=IMAGENET)
+
+
+@pytest.fixture(scope="module")
+def lesions():
+    """(3, 64, 64, 3) float32 in [0, 255]."""
+    images = [imaging.resize(drawings.lesion(seed), SIZE) for seed in range(3)]
+    return np.stack(images).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    keras.utils.set_random_seed(0)
+    return networks.build("tiny", SIZE, 9)
+
+
+def served(network, path):
+    networks.export(network, path)
+    return predict.Graph(path.read_bytes())
+
+
+def outputs(network, names, images):
+    """What the named layers give for a batch, by name."""
+    tapped = keras.Model(network.input, {name: network.get_layer(name).output for name in names})
+    return {name: np.asarray(output) for name, output in tapped(images, training=False).items()}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_network_is_flat_and_gives_logits(name, lesions):
+    network = networks.build(name, SIZE, 9, dropout=0.2)
+    assert not [layer for layer in network.layers if isinstance(layer, keras.Model)]
+    assert network.output_shape == (None, 9)
+    assert network.layers[-1].name == "logits"
+    assert network.layers[-1].activation is keras.activations.linear
+    has_features = any(layer.name == "features" for layer in network.layers)
+    assert has_features == NETWORKS[name].has_saliency
+
+
+def test_scaling_is_inside_from_0_to_255_to_minus_1_to_1(tiny):
+    scale = keras.Model(tiny.input, tiny.get_layer("scale").output)
+    levels = np.zeros((1, SIZE, SIZE, 3), np.float32)
+    levels[0, 0, :3, 0] = (0, 127.5, 255)
+    np.testing.assert_allclose(np.asarray(scale(levels))[0, 0, :3, 0], [-1, 0, 1], atol=1e-6)
+
+
+def test_logits_are_one_dense_layer_on_the_mean_of_the_feature_map(tiny, lesions):
+    given = outputs(tiny, ["features", "embedding", "logits"], lesions)
+    means = given["features"].mean(axis=(1, 2))
+    kernel, bias = networks.head(tiny)
+    assert kernel.shape == (16, 9)
+    np.testing.assert_allclose(given["embedding"], means, atol=1e-5)
+    np.testing.assert_allclose(given["logits"], means @ kernel + bias, atol=1e-4)
+
+
+def test_dropout_acts_in_training_only(lesions):
+    network = networks.build("tiny", SIZE, 9, dropout=0.5)
+    still = [np.asarray(network(lesions, training=False)) for _ in range(2)]
+    np.testing.assert_array_equal(*still)
+    assert not np.array_equal(still[0], np.asarray(network(lesions, training=True)))
+
+
+def check_export(network, images, path, tolerance):
+    """The graph, one image at a time, beside the network on the whole batch."""
+    graph = served(network, path)
+    names = ["embedding", "features"] if NETWORKS[network.name].has_saliency else ["embedding"]
+    expected = outputs(network, names, images)
+    assert expected["embedding"].std() > 1e-2
+    for k, image in enumerate(images):
+        features, embedding = graph.run(image.astype(np.uint8))
+        np.testing.assert_allclose(embedding, expected["embedding"][k], atol=tolerance)
+        if "features" in expected:
+            np.testing.assert_allclose(features, expected["features"][k], atol=tolerance)
+        else:
+            assert features is None
+
+
+@pytest.mark.parametrize("name", ["tiny", "starting_cnn"])
+def test_export_gives_what_keras_gives(name, lesions, tmp_path):
+    keras.utils.set_random_seed(1)
+    network = networks.build(name, SIZE, 9, dropout=0.2)
+    check_export(network, lesions, tmp_path / "network.tflite", tolerance=1e-5)
+
+
+def test_export_of_mobilenet_gives_what_keras_gives(pretrained, lesions, tmp_path):
+    # Fifty layers of float32 with outputs up to 6.
+    check_export(pretrained, lesions, tmp_path / "network.tflite", tolerance=2e-4)
+
+
+def test_export_needs_tensorflow(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ModelError, match="backend is jax"):
+        networks.export(tiny, tmp_path / "network.tflite")
+    assert not list(tmp_path.iterdir())
+
+
+def test_mobilenet_with_imagenet_weights_is_that_of_keras_applications(pretrained, lesions):
+    original = keras.applications.MobileNetV2(
+        include_top=False, weights=None, input_shape=(SIZE, SIZE, 3)
+    )
+    original.load_weights(IMAGENET)
+    scaled = keras.applications.mobilenet_v2.preprocess_input(lesions.copy())
+    expected = np.asarray(original(scaled, training=False))
+    assert expected.max() > 1
+    np.testing.assert_allclose(
+        outputs(pretrained, ["features"], lesions)["features"], expected, atol=1e-4
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Skipping nested container:UserWarning")
+@pytest.mark.parametrize("kind", ["another network's", "cut off", "missing"])
+def test_weights_that_do_not_fit_are_refused(kind, tiny, tmp_path):
+    path = tmp_path / "given.weights.h5"
+    if kind != "missing":
+        tiny.save_weights(path)
+    if kind == "cut off":
+        path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(RunError, match=r"“given\.weights\.h5”.*without its top"):
+        networks.build("mobilenet_v2", SIZE, 9, weights_path=path)
