@@ -1,0 +1,185 @@
+"""A trained network becomes a model whole, or leaves nothing behind."""
+
+import json
+from pathlib import Path
+
+import keras
+import made_models
+import numpy as np
+import pytest
+
+from melanoma_core import (
+    calibration,
+    candidates,
+    datasets,
+    drawings,
+    imaging,
+    networks,
+    predict,
+    registry,
+    splits,
+)
+from melanoma_core.diagnoses import CODES
+from melanoma_core.errors import DatasetError, ModelError
+
+PRESENT = ("MEL", "NV", "BCC", "VASC")
+
+
+@pytest.fixture(scope="module")
+def network():
+    keras.utils.set_random_seed(0)
+    return networks.build("tiny", 32, len(CODES))
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory):
+    """Ten drawn lesions a kind, 7 for training, 1 for validation, 2 for the test."""
+    folder = tmp_path_factory.mktemp("data") / "drawn"
+    dataset = datasets.read(made_models.draw_class_folders(folder, num_each=10))
+    table = splits.assign(dataset.table)
+    return candidates.Origin("tiny-3", made_models.CONFIG, (dataset,), table, ("a note",))
+
+
+@pytest.fixture(scope="module")
+def models_dir(network, origin, tmp_path_factory):
+    """A models folder with this one candidate; only to be read."""
+    folder = tmp_path_factory.mktemp("candidates") / "models"
+    candidates.add(network, origin, folder)
+    return folder
+
+
+@pytest.fixture
+def card(models_dir):
+    return registry.read_card(models_dir / "tiny-3")
+
+
+def test_candidate_passes_every_check_of_loading(models_dir, card):
+    assert [path.name for path in models_dir.iterdir()] == ["tiny-3"]
+    assert predict.load(models_dir / "tiny-3").card == card
+    written = {path.name for path in (models_dir / "tiny-3").iterdir()}
+    assert written == {*registry.FILES, "card.json"}
+
+
+def test_card_counts_photographs_by_split_and_diagnosis(card, origin):
+    for split, number in {"train": 7, "val": 1, "test": 2}.items():
+        expected = {code: number if code in PRESENT else 0 for code in CODES}
+        assert card.class_counts[split] == expected
+    (use,) = card.datasets
+    assert (use.name, use.sha256) == ("drawn", origin.datasets[0].sha256)
+    assert (use.num_train, use.num_val, use.num_test) == (28, 4, 8)
+    assert card.notes == ("a note",)
+
+
+def test_card_names_what_made_the_model(card):
+    assert card.versions["keras"] == keras.__version__
+    assert card.versions["backend"] == "tensorflow"
+    assert set(card.versions) == {"python", "keras", "numpy", "pillow", "backend", "tensorflow"}
+    assert [point.target for point in card.operating_points] == [0.95, 0.90]
+    assert card.has_saliency
+
+
+def test_checksum_of_the_splits_changes_when_one_photograph_moves(card, origin):
+    shuffled = origin.table.sample(frac=1, random_state=0)
+    assert candidates._split_sha256(shuffled) == card.split_sha256
+    moved = origin.table.copy()
+    moved.loc[0, "split"] = "val" if moved.loc[0, "split"] == "train" else "train"
+    assert candidates._split_sha256(moved) != card.split_sha256
+
+
+def test_temperature_is_fitted_on_validation_and_figures_are_of_the_test_split(
+    models_dir, card, origin, network
+):
+    def logits_and_labels(split):
+        rows = origin.table[origin.table["split"] == split]
+        images = [imaging.resize(imaging.read(Path(p).read_bytes()), 32) for p in rows["path"]]
+        labels = [CODES.index(code) for code in rows["diagnosis"]]
+        return np.asarray(network(np.stack(images).astype(np.float32))), np.array(labels)
+
+    temperature = calibration.fit_temperature(*logits_and_labels("val"))
+    assert card.temperature == pytest.approx(temperature, rel=1e-3)
+    logits, labels = logits_and_labels("test")
+    accuracy = card.figures["all"]["accuracy"]
+    assert accuracy.num_photographs == 8
+    assert accuracy.value == pytest.approx((logits.argmax(axis=1) == labels).mean())
+
+
+def test_golden_inputs_are_drawn_lesions_and_what_keras_says_of_them(models_dir, card, network):
+    with np.load(models_dir / "tiny-3" / "golden.npz") as golden:
+        images, probabilities = golden["images"], golden["probabilities"]
+    np.testing.assert_array_equal(
+        images[1], imaging.resize(drawings.lesion(1, kind=drawings.KINDS[1]), 32)
+    )
+    logits = np.asarray(network(images.astype(np.float32)))
+    expected = calibration.probabilities(logits, card.temperature)
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+
+
+def test_progress_counts_to_all_photographs_that_are_measured(network, origin, tmp_path):
+    told = []
+    candidates.add(network, origin, tmp_path, lambda *progress: told.append(progress))
+    assert told[-1] == (12, 12)
+
+
+class Stopped(BaseException):
+    """Ctrl-C, in the midst of it."""
+
+
+@pytest.mark.parametrize("error", [OSError("No space left on device"), Stopped()])
+@pytest.mark.parametrize("step", ["head.npz", "measuring", "adding"])
+def test_nothing_half_built_is_left_after_a_failure(
+    network, origin, tmp_path, monkeypatch, step, error
+):
+    def fail(*args, **kwargs):
+        raise error
+
+    place, name = {
+        "head.npz": (candidates.networks, "head"),
+        "measuring": (candidates.evaluate, "score"),
+        "adding": (candidates.registry, "add"),
+    }[step]
+    # The conversion itself takes seconds, and is not what fails here.
+    monkeypatch.setattr(candidates.networks, "export", lambda network, path: path.touch())
+    monkeypatch.setattr(candidates.predict, "read_network", lambda *files: None)
+    if step == "adding":
+        monkeypatch.setattr(candidates, "_build", fail)
+    monkeypatch.setattr(place, name, fail)
+    with pytest.raises(type(error)):
+        candidates.add(network, origin, tmp_path / "models")
+    assert not list((tmp_path / "models").iterdir())
+
+
+def test_second_model_of_the_same_name_is_refused_and_the_first_one_kept(
+    network, origin, models_dir, card
+):
+    with pytest.raises(ModelError, match="a model of this name exists"):
+        candidates.add(network, origin, models_dir)
+    assert [path.name for path in models_dir.iterdir()] == ["tiny-3"]
+    assert predict.load(models_dir / "tiny-3").card == card
+
+
+def test_damaged_test_photograph_is_named_on_the_card(network, tmp_path):
+    folder = made_models.draw_class_folders(tmp_path / "drawn", num_each=10)
+    dataset = datasets.read(folder)
+    table = splits.assign(dataset.table)
+    victim = table[(table["split"] == "test") & (table["diagnosis"] == "NV")].iloc[0]
+    with open(victim["path"], "r+b") as file:
+        file.truncate(400)
+    origin = candidates.Origin("tiny-4", made_models.CONFIG, (dataset,), table, ())
+    card = candidates.add(network, origin, tmp_path / "models")
+    assert len(card.notes) == 1
+    assert victim["image_id"] in card.notes[0]
+    assert card.figures["all"]["accuracy"].num_photographs == 7
+
+
+def test_nothing_to_measure_is_refused(network, origin, tmp_path):
+    table = origin.table.assign(split="train")
+    empty = candidates.Origin("tiny-5", origin.config, origin.datasets, table, ())
+    with pytest.raises(DatasetError):
+        candidates.add(network, empty, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_evaluation_has_a_row_for_each_photograph_held_out(models_dir, origin):
+    record = json.loads((models_dir / "tiny-3" / "evaluation.json").read_text())
+    held = set(origin.table.loc[origin.table["split"] != "train", "image_id"])
+    assert held == {row["image_id"] for row in record["rows"]}
