@@ -152,11 +152,27 @@ def test_what_cannot_be_measured_is_nan_and_counts_nothing():
     assert figures["accuracy"].value == 1
 
 
-def test_one_lesion_gives_a_value_without_an_interval():
-    measured = made(["MEL"] * 3, [spread("MEL", 0.9)] * 3, group_id="g", lesion_id="l")
+def test_one_lesion_found_in_part_gives_a_value_without_an_interval():
+    y_prob = [spread("MEL", p) for p in (0.9, 0.9, 0.1)]
+    measured = made(["MEL"] * 3, y_prob, group_id="g", lesion_id="l")
     figure = evaluate.sensitivity(measured, 0.5)
-    assert (figure.value, figure.num_photographs, figure.num_lesions) == (1, 3, 1)
+    assert (figure.value, figure.num_photographs, figure.num_lesions) == (2 / 3, 3, 1)
     assert math.isnan(figure.low)
+    assert math.isnan(figure.high)
+
+
+def test_all_or_none_found_is_no_proof_and_photographs_of_one_lesion_add_nothing():
+    y_prob = [spread("MEL", 0.9)] * 18
+    measured = made(["MEL"] * 18, y_prob, group_id=[f"g{row // 2}" for row in range(18)])
+    everything = evaluate.sensitivity(measured, 0.5)
+    nothing = evaluate.sensitivity(measured, 0.95)
+    # Wilson's interval of nine of nine: 9 / (9 + 1.96²) to 1.
+    assert (everything.value, everything.num_hits) == (1, 18)
+    assert everything.low == pytest.approx(9 / (9 + 1.959964**2), abs=1e-6)
+    assert everything.high == pytest.approx(1)
+    assert (nothing.value, nothing.num_hits) == (0, 0)
+    assert nothing.low == pytest.approx(0)
+    assert nothing.high == pytest.approx(1.959964**2 / (9 + 1.959964**2), abs=1e-6)
 
 
 def test_a_class_that_was_never_taught_cannot_be_chosen_for_balanced_accuracy():
