@@ -42,7 +42,7 @@ def read_images(
     def read(row: int) -> None:
         path = Path(table["path"].iloc[row])
         try:
-            images[row] = imaging.resize(imaging.read(path.read_bytes(), path.name), image_size)
+            images[row] = imaging.resize(imaging.read_file(path), image_size)
         except ImageError as error:
             refused[row] = str(error)
 
