@@ -200,11 +200,13 @@ def evaluate(
 
     model = _load(model_id)
     evaluation.check_diagnoses(model)
+    # The draw that the model was trained on, or it would be measured on what it was taught.
+    seed = model.card.config["seed"]
     combined = datasets.combine([datasets.read(Path(path)) for path in dataset_paths])
     if splits_path:
         table = splits.apply_file(combined.table, Path(splits_path))
     else:
-        table = splits.assign(combined.table, keep_given=True)
+        table = splits.assign(combined.table, seed=seed, keep_given=True)
     if split != "all":
         table = table[table["split"] == split]
     logits, rows, refused = evaluation.score(model.network, table)

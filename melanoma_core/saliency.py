@@ -49,7 +49,7 @@ def grad_cams(model: Model, prediction: Prediction) -> NDArray[np.float32]:
 
 def is_drawable(cam: NDArray[np.float32], scale: float) -> bool:
     """Whether any place of a map is strong enough, on this scale, to be coloured."""
-    return bool(cam.max() > 0 and cam.max() >= FAINTEST * scale)
+    return bool(scale > 0 and cam.max() > 0 and cam.max() >= FAINTEST * scale)
 
 
 def overlay(

@@ -99,6 +99,11 @@ def fit(plan: RunPlan, run_dir: Path, report: Report = print) -> tuple[keras.Mod
             f"The network {plan.config.network} starts from ImageNet weights, and none were "
             "named. Give the file with --weights."
         )
+    if plan.weights is not None and not NETWORKS[plan.config.network].needs_weights:
+        raise RunError(
+            f"The network {plan.config.network} starts from nothing and cannot use "
+            f"“{Path(plan.weights).name}”. Leave --weights out, or choose another network."
+        )
     if plan.weights is not None and not Path(plan.weights).is_file():
         # Before the photographs are read, which may take minutes.
         raise RunError(
@@ -151,6 +156,8 @@ def prepare(plan: RunPlan, run_dir: Path, report: Report = print) -> TrainingDat
         notes += [f"Left out: {reason}" for reason in refused]
     for note in notes:
         report(note)
+    # What could not be read was not learnt from, and is not counted.
+    table = pd.concat([*rows.values(), table[table["split"] == "test"]], ignore_index=True)
     return TrainingData(read, table, images, rows, tuple(notes))
 
 
