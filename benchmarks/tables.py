@@ -29,14 +29,17 @@ def _version(package: str) -> str | None:
         return None
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table with its first column to the left, the others to the right."""
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], num_texts: int = 1) -> None:
+    """A table with its first `num_texts` columns to the left, the others to the right."""
     lines = [tuple(headings), *map(tuple, rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     print()
-    for first, *others in lines:
-        cells = [f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True)]
-        print("  ".join([f"{first:<{widths[0]}}", *cells]).rstrip())
+    for line in lines:
+        cells = [
+            f"{cell:{'<' if column < num_texts else '>'}{width}}"
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip())
     sys.stdout.flush()
 
 
@@ -47,4 +50,4 @@ def bar(measured: float, limit: float, unit: str, *, at_least: bool = False) -> 
     ('≤ 15 ms', 'met')
     """
     is_met = measured >= limit if at_least else measured <= limit
-    return f"{'≥' if at_least else '≤'} {limit:g} {unit}", "met" if is_met else "MISSED"
+    return f"{'≥' if at_least else '≤'} {limit:g} {unit}".strip(), "met" if is_met else "MISSED"

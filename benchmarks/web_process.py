@@ -1,0 +1,182 @@
+"""What the web process takes: time to start, memory, and whether ten sessions fit a small server.
+
+Run as `python -m benchmarks.web_process` from the project's root; drives the app in Chromium
+(Debian's package `chromium`) and skips, saying so, where there is none. First the app runs free.
+Then it is held to one core and 690 MB, what Streamlit Community Cloud guarantees, and ten
+sessions assess a photograph at the same time. Chromium runs on the other cores, where there are.
+"""
+
+import argparse
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from playwright.async_api import Browser, Page, async_playwright
+
+from benchmarks import made_photographs, tables, web_servers
+from benchmarks.web_servers import Server
+
+_HELD_MB = 690
+_TIMEOUT_MS = 120_000
+_CHROMIUM_ARGUMENTS = (
+    "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+_VERDICT = "the referral threshold for melanoma"
+Row = tuple[str, ...]
+
+
+def main() -> None:
+    """Measure, and print what was measured beside its bar."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sessions", type=int, default=10, help="held: at the same time")
+    arguments = parser.parse_args()
+    names = ("chromium", "chromium-browser", "google-chrome")
+    chromium = next((found for name in names if (found := shutil.which(name))), None)
+    if chromium is None:
+        sys.exit("Skipped: there is no Chromium here. Install Debian's package `chromium`.")
+    if not Path("/proc/self/status").exists():
+        sys.exit("Skipped: memory is read from /proc, which only Linux has.")
+    tables.print_heading("streamlit", "ai-edge-litert", "playwright")
+    with _photographs(arguments.sessions) as files:
+        asyncio.run(_measure(chromium, files, arguments.sessions))
+
+
+@contextmanager
+def _photographs(count: int) -> Iterator[list[Path]]:
+    """Files of different photographs, at least ten, and one of a phone, which comes last."""
+    with tempfile.TemporaryDirectory(prefix="melanoma-benchmark-") as folder:
+        files = [Path(folder, f"drawn_{seed}.jpg") for seed in range(max(10, count))]
+        for seed, file in enumerate(files):
+            file.write_bytes(made_photographs.dermatoscope_jpeg(seed))
+        phone = Path(folder, "phone.jpg")
+        phone.write_bytes(made_photographs.phone_jpeg(len(files)))
+        yield [*files, phone]
+
+
+async def _measure(chromium: str, files: list[Path], num_sessions: int) -> None:
+    core = min(os.sched_getaffinity(0))
+    async with _browser(chromium, away_from=core) as browser:
+        rows, idle_mb = await _free(browser, files[:10], files[-1])
+        tables.print_table(("the web process, free", "measured", "bar", ""), rows)
+        with web_servers.memory_limit(_HELD_MB, idle_mb) as limit:
+            rows = await _held(browser, files[:num_sessions], core, limit)
+        tables.print_table((f"held to one core and {_HELD_MB} MB", "measured", "bar", ""), rows)
+        print(f"\nMemory was held by {limit.description}.")
+
+
+async def _free(browser: Browser, files: list[Path], phone: Path) -> tuple[list[Row], float]:
+    """Rows of the unheld app, and the MB that it maps without using."""
+    with web_servers.start() as server:
+        page = await _open(browser, server)
+        seconds = server.seconds()
+        before_mb = server.memory_mb("VmRSS")
+        for file in files:
+            await _assess(page, file)
+            after_mb = server.memory_mb("VmRSS")
+            await _clear(page)
+        await _assess(page, phone)
+        phone_mb = server.memory_mb("VmRSS")
+        libraries = server.libraries_of("tensorflow")
+        rows = [
+            _row("process start → page rendered, model loaded", seconds, 5, "s"),
+            ("memory, page rendered", f"{before_mb:.0f} MB", "", ""),
+            _row(f"memory after {len(files)} assessments", after_mb, 350, "MB"),
+            ("memory after one of 12 megapixels more", f"{phone_mb:.0f} MB", "", ""),
+            ("TensorFlow libraries mapped", str(len(libraries)), *_none(len(libraries))),
+        ]
+        return rows, server.memory_mb("VmSize") - phone_mb
+
+
+async def _held(
+    browser: Browser, files: list[Path], core: int, limit: web_servers.MemoryLimit
+) -> list[Row]:
+    """Rows of the held app: one answer from a cold start, then all sessions at the same time."""
+    with web_servers.start(core, limit) as server:
+        first = await _open(browser, server)
+        opened = server.seconds()
+        await _assess(first, files[0])
+        answered = server.seconds()
+        pages = [await _open(browser, server) for _ in files]
+        cpu_before = server.cpu_seconds()
+        waits = await asyncio.gather(
+            *(_assess(page, file) for page, file in zip(pages, files, strict=True)),
+            return_exceptions=True,
+        )
+        cpu = server.cpu_seconds() - cpu_before
+        seconds = [wait for wait in waits if isinstance(wait, float)]
+        for failure in (wait for wait in waits if isinstance(wait, BaseException)):
+            print(f"a session got no verdict: {failure}", file=sys.stderr)
+        return [
+            ("process start → page rendered, model loaded", f"{opened:.1f} s", "", ""),
+            _row("process start → first verdict", answered, 30, "s"),
+            (
+                f"{len(files)} sessions at once: verdicts",
+                f"{len(seconds)} of {len(files)}",
+                *tables.bar(len(seconds), len(files), "", at_least=True),
+            ),
+            ("  shortest wait", f"{min(seconds, default=float('nan')):.2f} s", "", ""),
+            ("  longest wait", f"{max(seconds, default=float('nan')):.2f} s", "", ""),
+            ("  the server's own processor time for all", f"{cpu:.2f} s", "", ""),
+            _row("peak memory", server.memory_mb("VmHWM"), _HELD_MB, "MB"),
+            ("answers afterwards", "yes" if server.is_alive() else "NO", "", ""),
+        ]
+
+
+@asynccontextmanager
+async def _browser(chromium: str, away_from: int) -> AsyncIterator[Browser]:
+    """Chromium on the other cores, so that it takes nothing from the server that is held to one."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores - {away_from} or cores)
+    try:
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(
+                executable_path=chromium, args=list(_CHROMIUM_ARGUMENTS)
+            )
+            os.sched_setaffinity(0, cores)
+            yield browser
+            await browser.close()
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+async def _open(browser: Browser, server: Server) -> Page:
+    """A new session's page, once its uploader is there."""
+    context = await browser.new_context()
+    page = await context.new_page()
+    page.set_default_timeout(_TIMEOUT_MS)
+    await page.goto(server.address)
+    await page.locator("input[type=file]").wait_for(state="attached")
+    return page
+
+
+async def _assess(page: Page, file: Path) -> float:
+    """Upload a photograph; the seconds until its verdict stands on the page."""
+    started = time.perf_counter()
+    await page.locator("input[type=file]").set_input_files(file)
+    await page.get_by_role("heading", name=_VERDICT).wait_for()
+    return time.perf_counter() - started
+
+
+async def _clear(page: Page) -> None:
+    await page.get_by_role("button", name="New lesion").click()
+    await page.locator("input[type=file]").wait_for(state="attached")
+
+
+def _row(name: str, measured: float, limit: float, unit: str) -> Row:
+    digits = 0 if unit == "MB" else 1
+    return name, f"{measured:.{digits}f} {unit}", *tables.bar(measured, limit, unit)
+
+
+def _none(count: int) -> tuple[str, str]:
+    return "none", "met" if count == 0 else "MISSED"
+
+
+if __name__ == "__main__":
+    main()

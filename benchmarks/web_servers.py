@@ -1,0 +1,165 @@
+"""The app as a child process that can be held to a core and to so much memory."""
+
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from melanoma_core.paths import PROJECT_DIR
+
+_CGROUPS = Path("/sys/fs/cgroup")
+_START_TIMEOUT_S = 120
+
+
+@dataclass(frozen=True)
+class MemoryLimit:
+    """How a child process is held; `apply` runs inside it before the app starts."""
+
+    description: str
+    apply: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running app."""
+
+    process: subprocess.Popen[bytes]
+    address: str
+    started: float  # time.perf_counter() just before the process was made
+
+    def seconds(self) -> float:
+        """Time since the process was started."""
+        return time.perf_counter() - self.started
+
+    def memory_mb(self, field: str) -> float:
+        """A field of /proc/<pid>/status, such as VmRSS, in MB of 1024 × 1024 bytes."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith(f"{field}:"))
+        return int(line.split()[1]) / 1024
+
+    def cpu_seconds(self) -> float:
+        """Processor time that it has used, in user and in system mode."""
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text()
+        fields = stat.rpartition(")")[2].split()  # the name before may hold spaces
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def libraries_of(self, package: str) -> set[str]:
+        """Mapped files of an installed package."""
+        maps = Path(f"/proc/{self.process.pid}/maps").read_text()
+        paths = {line.split(maxsplit=5)[5] for line in maps.splitlines() if line.count("/")}
+        return {path for path in paths if f"/site-packages/{package}/" in path}
+
+    def is_alive(self) -> bool:
+        """Whether it runs and takes connections."""
+        return self.process.poll() is None and _is_listening(self.address)
+
+
+@contextmanager
+def start(core: int | None = None, limit: MemoryLimit | None = None) -> Iterator[Server]:
+    """`streamlit run app.py` on a free port, once it takes connections; ended on leaving.
+
+    Args:
+        core: the only one that it may use; any when None.
+        limit: of its memory; none when None.
+    """
+
+    def hold() -> None:
+        if core is not None:
+            os.sched_setaffinity(0, {core})
+        if limit is not None:
+            limit.apply()
+
+    port = _free_port()
+    command = [
+        sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true",
+        "--server.address=127.0.0.1", f"--server.port={port}", "--server.showEmailPrompt=false",
+    ]  # fmt: skip
+    with tempfile.TemporaryFile() as log:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            command, cwd=PROJECT_DIR, stdout=log, stderr=log, preexec_fn=hold
+        )
+        server = Server(process, f"http://127.0.0.1:{port}", started)
+        try:
+            while not _is_listening(server.address):
+                if process.poll() is not None or server.seconds() > _START_TIMEOUT_S:
+                    log.seek(0)
+                    sys.exit(f"The app did not start:\n{log.read().decode(errors='replace')}")
+                time.sleep(0.02)
+            yield server
+        finally:
+            process.send_signal(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def memory_limit(megabytes: int, idle_mb: float) -> Iterator[MemoryLimit]:
+    """A limit that the kernel keeps: a memory cgroup, as a hosting service uses, where possible.
+
+    A cgroup needs root. Without it RLIMIT_AS holds the address space instead. Libraries, thread
+    stacks and allocator arenas reserve far more of that than they fill, so it gets `idle_mb` of
+    headroom: what the free app had mapped beyond its resident memory.
+    """
+    folder = _memory_cgroup()
+    if folder is None:
+        size = int((megabytes + idle_mb) * 1024**2)
+        yield MemoryLimit(
+            f"RLIMIT_AS of {size / 1024**2:.0f} MB, {idle_mb:.0f} MB of them headroom for "
+            "mappings that the free app did not fill (no memory cgroup could be made)",
+            lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size)),
+        )
+        return
+
+    def enter() -> None:
+        (folder / "cgroup.procs").write_text(str(os.getpid()))
+
+    try:
+        # Version 1 of cgroups has the first file, version 2 the other.
+        files = (folder / "memory.limit_in_bytes", folder / "memory.max")
+        next(file for file in files if file.exists()).write_text(str(megabytes * 1024**2))
+        yield MemoryLimit(
+            f"a memory cgroup of {megabytes} MB, as hosting services do (page cache counts too; "
+            "beyond it the kernel ends the process)",
+            enter,
+        )
+    finally:
+        folder.rmdir()
+
+
+def _memory_cgroup() -> Path | None:
+    """A new, empty group that can limit memory; None where none can be made."""
+    for parent in (_CGROUPS / "memory", _CGROUPS):
+        if not (parent / "cgroup.procs").exists():
+            continue
+        folder = parent / f"melanoma-benchmark-{os.getpid()}"
+        try:
+            folder.mkdir()
+        except OSError:
+            continue
+        if any((folder / name).exists() for name in ("memory.limit_in_bytes", "memory.max")):
+            return folder
+        folder.rmdir()
+    return None
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _is_listening(address: str) -> bool:
+    host, port = address.removeprefix("http://").split(":")
+    with socket.socket() as client:
+        return client.connect_ex((host, int(port))) == 0
