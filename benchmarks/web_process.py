@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -44,6 +45,8 @@ def main() -> None:
     if not Path("/proc/self/status").exists():
         sys.exit("Skipped: memory is read from /proc, which only Linux has.")
     tables.print_heading("streamlit", "ai-edge-litert", "playwright")
+    # Ended by another program, it still ends the app and takes its files away.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     with _photographs(arguments.sessions) as files:
         asyncio.run(_measure(chromium, files, arguments.sessions))
 
