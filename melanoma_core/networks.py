@@ -73,7 +73,7 @@ def _tiny(scaled: keras.KerasTensor) -> keras.KerasTensor:
 
 def _starting_cnn(scaled: keras.KerasTensor, dropout: float) -> keras.KerasTensor:
     tensor = scaled
-    for num_filters in (32, 64, 128):
+    for num_filters in (16, 32, 64):
         tensor = layers.Conv2D(num_filters, 3, padding="same", activation="relu")(tensor)
         tensor = layers.MaxPooling2D()(tensor)
         tensor = layers.Dropout(dropout)(tensor)
