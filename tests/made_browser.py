@@ -129,8 +129,20 @@ def visits(browser: Browser, url: str, **defaults: object) -> Iterator[Callable[
 
 def upload(page: Page, data: bytes, name: str = "lesion.jpg", kind: str = "image/jpeg") -> None:
     """Put one file into the uploader that is on screen."""
-    chooser = page.get_by_test_id("stFileUploader").locator("input[type=file]")
-    chooser.set_input_files({"name": name, "mimeType": kind, "buffer": data})
+    expect_one(uploader(page))
+    uploader(page).locator("input[type=file]").set_input_files(
+        {"name": name, "mimeType": kind, "buffer": data}
+    )
+
+
+def expect_one(found: Locator) -> None:
+    """Wait until it is there once: until a run has ended, what it replaces is still there, too."""
+    expect(found).to_have_count(1)
+    expect(found).to_be_visible()
+
+
+def uploader(page: Page) -> Locator:
+    return page.get_by_test_id("stFileUploader")
 
 
 def verdict(page: Page) -> Locator:
@@ -145,6 +157,7 @@ def photograph(page: Page) -> Locator:
 
 def served(page: Page, picture: Locator) -> tuple[str, bytes]:
     """Where the browser got a picture from, and the file that it got."""
+    expect_one(picture)
     # The element is there before its file is.
     expect(picture).to_have_js_property("complete", True)
     source = picture.evaluate("image => image.src")

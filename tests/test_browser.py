@@ -20,7 +20,7 @@ from PIL import Image
 pytest.importorskip("playwright.sync_api", reason="Playwright is not installed.")
 
 import made_browser
-from made_browser import photograph, served, shoot, upload, verdict
+from made_browser import expect_one, photograph, served, shoot, upload, uploader, verdict
 from playwright.sync_api import expect, sync_playwright
 
 from melanoma_core import drawings, imaging, registry
@@ -75,7 +75,7 @@ def bar_names(page):
 
 def expect_empty(page):
     expect(page.get_by_role("heading", name=EMPTY)).to_be_visible()
-    expect(page.get_by_test_id("stFileUploader")).to_be_visible()
+    expect_one(uploader(page))
     expect(verdict(page)).to_have_count(0)
 
 
@@ -89,8 +89,8 @@ def expect_result(page):
 
 def expect_map(page):
     page.get_by_role("radio", name="Evidence map").click()
-    expect(page.get_by_role("img", name=MAP)).to_be_visible()
-    expect(page.get_by_text(CAPTION)).to_be_visible()
+    expect_one(page.get_by_role("img", name=MAP))
+    expect_one(page.get_by_text(CAPTION))
 
 
 def shows(page, file):
@@ -114,8 +114,8 @@ def test_a_photograph_gives_verdict_bars_and_map_and_new_lesion_clears_them(visi
     expect_map(page)
     shoot(page, "map", scheme)
     page.get_by_role("radio", name="Both").click()
-    expect(photograph(page)).to_be_visible()
-    expect(page.get_by_role("img", name=MAP)).to_be_visible()
+    expect_one(photograph(page))
+    expect_one(page.get_by_role("img", name=MAP))
     shoot(page, "both", scheme)
     page.get_by_role("button", name="New lesion").click()
     expect_empty(page)
@@ -169,7 +169,7 @@ def test_bad_files_are_refused_with_their_reason_and_the_app_goes_on(visit, sche
         ("huge.png", bad_images.png(50_000, 50_000, 8, 2), "image/png", "50,000×50,000 px"),
     ):
         upload(page, data, name, kind)
-        expect(refusal(page)).to_contain_text(re.compile(f"“{name}” is .*{reason}"))
+        expect_one(refusal(page).filter(has_text=re.compile(f"“{name}” is .*{reason}")))
         expect(refusal(page)).to_have_count(1)
         expect_empty(page)
         assert not INSIDES.search(page.locator("body").inner_text())
@@ -182,7 +182,7 @@ def test_bad_files_are_refused_with_their_reason_and_the_app_goes_on(visit, sche
 def test_hostile_names_are_shown_as_they_are_written(visit, scheme):
     page = visit()
     upload(page, b"no picture", "name.jpg")
-    expect(refusal(page)).to_contain_text("“name.jpg” is not a picture")
+    expect_one(refusal(page).filter(has_text="“name.jpg” is not a picture"))
     elements = "alert => [...alert.querySelectorAll('*')].map(element => element.tagName)"
     harmless = refusal(page).evaluate(elements)
     for name, part in (
@@ -192,7 +192,8 @@ def test_hostile_names_are_shown_as_they_are_written(visit, scheme):
         ("a\u202egpj.exe.jpg", "gpj"),
     ):
         upload(page, b"no picture", name)
-        expect(refusal(page)).to_contain_text(part)
+        expect_one(refusal(page).filter(has_text=part))
+        expect(refusal(page)).to_have_count(1)
         # A word joiner, which cannot be seen, may keep apart what would be Markdown together.
         shown = refusal(page).inner_text().replace("\u2060", "")
         assert "“" + name.replace("\u202e", "�") + "” is" in shown
