@@ -111,6 +111,7 @@ def _in_words(record: dict[str, Any]) -> str:
 )
 @click.option("--splits", type=click.Path(exists=True), help="CSV: image_id, group_id, split.")
 @click.option("--weights", type=click.Path(exists=True), help="ImageNet weights of the backbone.")
+@click.option("--from-model", help="Id of a model to go on from, instead of --weights.")
 @click.option(
     "--run-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -133,14 +134,23 @@ def _in_words(record: dict[str, Any]) -> str:
     show_default=True,
     help="How often a class is drawn.",
 )
+@click.option(
+    "--augment",
+    type=click.Choice(list(configs.AUGMENTATIONS)),
+    default="strong",
+    show_default=True,
+    help="How far training photographs are changed.",
+)
 @click.option("--class-weights", is_flag=True, help="Weigh rare classes more in the loss.")
 @click.option("--seed", type=int, default=_DEFAULTS.seed, show_default=True)
 def train(
     dataset_paths: tuple[str, ...],
     splits: str | None,
     weights: str | None,
+    from_model: str | None,
     run_dir: Path | None,
     image_size: int | None,
+    augment: str,
     **settings: Any,
 ) -> None:
     """Train a network and leave a candidate in models/."""
@@ -154,15 +164,20 @@ def train(
         if image_size is None:
             image_size = configs.NETWORKS[settings["network"]].image_size
         plan = runs.RunPlan(
-            configs.TrainConfig(image_size=image_size, **settings),
+            configs.TrainConfig(
+                image_size=image_size, augment=configs.AUGMENTATIONS[augment], **settings
+            ),
             tuple(str(Path(path).resolve()) for path in dataset_paths),
             str(Path(splits).resolve()) if splits else None,
             str(Path(weights).resolve()) if weights else None,
+            from_model,
         )
     if run_dir is None:
         run_dir = paths.runs_dir() / runs.new_id(plan.config.network)
     click.echo(f"Run {run_dir.name}; stop it with Ctrl-C, go on with --run-dir {run_dir}")
 
+    # TensorFlow's notes on processors and threads would drown the run's own lines.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Only now: a mistyped option is answered at once, not after TensorFlow has loaded.
     from melanoma_core.train import train as run_training
 

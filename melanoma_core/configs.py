@@ -50,6 +50,17 @@ NO_AUGMENTATION = AugmentConfig(
 )  # fmt: skip
 
 
+AUGMENTATIONS = {
+    "strong": AugmentConfig(),
+    # For the last epochs of a network that has learnt from strong views.
+    "mild": AugmentConfig(
+        scale=0.15, brightness=0.12, contrast=0.12, saturation=0.12, hue_degrees=6, blur=0.6,
+        cutout=0.15,
+    ),
+    "none": NO_AUGMENTATION,
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """One training run, complete: the same settings, data and machine give the same weights."""

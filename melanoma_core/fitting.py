@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from melanoma_core import calibration, checkpoints, metrics, runs
 from melanoma_core.balance import class_weights, planned_counts
 from melanoma_core.configs import TrainConfig
+from melanoma_core.diagnoses import CODES
 from melanoma_core.input_pipeline import EpochBatches
 
 Report = Callable[[str], None]
@@ -48,7 +49,7 @@ def fit(
 
     Returns:
         One dict a finished epoch: epoch (from 1), loss, val_loss, val_accuracy,
-        val_balanced_accuracy, val_macro_auroc, seconds.
+        val_balanced_accuracy, val_macro_auroc, val_melanoma_auroc, seconds.
     """
     images, labels = train
     num_classes = network.output_shape[-1]
@@ -66,7 +67,7 @@ def fit(
     for epoch in range(len(history), config.epochs):
         _reset_seeds(network, config.seed, epoch)
         started = time.monotonic()
-        progress = _Progress(run_dir, epoch, config.epochs, steps_per_epoch)
+        progress = _Progress(run_dir, epoch, config.epochs, steps_per_epoch, report)
         fitted = network.fit(
             EpochBatches(images, labels, num_classes, config, epoch, weights),
             shuffle=False,  # the batches are drawn already
@@ -148,25 +149,30 @@ def _validate(
     logits = network.predict(images, batch_size=64, verbose=0)
     y_prob = calibration.probabilities(logits)
     chosen = y_prob.argmax(axis=1)
+    melanoma = CODES.index("MEL")
     likelihood = np.maximum(y_prob[np.arange(len(labels)), labels], 1e-12)
     return {
         "val_loss": float(-np.log(likelihood).mean()),
         "val_accuracy": metrics.accuracy(labels, chosen),
         "val_balanced_accuracy": metrics.balanced_accuracy(labels, chosen),
         "val_macro_auroc": metrics.macro_auroc(labels, y_prob),
+        "val_melanoma_auroc": metrics.auroc(labels == melanoma, y_prob[:, melanoma]),
     }
 
 
 class _Progress(keras.callbacks.Callback):
-    """Writes the run's status every few seconds."""
+    """Writes the run's status every few seconds, and reports it twice a minute."""
 
     _SECONDS_BETWEEN = 2.0
+    _SECONDS_BETWEEN_REPORTS = 30.0
 
-    def __init__(self, run_dir: Path, epoch: int, num_epochs: int, num_steps: int) -> None:
+    def __init__(
+        self, run_dir: Path, epoch: int, num_epochs: int, num_steps: int, report: Report
+    ) -> None:
         super().__init__()
-        self._run_dir, self._epoch = run_dir, epoch
+        self._run_dir, self._epoch, self._report = run_dir, epoch, report
         self._num_epochs, self._num_steps = num_epochs, num_steps
-        self._written = 0.0
+        self._written, self._reported = 0.0, time.monotonic()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Say that the first step, which builds the graph, takes a while."""
@@ -184,13 +190,21 @@ class _Progress(keras.callbacks.Callback):
         self._written = now
         seconds_a_step = (now - self._first_step_ended) / batch
         epochs_left = self._num_epochs - self._epoch - (batch + 1) / self._num_steps
+        seconds_left = round(epochs_left * self._num_steps * seconds_a_step)
+        phase = f"epoch {self._epoch + 1} of {self._num_epochs}"
         runs.write_status(
             self._run_dir,
-            f"epoch {self._epoch + 1} of {self._num_epochs}",
+            phase,
             epoch=self._epoch + 1,
             num_epochs=self._num_epochs,
             step=batch + 1,
             num_steps=self._num_steps,
             loss=float((logs or {}).get("loss", math.nan)),
-            seconds_left=round(epochs_left * self._num_steps * seconds_a_step),
+            seconds_left=seconds_left,
         )
+        if now - self._reported >= self._SECONDS_BETWEEN_REPORTS:
+            self._reported = now
+            self._report(
+                f"{phase}: step {batch + 1} of {self._num_steps}, "
+                f"about {math.ceil(seconds_left / 60)} min left"
+            )

@@ -47,7 +47,7 @@ def build(
         backbone = {"mobilenet_v2": _mobilenet_v2, "tiny": _tiny}[name]
         features = backbone(scaled)
         if weights_path is not None:
-            _load_backbone(keras.Model(image, features), weights_path)
+            load_weights(keras.Model(image, features), weights_path)
         features = layers.Identity(name="features")(features)
         embedding = layers.GlobalAveragePooling2D(name="embedding")(features)
         if dropout:
@@ -81,9 +81,14 @@ def _starting_cnn(scaled: keras.KerasTensor, dropout: float) -> keras.KerasTenso
     return layers.Dense(128, activation="relu", name="embedding")(tensor)
 
 
-def _load_backbone(backbone: keras.Model, weights_path: Path) -> None:
+def load_weights(network: keras.Model, weights_path: Path) -> None:
+    """Load what `save_weights` wrote; the image size may be another one.
+
+    Raises:
+        RunError: the file cannot be read or does not fit.
+    """
     try:
-        backbone.load_weights(weights_path)
+        network.load_weights(weights_path)
     except (OSError, ValueError, KeyError) as error:
         # Keras goes on with a list of every layer, 8,000 characters long.
         reason = " ".join(str(error).split("List of objects")[0].split())

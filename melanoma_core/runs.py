@@ -26,6 +26,7 @@ class RunPlan:
     datasets: tuple[str, ...]  # paths of the data sets
     splits: str | None  # path of a split file that overrides
     weights: str | None  # path of the backbone's weights
+    from_model: str | None = None  # id of the model that training goes on from
 
 
 def new_id(network: str, now: datetime.datetime | None = None) -> str:
@@ -64,6 +65,7 @@ def read_plan(run_dir: Path) -> RunPlan:
             datasets=tuple(record["datasets"]),
             splits=record["splits"],
             weights=record["weights"],
+            from_model=record.get("from_model"),  # runs of before had none
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(

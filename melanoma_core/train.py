@@ -16,6 +16,7 @@ from melanoma_core import (
     input_pipeline,
     networks,
     paths,
+    registry,
     runs,
     splits,
 )
@@ -62,10 +63,12 @@ def train(
         DatasetError: the data cannot be read, or do not suffice.
         ModelError: a model of this name exists already.
     """
+    models_dir = models_dir or paths.models_dir()
     runs.write_plan(run_dir, plan)
     try:
-        network, data = fit(plan, run_dir, report)
+        network, data = fit(plan, run_dir, models_dir, report)
         runs.write_status(run_dir, "measuring")
+        report("Exporting the network and measuring it on the photographs held out.")
         shift = fitting.correct_prior(
             network, np.bincount(data.labels("train"), minlength=len(CODES)), plan.config
         )
@@ -74,7 +77,7 @@ def train(
         card = candidates.add(
             network,
             origin,
-            models_dir or paths.models_dir(),
+            models_dir,
             lambda done, total: runs.write_status(run_dir, "measuring", done=done, total=total),
         )
     except MelanomaError as error:
@@ -92,24 +95,11 @@ def train(
     return card
 
 
-def fit(plan: RunPlan, run_dir: Path, report: Report = print) -> tuple[keras.Model, TrainingData]:
+def fit(
+    plan: RunPlan, run_dir: Path, models_dir: Path, report: Report = print
+) -> tuple[keras.Model, TrainingData]:
     """Read the data and train the network; `train` without the candidate at the end."""
-    if NETWORKS[plan.config.network].needs_weights and plan.weights is None:
-        raise RunError(
-            f"The network {plan.config.network} starts from ImageNet weights, and none were "
-            "named. Give the file with --weights."
-        )
-    if plan.weights is not None and not NETWORKS[plan.config.network].needs_weights:
-        raise RunError(
-            f"The network {plan.config.network} starts from nothing and cannot use "
-            f"“{Path(plan.weights).name}”. Leave --weights out, or choose another network."
-        )
-    if plan.weights is not None and not Path(plan.weights).is_file():
-        # Before the photographs are read, which may take minutes.
-        raise RunError(
-            f"There is no file “{Path(plan.weights).name}” to start from. Give the backbone's "
-            "Keras weights with --weights."
-        )
+    start = _start(plan, models_dir)  # before the photographs are read, which may take minutes
     data = prepare(plan, run_dir, report)
     fitting.make_repeatable(plan.config.seed)
     network = networks.build(
@@ -117,8 +107,10 @@ def fit(plan: RunPlan, run_dir: Path, report: Report = print) -> tuple[keras.Mod
         plan.config.image_size,
         len(CODES),
         dropout=plan.config.dropout,
-        weights_path=Path(plan.weights) if plan.weights else None,
+        weights_path=None if plan.from_model else start,
     )
+    if plan.from_model and start:
+        networks.load_weights(network, start)
     fitting.fit(
         network,
         (data.images["train"], data.labels("train")),
@@ -128,6 +120,44 @@ def fit(plan: RunPlan, run_dir: Path, report: Report = print) -> tuple[keras.Mod
         report,
     )
     return network, data
+
+
+def _start(plan: RunPlan, models_dir: Path) -> Path | None:
+    """The weights that the network starts from; None where it starts from nothing."""
+    name = plan.config.network
+    if plan.from_model is not None:
+        if plan.weights is not None:
+            raise RunError(
+                f"Training cannot start both from the model “{plan.from_model}” and from "
+                f"“{Path(plan.weights).name}”. Leave one of them out."
+            )
+        directory = registry.model_dir(models_dir, plan.from_model)
+        card, _, _ = registry.read_files(directory)  # every file checked
+        if card.network != name:
+            raise RunError(
+                f"The model “{plan.from_model}” is a {card.network}, not a {name}. Choose "
+                "another model, or the network that it is."
+            )
+        return directory / "network.weights.h5"
+    if NETWORKS[name].needs_weights and plan.weights is None:
+        raise RunError(
+            f"The network {name} starts from ImageNet weights, and none were named. Give the "
+            "file with --weights, or a model to go on from with --from-model."
+        )
+    if plan.weights is None:
+        return None
+    path = Path(plan.weights)
+    if not NETWORKS[name].needs_weights:
+        raise RunError(
+            f"The network {name} starts from nothing and cannot use “{path.name}”. Leave "
+            "--weights out, or choose another network."
+        )
+    if not path.is_file():
+        raise RunError(
+            f"There is no file “{path.name}” to start from. Give the backbone's Keras weights "
+            "with --weights."
+        )
+    return path
 
 
 def prepare(plan: RunPlan, run_dir: Path, report: Report = print) -> TrainingData:
@@ -146,7 +176,10 @@ def prepare(plan: RunPlan, run_dir: Path, report: Report = print) -> TrainingDat
     for split in ("train", "val", "test"):
         _check(table[table["split"] == split], split)
     notes = list(combined.notes)
+    if plan.from_model is not None:
+        notes.insert(0, f"Training went on from the model {plan.from_model}.")
     images, rows = {}, {}
+    report(f"Reading {int((table['split'] != 'test').sum()):,} photographs.")
     for split in ("train", "val"):
         images[split], rows[split], refused = input_pipeline.read_images(
             table[table["split"] == split],
