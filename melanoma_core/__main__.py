@@ -6,6 +6,7 @@ TensorFlow, which only `train` needs, would take.
 
 import json
 import math
+import os
 import sys
 from pathlib import Path
 from typing import Any

@@ -205,6 +205,6 @@ class _Progress(keras.callbacks.Callback):
         if now - self._reported >= self._SECONDS_BETWEEN_REPORTS:
             self._reported = now
             self._report(
-                f"{phase}: step {batch + 1} of {self._num_steps}, "
+                f"  step {batch + 1} of {self._num_steps} of {phase}, "
                 f"about {math.ceil(seconds_left / 60)} min left"
             )

@@ -215,6 +215,49 @@ def test_weights_that_are_not_there_are_refused_before_photographs_are_read(
     fails(plan, tmp_path, RunError, r"no file “absent\.weights\.h5”")
 
 
+@pytest.mark.usefixtures("untrained")
+def test_weights_for_a_network_that_starts_from_nothing_are_refused(plan, tmp_path):
+    plan = replace(plan, weights=str(tmp_path / "imagenet.weights.h5"))
+    fails(plan, tmp_path, RunError, r"starts from nothing and cannot use “imagenet")
+
+
+# Going on from a model
+
+
+def test_training_goes_on_from_the_weights_of_a_model(run, plan, tmp_path):
+    models_dir = shutil.copytree(run.models_dir, tmp_path / "models")
+    still = replace(plan.config, learning_rate=1e-12, weight_decay=0.0, image_size=64, seed=3)
+    plan = replace(plan, config=still, from_model="tiny-7")
+    card = train.train(plan, tmp_path / "tiny-8", models_dir, lambda line: None)
+    kernels = [np.load(models_dir / name / "head.npz")["kernel"] for name in ("tiny-7", "tiny-8")]
+    np.testing.assert_allclose(*kernels, atol=1e-6)
+    assert card.image_size == 64
+    assert card.notes[0] == "Training went on from the model tiny-7."
+
+
+@pytest.mark.usefixtures("untrained")
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"from_model": "absent"}, ModelError, "There is no model “absent”"),
+        ({"from_model": "tiny-7", "weights": "a.weights.h5"}, RunError, "cannot start both"),
+    ],
+)
+def test_model_to_go_on_from_must_be_there_and_the_only_start(
+    run, plan, tmp_path, changes, error, words
+):
+    with pytest.raises(error, match=words):
+        train.train(replace(plan, **changes), tmp_path / "run-1", run.models_dir, print)
+
+
+@pytest.mark.usefixtures("untrained")
+def test_model_of_another_network_is_no_start(run, plan, tmp_path):
+    config = replace(plan.config, network="starting_cnn")
+    other = replace(plan, config=config, from_model="tiny-7")
+    with pytest.raises(RunError, match="“tiny-7” is a tiny, not a starting_cnn"):
+        train.train(other, tmp_path / "run-1", run.models_dir, print)
+
+
 def test_full_disk_is_told_and_the_run_can_go_on(plan, tmp_path, monkeypatch):
     write = checkpoints._write_synced
 
