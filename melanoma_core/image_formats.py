@@ -276,4 +276,4 @@ def _foreign(data: bytes) -> str:
             return f"is {what}, whatever its name says"
     if data.startswith((b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"II*\0", b"MM\0*", b"II+\0")):
         return f"is damaged or cut off: its {len(data):,} bytes do not begin a readable picture"
-    return f"is not a picture that can be read (it begins with the bytes {data[:4].hex(' ')})"
+    return "is not a picture of a kind that can be read"

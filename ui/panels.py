@@ -20,15 +20,18 @@ _TALLEST_SHAPE = 1.1  # height ÷ width: a taller photograph would push the rest
 
 
 def show_result(found: Assessment, point: OperatingPoint) -> None:
-    """Photograph, verdict and diagnoses; side by side, the two pictures have a row of their own."""
-    is_wide = st.session_state.get(_VIEW) == BOTH
-    top = st.container() if is_wide else None
-    left, right = st.columns([1, 1] if is_wide else [10, 13], gap="medium")
-    with top or left, st.container(border=True):
-        _show_picture(found)
-    with left if is_wide else right:
+    """Verdict, photograph and diagnoses; two pictures beside each other have a row of their own."""
+    if st.session_state.get(_VIEW) == BOTH:
         _show_verdict(found.prediction, point)
+        with st.container(border=True):
+            _show_picture(found)
+        _show_diagnoses(found.prediction)
+        return
+    left, right = st.columns([10, 13], gap="medium")
+    with left, st.container(border=True):
+        _show_picture(found)
     with right:
+        _show_verdict(found.prediction, point)
         _show_diagnoses(found.prediction)
 
 
@@ -49,6 +52,7 @@ def _show_picture(found: Assessment) -> None:
     else:
         left, place = st.columns(2)
         with left:
+            st.markdown(small("Photograph"))
             _photograph(found)
         for_choice, for_opacity = st.columns(2)
     _evidence_map(found, found.maps, place, for_choice, for_opacity)
@@ -82,6 +86,8 @@ def _evidence_map(
     heat = maps[prediction.codes.index(code)]
     overlay = saliency.overlay(found.picture, heat, scale, opacity / 100)
     with place:
+        if st.session_state.get(_VIEW) == BOTH:
+            st.markdown(small(f"Evidence for {name}"))
         _picture(overlay, f"Where the network found support for {name}")
         if found.is_drawn:
             st.markdown(small(f":material/draw: {words.DRAWN}"))
