@@ -18,6 +18,7 @@ from melanoma_core import calibration, drawings, evaluate, imaging, networks, pr
 from melanoma_core.configs import NETWORKS, TrainConfig
 from melanoma_core.datasets import Dataset
 from melanoma_core.diagnoses import CODES
+from melanoma_core.errors import ModelError
 from melanoma_core.paths import sha256
 from melanoma_core.registry import Card, DatasetUse
 
@@ -76,7 +77,8 @@ def _build(
     networks.export(network, building / "network.tflite")
     kernel, bias = networks.head(network)
     np.savez(building / "head.npz", kernel=kernel, bias=bias)
-    network.save_weights(building / "network.weights.h5")
+    # A model that was never compiled: the optimizer's moments, twice the weights, stay behind.
+    keras.Model(network.input, network.output).save_weights(building / "network.weights.h5")
     served = predict.read_network(
         (building / "network.tflite").read_bytes(), (building / "head.npz").read_bytes()
     )
@@ -88,7 +90,7 @@ def _build(
     temperature = calibration.fit_temperature(logits[is_val], y_true[is_val])
     measured = evaluate.evaluation(rows, calibration.probabilities(logits, temperature))
     (building / "evaluation.json").write_text(evaluate.to_json(measured))
-    images, probabilities = _golden(served, temperature)
+    images, probabilities = _golden(network, served, temperature)
     np.savez(building / "golden.npz", images=images, probabilities=probabilities)
 
     val, test = measured.where(is_val), measured.where(~is_val)
@@ -119,9 +121,13 @@ def _build(
 
 
 def _golden(
-    served: predict.Network, temperature: float
+    network: keras.Model, served: predict.Network, temperature: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Drawn lesions, and what the network says of them."""
+    """Drawn lesions, and what the network that was trained says of them.
+
+    Raises:
+        ModelError: the exported graph says something else.
+    """
     size = served.graph.image_size
     images = np.stack(
         [
@@ -129,8 +135,17 @@ def _golden(
             for seed, kind in enumerate(drawings.KINDS[:_NUM_GOLDEN])
         ]
     )
+    trained = calibration.probabilities(network.predict(images, verbose=0), temperature)
     logits = [served.logits(served.graph.run(image)[1]) for image in images]
-    return images, calibration.probabilities(np.array(logits), temperature)
+    exported = calibration.probabilities(np.array(logits), temperature)
+    difference = float(np.abs(trained - exported).max())
+    if not difference <= predict.GOLDEN_TOLERANCE:
+        raise ModelError(
+            f"The exported graph answers {difference:.2g} away from the network that was trained; "
+            f"{predict.GOLDEN_TOLERANCE:g} is allowed. Finish the run again, with the versions in "
+            "requirements.txt."
+        )
+    return images, trained
 
 
 def _class_counts(table: pd.DataFrame) -> dict[str, dict[str, int]]:

@@ -7,7 +7,7 @@ actinic keratosis and Bowen's disease, are told apart by the archive more than b
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -186,30 +186,32 @@ def figures(
 
     Args:
         measured: the test photographs of one source, or all.
-        class_counts: training photographs by diagnosis: balanced accuracy is of the arg-max of
-            the probabilities divided by these frequencies.
+        class_counts: training photographs by diagnosis; the prior-adjusted figure is of the
+            arg-max of the probabilities divided by these frequencies, which looks for rare
+            diagnoses as hard as for common ones.
         threshold: melanoma probability from which a lesion is referred.
 
     Returns:
-        accuracy, balanced_accuracy, macro_auroc, melanoma_auroc, ece, brier (of the seven
-        classes), sensitivity and specificity.
+        accuracy, balanced_accuracy, prior_adjusted_balanced_accuracy, macro_auroc,
+        melanoma_auroc, ece, brier (of the seven classes), sensitivity and specificity.
     """
     true, prob = measured.seven_true, measured.seven_prob
     frequency = np.array([class_counts.get(code, 0) for code in CODES], np.float64) @ _TO_SEVEN
     # A class that was never taught cannot be chosen.
     adjusted = np.divide(prob, frequency, out=np.zeros_like(prob), where=frequency > 0)
-    hits = prob.argmax(axis=1) == true
+    likeliest = prob.argmax(axis=1)
     everything = np.ones(len(measured), bool)
     return {
-        "accuracy": _share(measured, everything, hits),
-        "balanced_accuracy": _figure(
+        "accuracy": _share(measured, everything, likeliest == true),
+        "balanced_accuracy": _figure(measured, metrics.balanced_accuracy, (true, likeliest)),
+        "prior_adjusted_balanced_accuracy": _figure(
             measured, metrics.balanced_accuracy, (true, adjusted.argmax(axis=1))
         ),
         "macro_auroc": _figure(measured, metrics.macro_auroc, (true, prob)),
         "melanoma_auroc": _figure(
             measured, metrics.auroc, (measured.is_melanoma, measured.melanoma_probability)
         ),
-        "ece": _figure(measured, metrics.ece, (true, prob)),
+        "ece": _around_value(_figure(measured, metrics.ece, (true, prob))),
         "brier": _figure(measured, metrics.brier, (true, prob)),
         "sensitivity": sensitivity(measured, threshold),
         "specificity": specificity(measured, threshold),
@@ -260,3 +262,13 @@ def _figure(
 ) -> Figure:
     low, high = metrics.bootstrap_interval(statistic, arrays, measured.groups)
     return Figure(statistic(*arrays), low, high, len(measured), measured.num_lesions())
+
+
+def _around_value(figure: Figure) -> Figure:
+    """The figure with its interval moved around its value, and none of it below 0.
+
+    Each resample adds chance to every bin, which lifts its calibration error: of calibrated
+    probabilities half of the percentile intervals lay above the very value.
+    """
+    half = (figure.high - figure.low) / 2
+    return replace(figure, low=max(0.0, figure.value - half), high=figure.value + half)

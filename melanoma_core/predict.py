@@ -16,7 +16,7 @@ from melanoma_core.diagnoses import MALIGNANT_CODES
 from melanoma_core.errors import ModelError
 
 # Between processors the same graph differs by about 1e-6; a damaged one by far more.
-_GOLDEN_TOLERANCE = 1e-4
+GOLDEN_TOLERANCE = 1e-4
 _NUM_THREADS = 2
 
 
@@ -194,10 +194,10 @@ def _check_golden(model: Model, content: bytes) -> None:
         )
     for image, expected in zip(images, probabilities, strict=True):
         difference = float(np.abs(classify(model, image).probabilities - expected).max())
-        if not difference <= _GOLDEN_TOLERANCE:
+        if not difference <= GOLDEN_TOLERANCE:
             raise ModelError(
                 f"The model “{model.card.model_id}” answers {difference:.2g} away from what it "
-                f"answered when it was made; {_GOLDEN_TOLERANCE:g} is allowed. Put another model "
+                f"answered when it was made; {GOLDEN_TOLERANCE:g} is allowed. Put another model "
                 "into use."
             )
 

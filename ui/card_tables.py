@@ -9,7 +9,11 @@ from ui.formats import NOT_RECORDED, count, counted, literal, percent, score_fig
 Table = dict[str, list[str]]
 
 _SPLITS = {"train": "Training", "val": "Validation", "test": "Test"}
-_SHARES = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy"}
+_SHARES = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "prior_adjusted_balanced_accuracy": "Balanced accuracy, prior-adjusted",
+}
 _SCORES = {
     "macro_auroc": "AUROC, mean of the diagnoses",
     "melanoma_auroc": "AUROC, melanoma against the rest",
