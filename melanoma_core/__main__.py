@@ -130,7 +130,7 @@ def _in_words(record: dict[str, Any]) -> str:
 @click.option("--learning-rate", type=float, default=_DEFAULTS.learning_rate, show_default=True)
 @click.option(
     "--balance",
-    type=click.Choice(["none", "sqrt", "even"]),
+    type=click.Choice(list(configs.BALANCE_POWERS)),
     default=_DEFAULTS.balance,
     show_default=True,
     help="How often a class is drawn.",
@@ -142,7 +142,11 @@ def _in_words(record: dict[str, Any]) -> str:
     show_default=True,
     help="How far training photographs are changed.",
 )
-@click.option("--class-weights", is_flag=True, help="Weigh rare classes more in the loss.")
+@click.option(
+    "--class-weights",
+    is_flag=True,
+    help="Weigh rare classes more in the loss instead of drawing them more; sets --balance none.",
+)
 @click.option("--seed", type=int, default=_DEFAULTS.seed, show_default=True)
 def train(
     dataset_paths: tuple[str, ...],
@@ -164,6 +168,8 @@ def train(
     else:
         if image_size is None:
             image_size = configs.NETWORKS[settings["network"]].image_size
+        if settings["class_weights"] and "balance" not in _given():
+            settings["balance"] = "none"
         plan = runs.RunPlan(
             configs.TrainConfig(
                 image_size=image_size, augment=configs.AUGMENTATIONS[augment], **settings
@@ -188,6 +194,13 @@ def train(
     click.echo(f"Put it into use with: python -m melanoma_core promote {card.model_id}")
 
 
+def _given() -> list[str]:
+    """Names of the options that the user gave to this command, rather than left as they are."""
+    ctx = click.get_current_context()
+    default = click.core.ParameterSource.DEFAULT
+    return [name for name in ctx.params if ctx.get_parameter_source(name) is not default]
+
+
 @main.command()
 @click.option(
     "--dataset",
@@ -199,7 +212,7 @@ def train(
 )
 @click.option("--splits", "splits_path", type=click.Path(exists=True), help="As for train.")
 @click.option(
-    "--split", type=click.Choice(["train", "val", "test", "all"]), default="test", show_default=True
+    "--split", type=click.Choice([*configs.SPLITS, "all"]), default="test", show_default=True
 )
 @click.option("--model", "model_id", help="Id of a model; the one in use by default.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")

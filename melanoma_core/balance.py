@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# Share of a class in an epoch is proportional to (number of its images) ** power.
-POWERS = {"none": 1.0, "sqrt": 0.5, "even": 0.0}
+from melanoma_core.configs import BALANCE_POWERS
 
 
 def planned_counts(counts: ArrayLike, balance: str) -> NDArray[np.int64]:
@@ -26,7 +25,7 @@ def planned_counts(counts: ArrayLike, balance: str) -> NDArray[np.int64]:
     [750, 250]
     """
     counts = np.asarray(counts, dtype=np.int64)
-    weights = np.where(counts > 0, np.maximum(counts, 1) ** POWERS[balance], 0.0)
+    weights = np.where(counts > 0, np.maximum(counts, 1) ** BALANCE_POWERS[balance], 0.0)
     wanted = counts.sum() * weights / weights.sum()
     planned = np.floor(wanted).astype(np.int64)
     # The images lost to rounding go to the classes with the largest remainders.

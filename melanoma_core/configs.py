@@ -7,6 +7,11 @@ from typing import Any
 
 from melanoma_core.errors import RunError
 
+SPLITS = ("train", "val", "test")  # to learn from, to choose thresholds on, to measure on
+
+# Share of a class in an epoch is proportional to (number of its images) ** power.
+BALANCE_POWERS = {"none": 1.0, "sqrt": 0.5, "even": 0.0}
+
 
 @dataclass(frozen=True)
 class NetworkInfo:
@@ -74,7 +79,7 @@ class TrainConfig:
     warmup_epochs: float = 0.5  # a fresh dense layer would otherwise shake the pretrained weights
     label_smoothing: float = 0.05
     dropout: float = 0.2
-    balance: str = "sqrt"  # "none", "sqrt", "even": how often each class is drawn; see balance.py
+    balance: str = "sqrt"  # of `BALANCE_POWERS`: how often each class is drawn
     class_weights: bool = False  # weigh the loss by class instead of drawing rare classes more
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     seed: int = 0
@@ -84,8 +89,15 @@ class TrainConfig:
             raise RunError(
                 f"There is no network “{self.network}”. Choose one of: {', '.join(NETWORKS)}."
             )
-        if self.balance not in ("none", "sqrt", "even"):
-            raise RunError(f"balance is “{self.balance}”; it must be none, sqrt or even.")
+        if self.balance not in BALANCE_POWERS:
+            known = ", ".join(BALANCE_POWERS)
+            raise RunError(f"balance is “{self.balance}”; it must be one of: {known}.")
+        if self.class_weights and self.balance != "none":
+            # Weights are of the photographs as they are: rare classes would come out on top.
+            raise RunError(
+                f"class_weights is on and balance is “{self.balance}”: rare classes would be made "
+                "up for twice. Set balance to none, or leave the class weights out."
+            )
         if self.image_size < 32 or self.image_size % 2:
             raise RunError(
                 f"The image size is {self.image_size} px; it must be even and at least 32."

@@ -22,9 +22,8 @@ COLUMNS = (
     "age_approx",  # years, rounded to five by most sources
     "sex",
     "anatom_site_general",
-    "split",  # "train", "val" or "test"
+    "split",  # one of `configs.SPLITS`
 )
-SPLITS = file_trees.SPLITS
 
 
 _NOTES = {

@@ -8,11 +8,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from melanoma_core import csv_tables
+from melanoma_core.configs import SPLITS
 from melanoma_core.csv_tables import CsvTable
 from melanoma_core.errors import DatasetError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
-SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)

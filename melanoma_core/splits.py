@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from melanoma_core import csv_tables, diagnoses, file_trees
-from melanoma_core.datasets import SPLITS
+from melanoma_core.configs import SPLITS
 from melanoma_core.errors import DatasetError
 
 _SHOWN = 3  # ids that an error names before it gives the count

@@ -20,7 +20,7 @@ from melanoma_core import (
     runs,
     splits,
 )
-from melanoma_core.configs import NETWORKS
+from melanoma_core.configs import NETWORKS, SPLITS
 from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import DatasetError, MelanomaError, RunError
 from melanoma_core.fitting import Report
@@ -173,7 +173,7 @@ def prepare(plan: RunPlan, run_dir: Path, report: Report = print) -> TrainingDat
         table = splits.apply_file(combined.table, Path(plan.splits))
     else:
         table = splits.assign(combined.table, seed=plan.config.seed, keep_given=True)
-    for split in ("train", "val", "test"):
+    for split in SPLITS:
         _check(table[table["split"] == split], split)
     notes = list(combined.notes)
     if plan.from_model is not None:

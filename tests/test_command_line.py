@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import altered_models
 import made_models
@@ -330,3 +331,24 @@ def test_a_mistaken_training_is_refused_before_anything_is_made(
     assert result.exit_code in (1, 2)
     assert message in result.stderr
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.fixture
+def plans(monkeypatch):
+    """The plans that `train` was asked to carry out; nothing is trained."""
+    given = []
+    card = SimpleNamespace(model_id="tiny-1", figures={})
+    stub = SimpleNamespace(train=lambda plan, run_dir, report: given.append(plan) or card)
+    monkeypatch.setitem(sys.modules, "melanoma_core.train", stub)
+    return given
+
+
+def test_class_weights_take_the_place_of_drawing_rare_classes_more(plans):
+    assert invoke("train", "--dataset", ".", "--class-weights").exit_code == 0
+    assert invoke("train", "--dataset", ".").exit_code == 0
+    told = [(plan.config.class_weights, plan.config.balance) for plan in plans]
+    assert told == [(True, "none"), (False, "sqrt")]
+    refused = invoke("train", "--dataset", ".", "--class-weights", "--balance", "sqrt")
+    assert refused.exit_code == 1
+    assert "balance is “sqrt”" in refused.stderr
+    assert len(plans) == 2

@@ -24,7 +24,9 @@ def test_settings_cannot_be_changed():
     ("settings", "words"),
     [
         ({"network": "resnet"}, "“resnet”.*mobilenet_v2, starting_cnn, tiny"),
-        ({"balance": "odd"}, "“odd”.*none, sqrt or even"),
+        ({"balance": "odd"}, "“odd”.*none, sqrt, even"),
+        ({"class_weights": True}, "balance is “sqrt”: .*twice. Set balance to none"),
+        ({"class_weights": True, "balance": "even"}, "balance is “even”: .*twice"),
         ({"image_size": 30}, "30 px.*even and at least 32"),
         ({"image_size": 161}, "161 px.*even and at least 32"),
         ({"epochs": 0}, "epochs is 0"),
