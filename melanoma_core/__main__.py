@@ -136,6 +136,13 @@ def _in_words(record: dict[str, Any]) -> str:
     help="How often a class is drawn.",
 )
 @click.option(
+    "--start-share",
+    type=float,
+    default=_DEFAULTS.start_share,
+    show_default=True,
+    help="Share of --from-model's weights in the mean that is kept.",
+)
+@click.option(
     "--augment",
     type=click.Choice(list(configs.AUGMENTATIONS)),
     default="strong",
@@ -316,15 +323,19 @@ def promote(model_id: str) -> None:
     """Put a model into use, if it is shown to be no worse than the one in use."""
     from melanoma_core import promotion
 
-    entry, comparison = promotion.promote(paths.models_dir(), model_id)
-    if comparison is not None:
-        click.echo(
-            f"On {comparison.num_melanomas} melanoma photographs: sensitivity "
-            f"{100 * comparison.sensitivity_change:+.1f} points (at least "
-            f"{100 * comparison.lower_bound:+.1f}), specificity "
-            f"{100 * comparison.specificity_change:+.1f} points."
+    promoted = promotion.promote(paths.models_dir(), model_id)
+    for problem in promoted.problems:
+        click.echo(problem, err=True)
+    if promoted.comparison is not None:
+        click.echo(str(promoted.comparison))
+    else:
+        reason = (
+            "none of the models that were in use is sound"
+            if promoted.problems
+            else ("no model was in use")
         )
-    click.echo(f"{entry.model_id} is in use since {entry.since}.")
+        click.echo(f"Not compared: {reason}, so {model_id} comes into use as a first model.")
+    click.echo(f"{promoted.in_use.model_id} is in use since {promoted.in_use.since}.")
 
 
 if __name__ == "__main__":

@@ -82,6 +82,7 @@ class TrainConfig:
     balance: str = "sqrt"  # of `BALANCE_POWERS`: how often each class is drawn
     class_weights: bool = False  # weigh the loss by class instead of drawing rare classes more
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    start_share: float = 0.0  # of the model gone on from, in the mean of weights that is kept
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -98,6 +99,8 @@ class TrainConfig:
                 f"class_weights is on and balance is “{self.balance}”: rare classes would be made "
                 "up for twice. Set balance to none, or leave the class weights out."
             )
+        if not 0 <= self.start_share < 1:
+            raise RunError(f"start_share is {self.start_share}; it must be at least 0 and below 1.")
         if self.image_size < 32 or self.image_size % 2:
             raise RunError(
                 f"The image size is {self.image_size} px; it must be even and at least 32."

@@ -73,6 +73,11 @@ def train(
             network, np.bincount(data.labels("train"), minlength=len(CODES)), plan.config
         )
         report(f"Bias moved to the real class shares by {np.round(shift, 2).tolist()}.")
+        if plan.from_model and plan.config.start_share:
+            # After the bias was moved: that of the model gone on from was moved as well.
+            start = registry.model_dir(models_dir, plan.from_model) / "network.weights.h5"
+            networks.mix_in(network, start, plan.config.start_share)
+            report(f"Weights: {plan.config.start_share:g} of {plan.from_model} mixed in.")
         origin = candidates.Origin(run_dir.name, plan.config, data.datasets, data.table, data.notes)
         card = candidates.add(
             network,
@@ -125,6 +130,11 @@ def fit(
 def _start(plan: RunPlan, models_dir: Path) -> Path | None:
     """The weights that the network starts from; None where it starts from nothing."""
     name = plan.config.network
+    if plan.config.start_share and plan.from_model is None:
+        raise RunError(
+            f"start_share is {plan.config.start_share:g}, but no model to go on from was named. "
+            "Name one with --from-model, or leave the share out."
+        )
     if plan.from_model is not None:
         if plan.weights is not None:
             raise RunError(

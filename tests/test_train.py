@@ -235,6 +235,25 @@ def test_training_goes_on_from_the_weights_of_a_model(run, plan, tmp_path):
     assert card.notes[0] == "Training went on from the model tiny-7."
 
 
+def test_share_of_the_start_is_mixed_into_the_weights(run, plan, tmp_path):
+    kernels = []
+    for share in (0.0, 0.25):
+        models_dir = shutil.copytree(run.models_dir, tmp_path / f"models-{share}")
+        config = replace(plan.config, start_share=share, seed=3)
+        other = replace(plan, config=config, from_model="tiny-7")
+        train.train(other, tmp_path / f"tiny-{share}", models_dir, lambda line: None)
+        kernels.append(np.load(models_dir / f"tiny-{share}" / "head.npz")["kernel"])
+    start = np.load(run.models_dir / "tiny-7" / "head.npz")["kernel"]
+    assert np.abs(kernels[0] - start).max() > 1e-3
+    np.testing.assert_allclose(kernels[1], 0.25 * start + 0.75 * kernels[0], atol=1e-6)
+
+
+@pytest.mark.usefixtures("untrained")
+def test_share_of_a_start_that_is_not_named_is_refused(plan, tmp_path):
+    plan = replace(plan, config=replace(plan.config, start_share=0.5))
+    fails(plan, tmp_path, RunError, "no model to go on from was named")
+
+
 @pytest.mark.usefixtures("untrained")
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
