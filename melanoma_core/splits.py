@@ -118,21 +118,25 @@ def apply_file(table: pd.DataFrame, split_csv: Path) -> pd.DataFrame:
 
     Args:
         table: has the columns of `datasets.COLUMNS`.
-        split_csv: columns image_id, lesion_id, group_id, split; other images may be in it too.
+        split_csv: columns image_id, group_id, split and, if wanted, lesion_id; other images may
+            be in it too.
 
     Returns:
-        A copy: `split` and `group_id` from the file, `lesion_id` where the file knows it.
+        A copy: `split` from the file; `lesion_id` where the file knows it; `group_id` from the
+        file, else the lesion in the file, else as `assign` has it.
 
     Raises:
-        DatasetError: the file cannot be read, leaves an image out, or has a group in two splits.
+        DatasetError: the file cannot be read, leaves an image out, or has a group or a lesion,
+            its own or the table's, in two splits.
     """
     sheet = csv_tables.read(split_csv, split_csv.name)
-    sheet.require("image_id", "lesion_id", "group_id", "split")
+    sheet.require("image_id", "group_id", "split")
     lesions, groups, splits = {}, {}, {}
     split_of_group: dict[str, str] = {}
     for line, cells in sheet.records():
         image_id, split = cells["image_id"], cells["split"].lower()
-        group_id = cells["group_id"] or cells["lesion_id"] or image_id
+        lesion_id = cells.get("lesion_id", "")
+        group_id = cells["group_id"] or lesion_id
         if split not in SPLITS:
             raise DatasetError(
                 f"{sheet.name}, line {line}: the split is “{cells['split']}”; "
@@ -143,27 +147,53 @@ def apply_file(table: pd.DataFrame, split_csv: Path) -> pd.DataFrame:
                 f"{sheet.name}, line {line}: {image_id} stands there a second time. "
                 "Take one of its rows out."
             )
-        if split_of_group.setdefault(group_id, split) != split:
+        if group_id and split_of_group.setdefault(group_id, split) != split:
             raise DatasetError(
                 f"{sheet.name}, line {line}: the group {group_id} stands in {split} and in "
                 f"{split_of_group[group_id]}. Photographs of one lesion must be in one split."
             )
-        splits[image_id], groups[image_id] = split, group_id
-        if cells["lesion_id"]:
-            lesions[image_id] = cells["lesion_id"]
+        splits[image_id] = split
+        if group_id:
+            groups[image_id] = group_id
+        if lesion_id:
+            lesions[image_id] = lesion_id
     missing = [image_id for image_id in table["image_id"] if image_id not in splits]
     if missing:
         raise DatasetError(
             f"{sheet.name} has no row for {len(missing):,} of {len(table):,} photographs "
-            f"({_first(missing)}). Add them, or leave the data set that holds them out."
+            f"({first_few(missing)}). Add them, or leave the data set that holds them out."
         )
     ids = table["image_id"]
-    return table.assign(
+    divided = table.assign(
         lesion_id=ids.map(lesions).astype("object").where(ids.isin(lesions), table["lesion_id"]),
         split=ids.map(splits).astype("object"),
-        group_id=ids.map(groups).astype("object"),
+        group_id=ids.map(groups).astype("object").where(ids.isin(groups), _group_ids(table)),
+    )
+    for kind, known in (
+        ("group", divided["group_id"]),
+        ("lesion", divided["lesion_id"]),
+        ("lesion", table["lesion_id"]),  # which the file cannot make into another one
+    ):
+        _check_undivided(divided, kind, known, sheet.name)
+    return divided
+
+
+def _check_undivided(table: pd.DataFrame, kind: str, known: pd.Series, file_name: str) -> None:
+    """Refuse a group or lesion (`known`, one a row) that is in more than one split."""
+    num_splits = table["split"].groupby(known).nunique()
+    divided = num_splits.index[num_splits > 1]
+    if len(divided) == 0:
+        return
+    rows = table[known == divided[0]].drop_duplicates("split")
+    places = " and in ".join(
+        f"{row.split} ({row.image_id})" for row in rows.itertuples(index=False)
+    )
+    raise DatasetError(
+        f"{file_name}: the {kind} {divided[0]} stands in {places}. Photographs of one lesion must "
+        f"be in one split. Mend its rows; {len(divided):,} of this kind in all."
     )
 
 
-def _first(ids: Sequence[str]) -> str:
+def first_few(ids: Sequence[str]) -> str:
+    """The first ids, as a message names them."""
     return ", ".join(ids[:_SHOWN]) + (", …" if len(ids) > _SHOWN else "")

@@ -153,8 +153,42 @@ def test_split_file_overrides_splits_groups_and_lesions(tmp_path):
     path = split_file(tmp_path, "c,,,TEST", "b,,g1,val", "a,l1,g1,val", "other,,g9,train")
     result = splits.apply_file(table, path)
     assert list(result["split"]) == ["val", "val", "test"]
-    assert list(result["group_id"]) == ["g1", "g1", "c"]
+    assert list(result["group_id"]) == ["g1", "g1", "l3"]
     assert list(result["lesion_id"]) == ["l1", "l2", "l3"]
+
+
+def test_split_file_may_say_no_more_than_the_split(tmp_path):
+    table = table_of(("a", "l1", "NV", None), ("b", "l1", "NV", None), ("c", None, "NV", None))
+    path = tmp_path / "mine.csv"
+    path.write_text("image_id,group_id,split\na,,val\nb,,val\nc,,test\n")
+    result = splits.apply_file(table, path)
+    assert list(result["group_id"]) == ["l1", "l1", "c"]
+    assert list(result["lesion_id"]) == ["l1", "l1", None]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        # The table alone knows that a and b are of one lesion, whatever groups the file names.
+        (["a,,,train", "b,,,test", "c,,,val"], r"group own stands in train \(a\) and in test \(b"),
+        (["a,,g1,train", "b,,g2,test", "c,,,val"], r"lesion own stands in train \(a\) and in test"),
+        (["a,x,g1,train", "b,y,g2,test", "c,,,val"], r"lesion own stands in .* 1 of this kind"),
+        # The file alone knows that a and c are.
+        (
+            ["a,x,g1,train", "b,x,g1,train", "c,x,g2,val"],
+            r"lesion x stands in train \(a\) and in v",
+        ),
+        # A lesion that the file names for one and the table for the others.
+        (
+            ["a,,g1,train", "b,,g1,train", "c,own,g2,val"],
+            r"lesion own stands in train \(a\) and in",
+        ),
+    ],
+)
+def test_lesion_in_two_splits_is_refused_whoever_knows_it(tmp_path, lines, message):
+    table = table_of(("a", "own", "NV", None), ("b", "own", "NV", None), ("c", None, "NV", None))
+    with pytest.raises(DatasetError, match=message):
+        splits.apply_file(table, split_file(tmp_path, *lines))
 
 
 @pytest.mark.parametrize(
@@ -177,5 +211,5 @@ def test_split_file_that_does_not_fit_is_refused(tmp_path, lines, message):
 def test_split_file_without_its_columns_is_refused(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("image_id,split\na,train\n")
-    with pytest.raises(DatasetError, match=r"mine.csv has no column lesion_id, group_id"):
+    with pytest.raises(DatasetError, match=r"mine.csv has no column group_id"):
         splits.apply_file(table_of(("a", None, "NV", None)), path)
