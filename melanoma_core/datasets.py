@@ -24,6 +24,7 @@ COLUMNS = (
     "anatom_site_general",
     "split",  # one of `configs.SPLITS`
 )
+PATIENT = "patient_id"  # a further column, only where the data know a patient
 
 
 _NOTES = {
@@ -40,7 +41,7 @@ class Dataset:
     """Photographs and what is known of them; unknown cells are None, an unknown age NaN."""
 
     name: str
-    table: pd.DataFrame  # has COLUMNS; a class-folder set keeps one row a file
+    table: pd.DataFrame  # COLUMNS, and maybe PATIENT; a class-folder set keeps one row a file
     notes: tuple[str, ...]  # what was translated, merged or left out, in words
     licence: str
     sha256: str  # of rows, file sizes and a zip's bytes; not of names of files
@@ -166,8 +167,8 @@ def _merged(copies: list[dict[str, Any]], counts: Counter[str]) -> dict[str, Any
     counts["overruled"] += bool(official and folders - official)
     counts["copies"] += len(copies) - 1
     merged = {
-        column: next((row[column] for row in copies if _is_known(row[column])), None)
-        for column in COLUMNS
+        column: next((row[column] for row in copies if _is_known(row.get(column))), None)
+        for column in (*COLUMNS, PATIENT)
     }
     split = file_trees.strictest(row["split"] for row in copies)
     return merged | {"diagnosis": code, "split": split}
@@ -186,17 +187,22 @@ def _is_known(value: object) -> bool:
 
 def _table(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """The records as a table; None stays None, and only an age is a number."""
-    rows = [[record[column] for column in COLUMNS] for record in records]
-    table = pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
+    columns = _columns(records)
+    rows = [[record[column] for column in columns] for record in records]
+    table = pd.DataFrame(rows, columns=columns, dtype=object)
     return table.astype({"age_approx": "float64"})
 
 
+def _columns(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [*COLUMNS, PATIENT] if any(record[PATIENT] for record in records) else list(COLUMNS)
+
+
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [dict(zip(COLUMNS, row, strict=True)) for row in table[list(COLUMNS)].to_numpy()]
+    return [dict(zip(table.columns, row, strict=True)) for row in table.to_numpy()]
 
 
 def _sha256(prefix: str, records: Sequence[Mapping[str, Any]], sizes: Sequence[int]) -> str:
-    columns = [column for column in COLUMNS if column not in ("source", "path")]
+    columns = [column for column in _columns(records) if column not in ("source", "path")]
     lines = sorted(
         "\t".join(str(record[column]) for column in columns) + f"\t{size}"
         for record, size in zip(records, sizes, strict=True)

@@ -19,6 +19,7 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
 class Metadata:
     """What a table knows of a photograph; None where it does not."""
 
+    patient_id: str | None = None
     lesion_id: str | None = None
     age_approx: float | None = None  # years
     sex: str | None = None
@@ -72,6 +73,7 @@ _SPLIT_NAMES = {
 }
 _ID_COLUMNS = ("image_id", "image", "image_name", "isic_id")
 _METADATA_COLUMNS = {
+    "patient_id": "patient_id",
     "lesion_id": "lesion_id",
     "age": "age_approx",
     "age_approx": "age_approx",
@@ -208,6 +210,6 @@ def _translated(column: str, text: str, where: str) -> str | float | None:
     field = _METADATA_COLUMNS[column]
     if field == "age_approx":
         return csv_tables.number(text, f"{where}, column {column}")
-    if field == "lesion_id":
+    if field.endswith("_id"):
         return text if csv_tables.known(text) else None
     return csv_tables.known(text)

@@ -65,12 +65,14 @@ def assign(
 
 
 def _group_ids(table: pd.DataFrame) -> pd.Series:
-    """The patient, else the lesion, else the image of each row."""
+    """The patient, called after one of the lesions, else the lesion, else the image of each row."""
     group_ids = table["lesion_id"].where(table["lesion_id"].notna(), table["image_id"])
     if "patient_id" in table:
         # A lesion of which one row names the patient is that patient's in every row.
         patients = table["patient_id"].groupby(group_ids).transform("first")
-        group_ids = patients.where(patients.notna(), group_ids)
+        # Models keep group ids beside their figures, so no patient's number may be one.
+        lesions = group_ids.groupby(patients).transform("min")
+        group_ids = lesions.where(patients.notna(), group_ids)
     return group_ids
 
 

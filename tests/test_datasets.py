@@ -198,6 +198,16 @@ def test_unknown_cells_are_filled_from_another_table(tmp_path):
     assert (row.source, row.lesion_id, row.sex) == ("isic2019", "HAM_ISIC_1", "female")
 
 
+def test_patients_that_one_set_knows_reach_the_split(tmp_path):
+    (tmp_path / "a").mkdir()
+    made(tmp_path / "a", meta="image_id,patient_id\nISIC_1,IP_7\nISIC_2,IP_7\n")
+    known = folders(tmp_path / "a", "nevus/ISIC_1.jpg", "melanoma/ISIC_2.jpg")
+    combined = datasets.combine([known, ham(tmp_path / "ham", ISIC_1="nv", ISIC_3="mel")])
+    patients = dict(combined.table[["image_id", "patient_id"]].itertuples(index=False))
+    assert patients == {"ISIC_1": "IP_7", "ISIC_2": "IP_7", "ISIC_3": None}
+    assert splits.assign(combined.table)["group_id"].nunique() == 2
+
+
 def test_combined_set_says_what_it_is_made_of(tmp_path):
     parts = [ham(tmp_path / "h", ISIC_1="bkl"), folders(tmp_path / "Nine", "nevus/ISIC_2.jpg")]
     combined = datasets.combine(parts)

@@ -74,12 +74,13 @@ def test_metadata_is_translated_and_joined_over_tables(tmp_path):
         "1.jpg",
         a="isic_id,age,sex,localization\n1,45.0,Female,Lower Extremity\n2,unknown,,unknown\n",
         b="image,lesion_id,age_approximate,sex\n1,HAM_1,99,male\n2,IL_2,,male\n",
+        e="image,patient_id\n1,IP_7\n2,unknown\n",
         c="image,weather\n1,rain\n",
         d="age,sex\n5,male\n",
     )
     assert file_trees.metadata(file_trees.scan(tmp_path, "set").tables) == {
-        "1": Metadata("HAM_1", 45.0, "female", "lower extremity"),
-        "2": Metadata("IL_2", None, "male", None),
+        "1": Metadata("IP_7", "HAM_1", 45.0, "female", "lower extremity"),
+        "2": Metadata(None, "IL_2", None, "male", None),
     }
 
 

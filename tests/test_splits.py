@@ -48,8 +48,16 @@ def test_lesions_of_one_patient_are_in_one_split():
     rows = [*lesions(30, "NV", num_photographs=2)]
     table = table_of(*rows).assign(patient_id=[f"p{n // 6}" if n % 2 else None for n in range(60)])
     result = splits.assign(table)
-    assert set(result["group_id"]) == {f"p{n}" for n in range(10)}
+    patients = [f"p{n // 6}" for n in range(60)]
+    assert result["group_id"].groupby(patients).nunique().eq(1).all()
+    assert result["group_id"].nunique() == 10
     assert result.groupby("group_id")["split"].nunique().eq(1).all()
+
+
+def test_number_of_a_patient_is_in_no_group_id():
+    table = table_of(("b", "l2", "NV", None), ("a", None, "NV", None), ("c", None, "NV", None))
+    result = splits.assign(table.assign(patient_id=["4711", "4711", None]))
+    assert list(result["group_id"]) == ["a", "a", "c"]
 
 
 def test_every_diagnosis_is_divided_by_the_fractions():
