@@ -155,7 +155,7 @@ def test_one_bar_chart_holds_every_probability_in_its_colour(ground):
         next(d.color for d in BY_CODE.values() if d.name == name) for name in names
     ]
     assert list(bar.y) == sorted(bar.y)
-    assert tuple(figure.layout.xaxis.range) == (0, 108)
+    assert tuple(figure.layout.xaxis.range) == (0, 116)
     assert bar.textfont.color == figure.layout.yaxis.tickfont.color == ground.ink
     assert figure.layout.height <= 350
     for text in ("Malignant", f"34{NARROW}%", "Benign", f"63{NARROW}%"):
