@@ -32,7 +32,7 @@ def read(tree: FileTree) -> Reading:
         )
     return Reading(
         name=None,
-        licence="not stated",
+        licence=tree.licence or "not stated",
         photographs=tuple(photographs),
         notes=_notes(photographs),
         is_official=False,

@@ -58,10 +58,13 @@ class FileTree:
     images: dict[PurePosixPath, int]  # file and its size in bytes, in order of paths
     empty_dirs: tuple[PurePosixPath, ...]
     tables: tuple[CsvTable, ...]
+    licence: str | None  # first line of the file LICENSE that lies above all photographs
 
 
 _DERIVED = re.compile(r"_(segmentation|superpixels|mask|attribute_\w+)$")  # drawn, not photographs
 _COPY = re.compile(r"\s*\(\d+\)$")  # what a browser or file manager adds to a second copy
+_LICENCE_NAMES = frozenset({"license", "licence", "license.txt", "licence.txt"})
+_LICENCE_LENGTH = 200  # characters: a card names a licence, it does not hold one
 _SPLIT_NAMES = {
     "train": "train",
     "training": "train",
@@ -114,6 +117,7 @@ def _walked(root: Path, name: str) -> FileTree:
     images: dict[PurePosixPath, int] = {}
     empty_dirs: list[PurePosixPath] = []
     tables: list[CsvTable] = []
+    licences: dict[PurePosixPath, str] = {}  # by folder, the outermost first
     for directory, dir_names, file_names in os.walk(root, onerror=_raise):
         dir_names[:] = sorted(d for d in dir_names if not d.startswith((".", "__MACOSX")))
         here = PurePosixPath(Path(directory).relative_to(root).as_posix())
@@ -124,13 +128,28 @@ def _walked(root: Path, name: str) -> FileTree:
                 images[here / file_name] = path.stat().st_size
             elif _is_table(path):
                 tables.append(csv_tables.read(path, str(here / file_name)))
+            elif file_name.lower() in _LICENCE_NAMES and (line := _first_line(path)):
+                licences.setdefault(here, line)
         if not dir_names and len(images) == num_images:
             empty_dirs.append(here)
-    return FileTree(name, images, tuple(empty_dirs), tuple(tables))
+    of_all = (
+        line
+        for folder, line in licences.items()
+        if all(file.is_relative_to(folder) for file in images)
+    )
+    return FileTree(name, images, tuple(empty_dirs), tuple(tables), next(of_all, None))
 
 
 def _raise(error: OSError) -> None:
     raise error  # os.walk would pass over what it cannot read
+
+
+def _first_line(path: Path) -> str:
+    """The first line that holds anything, cut to a length and freed of what cannot be shown."""
+    with path.open("rb") as file:
+        lines = file.read(4096).decode("utf-8-sig", "replace").splitlines()
+    shown = ("".join(filter(str.isprintable, line)).strip() for line in lines)
+    return next(filter(None, shown), "")[:_LICENCE_LENGTH]
 
 
 def _is_photograph(path: Path) -> bool:

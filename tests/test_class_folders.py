@@ -39,6 +39,22 @@ def test_set_is_named_after_its_folder_and_its_licence_is_not_known(tmp_path):
     assert not dataset.is_official
 
 
+@pytest.mark.parametrize("path", ["LICENSE", "licence.txt", "LICENSE.TXT", "Skin cancer/Licence"])
+def test_licence_is_the_first_line_of_the_file_that_lies_above_all_photographs(tmp_path, path):
+    made(tmp_path, "Skin cancer/nevus/a.jpg", "Skin cancer/melanoma/b.jpg")
+    (tmp_path / path).write_text("\ufeff\n \n  CC BY-NC 4.0\x1b[2J \nThe rest of it.\n")
+    assert datasets.read(tmp_path).licence == "CC BY-NC 4.0[2J"
+
+
+def test_long_licence_is_cut_and_one_of_some_photographs_or_an_empty_one_is_not_taken(tmp_path):
+    made(tmp_path, "nevus/a.jpg", "melanoma/b.jpg")
+    (tmp_path / "nevus" / "LICENSE").write_text("CC0")
+    (tmp_path / "LICENSE").write_text(" \n\n")
+    assert datasets.read(tmp_path).licence == "not stated"
+    (tmp_path / "LICENSE").write_text("x" * 201)
+    assert datasets.read(tmp_path).licence == "x" * 200
+
+
 def test_every_file_has_a_row_and_contradictions_are_noted(tmp_path):
     made(tmp_path, "Train/nv/ISIC_1.jpg", "Test/mel/ISIC_1.jpg", "Train/nv/ISIC_1 (1).jpg")
     dataset = datasets.read(tmp_path)
