@@ -37,7 +37,11 @@ def save(checkpoint_dir: Path, model: keras.Model, state: dict[str, Any]) -> Non
     aside.mkdir()
     try:
         _write_synced(aside / "arrays.npz", arrays)
-        record = {**state, "arrays_sha256": sha256(arrays)}
+        record = {
+            "state": state,
+            "state_sha256": _checksum(state),
+            "arrays_sha256": sha256(arrays),
+        }
         _write_synced(aside / "state.json", json.dumps(record).encode())
         sync_dir(aside)
     except OSError:
@@ -68,11 +72,8 @@ def restore(checkpoint_dir: Path, model: keras.Model) -> tuple[dict[str, Any] | 
     notes = []
     for directory in _newest_first(checkpoint_dir):
         try:
-            state: dict[str, Any] = json.loads((directory / "state.json").read_bytes())
-            arrays = (directory / "arrays.npz").read_bytes()
-            if sha256(arrays) != state["arrays_sha256"]:
-                raise ValueError("its checksum is wrong")
-        except (OSError, ValueError, KeyError) as error:
+            state, arrays = _read(directory)
+        except (OSError, ValueError, KeyError, TypeError) as error:
             notes.append(
                 f"The checkpoint {directory.name} is damaged ({error}); going on without it, from "
                 "the one before it if there is one."
@@ -83,6 +84,20 @@ def restore(checkpoint_dir: Path, model: keras.Model) -> tuple[dict[str, Any] | 
                 variable.assign(saved[f"v{k:04d}"])
         return state, notes
     return None, notes
+
+
+def _read(directory: Path) -> tuple[dict[str, Any], bytes]:
+    """The state and the bytes of the arrays, both checked; raises where anything is damaged."""
+    record = json.loads((directory / "state.json").read_bytes())
+    state: dict[str, Any] = record["state"]
+    arrays = (directory / "arrays.npz").read_bytes()
+    if _checksum(state) != record["state_sha256"] or sha256(arrays) != record["arrays_sha256"]:
+        raise ValueError("its checksum is wrong")
+    return state, arrays
+
+
+def _checksum(state: dict[str, Any]) -> str:
+    return sha256(json.dumps(state).encode())
 
 
 def _variables(model: keras.Model) -> list[keras.Variable]:

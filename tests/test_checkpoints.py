@@ -110,6 +110,23 @@ def test_one_wrong_bit_in_the_arrays_is_seen(trained, tmp_path):
     assert "checksum is wrong" in notes[0]
 
 
+def test_no_flipped_bit_in_the_state_gives_another_state(trained, tmp_path):
+    save_epochs(tmp_path, trained, 1, 2)
+    path = tmp_path / "epoch-0002" / "state.json"
+    whole = path.read_bytes()
+    num_found = 0
+    for bit in range(8 * len(whole)):
+        data = bytearray(whole)
+        data[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(data)
+        try:
+            assert checkpoints._read(path.parent)[0] == state(2)
+        except (ValueError, KeyError, TypeError):
+            num_found += 1
+    assert num_found == 8 * len(whole)
+    assert checkpoints.restore(tmp_path, made_model())[0]["epoch"] == 1
+
+
 def test_when_both_are_damaged_the_run_begins_anew_and_keeps_what_it_saves(trained, tmp_path):
     save_epochs(tmp_path, trained, 3, 4)
     for name in kept(tmp_path):
