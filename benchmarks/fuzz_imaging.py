@@ -1,26 +1,22 @@
 """Damages good photographs at random and reads them: promise 3, no crash and no hang.
 
-Run as `python benchmarks/fuzz_imaging.py [--count 10000] [--seed 0]`. Ends with status 1 when a
-file raised anything but `ImageError`, took longer than 10 s, or killed the process.
+Run as `python -m benchmarks.fuzz_imaging [--count 10000] [--seed 0]` from the project's root. Ends
+with status 1 when a file raised anything but `ImageError`, took longer than 10 s, or killed the
+process.
 """
 
 import argparse
-import os
-import platform
 import random
 import signal
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
+from benchmarks import tables
+from melanoma_core import imaging, paths
 
-import bad_images  # noqa: E402 - the project's root is on the path only now
-import PIL  # noqa: E402
-
-from melanoma_core import imaging  # noqa: E402
+sys.path.append(str(paths.PROJECT_DIR / "tests"))  # where the damage is made
+import bad_images
 
 LIMIT_S = 10
 
@@ -31,6 +27,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=10_000, help="files to read")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    tables.print_heading("pillow")
     files = {name: make() for name, make in bad_images.FORMATS.items()}
     counts: Counter[tuple[str, str]] = Counter()
     slowest = 0.0
@@ -54,18 +51,15 @@ def main() -> int:
         signal.alarm(0)
         slowest = max(slowest, time.perf_counter() - begun)
         counts[name, outcome] += 1
-    print(f"Python {platform.python_version()}, Pillow {PIL.__version__}, {os.cpu_count()} cores")
-    print(f"{'good file':<18}{'read':>8}{'refused':>9}{'uncaught':>10}")
-    for name in files:
-        row = [counts[name, outcome] for outcome in ("read", "refused", "UNCAUGHT")]
-        print(f"{name:<18}{row[0]:>8,}{row[1]:>9,}{row[2]:>10,}")
-    totals = [
-        sum(number for (_, outcome), number in counts.items() if outcome == wanted)
-        for wanted in ("read", "refused", "UNCAUGHT")
-    ]
-    print(f"{'all':<18}{totals[0]:>8,}{totals[1]:>9,}{totals[2]:>10,}")
+    outcomes = ("read", "refused", "UNCAUGHT")
+    rows = {name: [counts[name, outcome] for outcome in outcomes] for name in files}
+    rows["all"] = [sum(column) for column in zip(*rows.values(), strict=True)]
+    tables.print_table(
+        ("good file", "read", "refused", "uncaught"),
+        [(name, *(f"{number:,}" for number in row)) for name, row in rows.items()],
+    )
     print(f"slowest file {slowest:.2f} s; {time.perf_counter() - started:.0f} s in all")
-    return 1 if totals[2] else 0
+    return 1 if rows["all"][2] else 0
 
 
 def _too_long(signal_number: int, frame: object) -> None:
