@@ -110,7 +110,8 @@ def mix_in(network: keras.Model, weights_path: Path, share: float) -> None:
         share: 0 (nothing changes) to 1.
     """
     tuned = network.get_weights()
-    load_weights(network, weights_path)
+    # Without the optimizer: the file of a model holds none, and Keras would refuse it.
+    load_weights(keras.Model(network.input, network.output), weights_path)
     start = network.get_weights()
     network.set_weights([share * a + (1 - share) * b for a, b in zip(start, tuned, strict=True)])
 
