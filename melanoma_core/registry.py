@@ -285,6 +285,24 @@ def read_files(directory: Path) -> tuple[Card, str, dict[str, bytes]]:
     return card, card_sha256, contents
 
 
+def check_new(models_dir: Path, model_id: str) -> None:
+    """Check that a model may be called so.
+
+    Raises:
+        ModelError: the id is malformed, or a model of this id exists.
+    """
+    if not _MODEL_ID.fullmatch(model_id):
+        raise ModelError(
+            f"A model cannot be called “{model_id}”. Choose a name of at most 80 small letters, "
+            "digits, points, hyphens and underscores that begins with a letter or digit."
+        )
+    if (models_dir / model_id).exists():
+        raise ModelError(
+            f"There can be no second model “{model_id}”: a model of this name exists. Choose "
+            "another name."
+        )
+
+
 def building_dir(models_dir: Path) -> Path:
     """A new folder aside, in which a model is built before `add` moves it into place."""
     models_dir.mkdir(parents=True, exist_ok=True)
@@ -304,16 +322,15 @@ def add(models_dir: Path, building: Path, card: Card) -> Path:
     """
     target = models_dir / card.model_id
     missing = [name for name in FILES if not (building / name).is_file()]
-    if missing or not _MODEL_ID.fullmatch(card.model_id) or target.exists():
-        shutil.rmtree(building)
-        raise ModelError(
-            f"The model “{card.model_id}” was not added: "
-            + (
-                f"it lacks {', '.join(missing)}." if missing
-                else "a model of this name exists, or the name is not one of small letters, "
-                "digits, points and hyphens."
+    try:
+        if missing:
+            raise ModelError(
+                f"The model “{card.model_id}” was not added: it lacks {', '.join(missing)}."
             )
-        )  # fmt: skip
+        check_new(models_dir, card.model_id)
+    except ModelError:
+        shutil.rmtree(building)
+        raise
     files = {}
     for name in FILES:
         with (building / name).open("rb") as file:

@@ -61,9 +61,10 @@ def train(
         RunError: the folder holds another run, the backbone's weights are missing or wrong, or
             a file cannot be read or written (a full disk).
         DatasetError: the data cannot be read, or do not suffice.
-        ModelError: a model of this name exists already.
+        ModelError: a model of this name exists already, or no model can be called so.
     """
     models_dir = models_dir or paths.models_dir()
+    registry.check_new(models_dir, run_dir.name)  # now, not after hours of training
     runs.write_plan(run_dir, plan)
     try:
         network, data = fit(plan, run_dir, models_dir, report)

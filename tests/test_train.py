@@ -140,18 +140,28 @@ def test_finished_run_given_again_is_refused_because_its_model_exists(run, plan,
     copy = shutil.copytree(run.dir, tmp_path / run.dir.name)
     with pytest.raises(ModelError, match="a model of this name exists"):
         train.train(plan, copy, run.models_dir, lambda line: None)
+    assert status(copy) == status(run.dir)  # it stays a finished run
     assert [path.name for path in run.models_dir.iterdir()] == ["tiny-7"]
     assert registry.read_card(run.models_dir / "tiny-7") == run.card
 
 
-def test_another_plan_in_the_same_folder_is_refused_and_the_run_stays_as_it_was(run, plan):
+@pytest.mark.parametrize("name", ["My run", "-run", "r" * 81])
+def test_run_whose_name_no_model_can_have_is_refused_before_anything_is_made(plan, tmp_path, name):
+    with pytest.raises(ModelError, match=f"cannot be called “{name}”"):
+        train.train(plan, tmp_path / name, tmp_path / "models", print)
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_plan_in_the_same_folder_is_refused_and_the_run_stays_as_it_was(
+    run, plan, tmp_path
+):
     before = status(run.dir)
     for other in (
         replace(plan, config=replace(plan.config, seed=9)),
         replace(plan, splits=None),
     ):
         with pytest.raises(RunError, match="other settings or data"):
-            train.train(other, run.dir, run.models_dir)
+            train.train(other, run.dir, tmp_path / "models")
     assert status(run.dir) == before
 
 
