@@ -20,7 +20,7 @@ CORE = PROJECT / "melanoma_core"
 
 FLOORS = {
     "errors": -1,  # the ground: every floor raises them
-    **dict.fromkeys(("diagnoses", "configs", "paths"), 0),
+    **dict.fromkeys(("diagnoses", "configs", "paths", "percentages"), 0),
     "image_formats": 0.5,  # the checks of single formats, apart from the door `imaging`
     **dict.fromkeys(("imaging", "metrics", "calibration", "drawings"), 1),
     **dict.fromkeys(("archives", "csv_tables"), 1),
