@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from melanoma_core import saliency
 from melanoma_core.diagnoses import BENIGN, BY_CODE
+from melanoma_core.percentages import digits
 from melanoma_core.predict import Prediction
 from melanoma_core.registry import Card, Figure, OperatingPoint
-from ui.formats import count, counted, digits, literal, percent, percent_range
+from ui.formats import count, counted, literal, percent, percent_range
 
 DRAWN = "Drawn by code, not a photograph."
 # Below this many melanoma lesions an interval is too wide for a sensitivity to be promised.
@@ -26,8 +27,9 @@ def is_above(prediction: Prediction, point: OperatingPoint) -> bool:
 
 
 def is_well_measured(point: OperatingPoint) -> bool:
-    """Whether enough melanomas chose and measured this threshold to name a sensitivity for it."""
-    return min(point.val_lesions, point.sensitivity.num_lesions) >= ENOUGH_MELANOMAS
+    """Whether its sensitivity may be named: enough melanomas, and not measured to be less."""
+    has_enough = min(point.val_lesions, point.sensitivity.num_lesions) >= ENOUGH_MELANOMAS
+    return has_enough and point.sensitivity.high >= point.target
 
 
 def intended_use_line(card: Card, point: OperatingPoint) -> str:
@@ -102,8 +104,8 @@ def map_caption(name: str, heat: NDArray[np.float32], scale: float) -> str:
             f"{percent(saliency.FAINTEST)} of the strongest evidence for any diagnosis."
         )
     return (
-        "White line: half of the strongest evidence. The map shows where the network found "
-        f"support for {name}; not why, nor whether it is right."
+        f"White line: half of the strongest evidence for {name}. The map shows where the network "
+        "found support for it; not why, nor whether it is right."
     )
 
 
