@@ -1,5 +1,6 @@
 """Charts, words, number formats and errors that the pages share."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -8,6 +9,7 @@ from stub_models import PROBABILITIES, card, operating_point
 
 from melanoma_core.diagnoses import BY_CODE, CODES
 from melanoma_core.errors import ImageError, ModelError
+from melanoma_core.percentages import digits
 from melanoma_core.predict import Prediction
 from melanoma_core.registry import Figure
 from ui import card_tables, charts, errors, words
@@ -15,7 +17,6 @@ from ui.formats import (
     count,
     counted,
     day,
-    digits,
     literal,
     percent,
     percent_range,
@@ -168,7 +169,7 @@ def test_the_bars_are_also_there_in_words():
 
 
 @pytest.mark.parametrize(
-    ("probability", "color"), [(0.31, "#C32A36"), (0.084, "#C32A36"), (0.03, "#1760D5")]
+    ("probability", "color"), [(0.31, "#C32A36"), (0.084, "#C32A36"), (0.03, BY_CODE["NV"].color)]
 )
 def test_the_mark_on_the_ruler_is_red_from_the_threshold_up_and_never_green(probability, color):
     figure = charts.ruler(probability, 0.084, LIGHT)
@@ -267,6 +268,20 @@ def test_with_few_melanomas_no_sensitivity_is_claimed(few):
     assert "between 2 and 9 fall" in words.verdict(prediction(MEL=0.03, NV=0.9), point)
 
 
+def test_a_sensitivity_that_was_measured_to_be_less_is_not_claimed():
+    found = operating_point().sensitivity
+    for high, is_claimed in ((0.9499, False), (0.95, True), (0.99, True), (math.nan, False)):
+        measured = dataclasses.replace(found, value=0.93, low=0.9, high=high)
+        point = dataclasses.replace(operating_point(), sensitivity=measured)
+        assert words.is_well_measured(point) is is_claimed
+    measured = dataclasses.replace(found, value=0.9, low=0.87, high=0.94)
+    point = dataclasses.replace(operating_point(), sensitivity=measured)
+    assert f"for 95{NARROW}% sensitivity" not in words.intended_use_line(card(), point)
+    assert "95 of 100" not in words.verdict(prediction(MEL=0.31, NV=0.49), point)
+    assert "between 6 and 13 fall" in words.verdict(prediction(MEL=0.03, NV=0.9), point)
+    assert f"lies between 87 and 94{NARROW}%." in words.evidence(point)
+
+
 def test_what_was_not_measured_is_said_to_be_not_known():
     unknown = Figure(math.nan, math.nan, math.nan, 0, 0)
     point = type(operating_point())(0.95, 0.1, 0, 0, unknown, unknown)
@@ -294,7 +309,9 @@ def test_no_wording_promises_what_it_must_not():
 
 def test_an_evidence_map_says_what_it_shows_and_when_it_is_empty():
     strong, faint, none = (np.full((4, 4), heat, np.float32) for heat in (1.0, 0.1, 0.0))
-    assert words.map_caption("melanoma", strong, 1.0).startswith("White line: half of the strong")
+    assert words.map_caption("melanoma", strong, 1.0).startswith(
+        "White line: half of the strongest evidence for melanoma. The map"
+    )
     assert words.map_caption("melanoma", none, 1.0) == (
         "No region of this photograph supports melanoma."
     )
@@ -302,6 +319,17 @@ def test_an_evidence_map_says_what_it_shows_and_when_it_is_empty():
         "No region of this photograph supports melanoma."
     )
     assert "too faint to draw" in words.map_caption("nevus", faint, 1.0)
+
+
+def test_a_source_of_few_photographs_has_no_column_of_its_own():
+    made = card()
+    for num, columns in ((49, ["Figure", "All"]), (50, ["Figure", "All", "isic2017"])):
+        few = Figure(0.9, 0.7, 1.0, num, num)
+        figures = {"all": made.figures["all"], "isic2017": {"accuracy": few}}
+        table = card_tables.figures(card(figures=figures))
+        assert list(table) == columns
+    # All photographs are always shown, however few.
+    assert list(card_tables.figures(card(figures={"all": {"accuracy": few}}))) == ["Figure", "All"]
 
 
 def test_a_card_as_tables_says_what_was_not_recorded():
@@ -315,7 +343,8 @@ def test_a_card_as_tables_says_what_was_not_recorded():
     assert sets["Licence"] == ["CC BY-NC 4.0", "not recorded"]
     figures = card_tables.figures(card())
     assert figures["All"][0] == f"81{NARROW}% (79–83{NARROW}%)"
-    assert figures["isic2017"][3] == "n/a"  # no melanoma there: undefined, not 0
+    melanoma = figures["Figure"].index("AUROC, melanoma against the rest")
+    assert figures["isic2017"][melanoma] == "n/a"  # no melanoma there: undefined, not 0
     assert figures["isic2017"][0] == "not recorded"
     points = card_tables.operating_points(card())
     assert points["Threshold"] == [f"8.4{NARROW}%", f"40{NARROW}%"]

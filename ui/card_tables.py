@@ -6,6 +6,8 @@ from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.registry import Card, Figure
 from ui.formats import NOT_RECORDED, count, counted, literal, percent, score_figure, share_figure
 
+# Of fewer test photographs an interval says too little for a column of its own.
+ENOUGH_PHOTOGRAPHS = 50
 Table = dict[str, list[str]]
 
 _SPLITS = {"train": "Training", "val": "Validation", "test": "Test"}
@@ -65,8 +67,12 @@ def operating_points(card: Card) -> Table:
 
 
 def figures(card: Card) -> Table:
-    """Accuracy, discrimination and calibration, for all test photographs and for each source."""
-    sources = sorted(card.figures, key=lambda source: (source != "all", source))
+    """Accuracy, discrimination and calibration, for all test photographs and larger sources."""
+    sources = [
+        source
+        for source in sorted(card.figures, key=lambda source: (source != "all", source))
+        if source == "all" or _num_photographs(card.figures[source]) >= ENOUGH_PHOTOGRAPHS
+    ]
     shown = {**_SHARES, **_SCORES}
     table: Table = {"Figure": [*shown.values(), "Photographs", "Lesions"]}
     for source in sources:
@@ -77,6 +83,10 @@ def figures(card: Card) -> Table:
         column.append(NOT_RECORDED if base is None else count(base.num_lesions))
         table["All" if source == "all" else literal(source)] = column
     return table
+
+
+def _num_photographs(figures: dict[str, Figure]) -> int:
+    return max((figure.num_photographs for figure in figures.values()), default=0)
 
 
 def _figure(name: str, figure: Figure | None) -> str:
