@@ -11,7 +11,9 @@ from ui.grounds import Ground
 
 CONFIG = {"displayModeBar": False, "staticPlot": True}
 ABOVE_COLOR = BY_CODE["MEL"].color
-BELOW_COLOR = "#1760D5"  # never green: below the threshold is not an all-clear
+BELOW_COLOR = BY_CODE["NV"].color  # never green: below the threshold is not an all-clear
+
+_EDGE_COLOR = "#FFFFFF"  # around a mark that lies on others, in either theme
 
 # Pixels, down the bar chart.
 _HEADING_TO_BAR = 24
@@ -115,7 +117,7 @@ def ruler(probability: float, threshold: float, ground: Ground) -> go.Figure:
         x=[100 * probability], y=[0], mode="markers", cliponaxis=False, showlegend=False,
         marker={
             "symbol": "diamond", "size": 17, "color": ABOVE_COLOR if is_above else BELOW_COLOR,
-            "line": {"color": ground.edge, "width": 1.5},
+            "line": {"color": _EDGE_COLOR, "width": 1.5},
         },
     )  # fmt: skip
     # The lesion's label stands above and the threshold's below, so that they cannot collide.

@@ -12,11 +12,10 @@ class Ground:
     ink: str  # text and marks
     soft: str  # small print
     rest: str  # rules and empty parts: decoration only
-    edge: str  # around a mark that lies on others
 
 
-LIGHT = Ground(ink="#1B2733", soft="#52616E", rest="#D3DBE2", edge="#FFFFFF")
-DARK = Ground(ink="#E6EDF3", soft="#9FB0BF", rest="#33424F", edge="#FFFFFF")
+LIGHT = Ground(ink="#1B2733", soft="#52616E", rest="#D3DBE2")
+DARK = Ground(ink="#E6EDF3", soft="#9FB0BF", rest="#33424F")
 
 
 def in_use() -> Ground:
