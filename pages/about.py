@@ -51,11 +51,16 @@ if card:
     )
     st.table(card_tables.operating_points(card), hide_index=True, alt="Referral thresholds")
     st.table(card_tables.figures(card), hide_index=True, alt="Figures on the test photographs")
+    st.markdown(
+        f"A data set of fewer than {card_tables.ENOUGH_PHOTOGRAPHS} test photographs counts in All "
+        "only."
+    )
 
 st.header("Privacy", anchor=False)
 st.markdown(
-    "- A photograph is decoded in memory, and its file, its name and all that it says of names, "
-    "dates and places are dropped at once.\n"
+    "- A photograph is decoded in memory, and its file and all that it says of names, dates and "
+    "places are dropped at once. So is the file’s name, unless the photograph is refused: the "
+    "refusal, which names the file, stays in your session until the next photograph or example.\n"
     "- The picture and its result stay in your session and go with it; no other visitor sees "
     "them.\n"
     "- Nothing of a patient is written to disk or to a log, and nothing is sent elsewhere.\n"

@@ -42,6 +42,11 @@ def test_every_figure_is_the_cards(tmp_path, monkeypatch):
     assert "temperature (2.50)" in text(app.run())
 
 
+def test_what_becomes_of_the_name_of_a_refused_file_is_said(empty_models):
+    page = text(open_app(ABOUT))
+    assert "the refusal, which names the file, stays in your session until the next" in page
+
+
 def test_what_a_card_says_is_shown_literally(tmp_path, monkeypatch):
     stub_models.add(tmp_path, stub_models.card(not_for=("**nails** :smile:",)))
     stub_models.serve(monkeypatch, tmp_path)

@@ -1,7 +1,8 @@
 """What one visitor's session keeps, under the keys of this module only.
 
-Of a photograph it keeps an `Assessment`: no file, no name, no metadata. Nothing here reaches a
-cache or the disk, and all of it goes with the session.
+Of a photograph it keeps an `Assessment`: no file, no name, no metadata. Of one that was refused it
+keeps the refusal, which names the file, until the next photograph. Nothing here reaches a cache or
+the disk, and all of it goes with the session.
 """
 
 import streamlit as st

@@ -24,7 +24,7 @@ class Upload:
     """A photograph as it came: bytes nobody has looked at yet."""
 
     data: bytes = field(repr=False)
-    name: str = field(repr=False)  # for a refusal to name; never kept, logged or written
+    name: str = field(repr=False)  # for a refusal to name; never logged or written
 
 
 def ask() -> Upload | None:
