@@ -17,8 +17,10 @@ ARGS ?=
 .DELETE_ON_ERROR:
 
 # --server.showEmailPrompt: Streamlit's question on the first start would wait for an answer.
+# --server.address: this computer only; not in config.toml, for hosting services need it open.
 app: $(VENV)/app.stamp
-	$(BIN)/python -m streamlit run app.py --server.showEmailPrompt=false $(ARGS)
+	$(BIN)/python -m streamlit run app.py --server.showEmailPrompt=false \
+	  --server.address=localhost $(ARGS)
 
 test: $(VENV)/dev.stamp chromium
 	$(BIN)/python -m pytest $(ARGS)
