@@ -302,8 +302,10 @@ def models(as_json: bool) -> None:
     from melanoma_core import registry
 
     in_use = registry.champion(paths.models_dir())
-    cards = registry.list_cards(paths.models_dir())
-    if not cards:
+    cards, problems = registry.list_cards(paths.models_dir())
+    for problem in problems:
+        click.echo(problem, err=True)
+    if not cards and not problems:
         click.echo("There are no models yet. Train one: python -m melanoma_core train", err=True)
     for card in cards:
         is_in_use = in_use is not None and in_use.model_id == card.model_id

@@ -242,14 +242,15 @@ def _read_card(directory: Path) -> tuple[Card, str]:
     return card, sha256(text)
 
 
-def list_cards(models_dir: Path) -> list[Card]:
-    """The cards of all models, newest first.
-
-    Raises:
-        ModelError: one of them cannot be read.
-    """
-    cards = [read_card(models_dir / model_id) for model_id in _model_ids(models_dir)]
-    return sorted(cards, key=lambda card: (card.created, card.model_id), reverse=True)
+def list_cards(models_dir: Path) -> tuple[list[Card], list[str]]:
+    """The cards of all models, newest first; and what is wrong with those that cannot be read."""
+    cards, problems = [], []
+    for model_id in _model_ids(models_dir):
+        try:
+            cards.append(read_card(models_dir / model_id))
+        except ModelError as error:
+            problems.append(f"{model_id}: {error}")
+    return sorted(cards, key=lambda card: (card.created, card.model_id), reverse=True), problems
 
 
 def read_files(directory: Path) -> tuple[Card, str, dict[str, bytes]]:

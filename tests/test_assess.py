@@ -241,6 +241,18 @@ def test_a_bad_file_is_refused_in_words_and_the_app_goes_on(models_dir, data, re
     assert not app.error
 
 
+def test_a_refusal_and_the_name_in_it_are_forgotten_with_the_next_photograph(models_dir):
+    for take_next in (
+        lambda app: upload(app, PHOTOGRAPH),
+        lambda app: button(app, "Try an example lesion").click().run(),
+        lambda app: upload(app, b"no photograph", "other.jpg"),
+    ):
+        app = upload(open_app(), b"no photograph", "canary-name.jpg")
+        assert "canary" in repr(app.session_state._state._state)
+        take_next(app).run()  # Streamlit itself keeps what was replaced for a run
+        assert "canary" not in repr(app.session_state._state._state)
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -323,6 +335,19 @@ def test_without_a_model_in_use_the_candidates_are_named(empty_models):
     page = text(open_app())
     assert "Candidates: nine-2026-11-14." in page
     assert "python -m melanoma_core promote nine-2026-11-14" in page
+
+
+def test_a_damaged_candidate_is_named_and_is_not_taken_for_the_model_in_use(empty_models):
+    stub_models.add(empty_models, in_use=False)
+    stub_models.add(empty_models, stub_models.card("nine-2026-11-20"), in_use=False)
+    (empty_models / "nine-2026-11-20" / "card.json").write_text("{")
+    app = open_app()
+    assert not app.exception
+    assert app.info[0].value.startswith("**No model is in use yet.**")
+    (error,) = app.error
+    assert error.value.startswith("**A model that is not in use is damaged.** nine-2026-11-20")
+    assert "in use failed" not in text(app)
+    assert "Candidates: nine-2026-11-14." in text(app)
 
 
 def damage(models_dir, model_id):

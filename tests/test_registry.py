@@ -199,8 +199,19 @@ def test_models_are_listed_newest_first_and_half_built_ones_are_not(tmp_path):
     for model_id, created in (("b", "2026-11-02"), ("c", "2026-11-03"), ("a", "2026-11-02")):
         stub_models.add(tmp_path, stub_models.card(model_id, created=created), in_use=False)
     (registry.building_dir(tmp_path) / "card.json").write_text("{")
-    assert [card.model_id for card in registry.list_cards(tmp_path)] == ["c", "b", "a"]
-    assert registry.list_cards(tmp_path / "nowhere") == []
+    cards, problems = registry.list_cards(tmp_path)
+    assert [card.model_id for card in cards] == ["c", "b", "a"]
+    assert problems == []
+    assert registry.list_cards(tmp_path / "nowhere") == ([], [])
+
+
+def test_a_damaged_card_is_named_and_the_others_are_listed(tmp_path):
+    for model_id in ("a", "b", "c"):
+        stub_models.add(tmp_path, stub_models.card(model_id), in_use=False)
+    (tmp_path / "b" / "card.json").write_text("{")
+    cards, (problem,) = registry.list_cards(tmp_path)
+    assert [card.model_id for card in cards] == ["c", "a"]
+    assert problem.startswith("b: The model’s card cannot be read (")
 
 
 def test_without_a_record_no_model_is_in_use(tmp_path):

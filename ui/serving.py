@@ -53,7 +53,10 @@ def show_no_model() -> None:
         "**No model is in use yet.** Train one on your data, or put a candidate into use.",
         icon=":material/info:",
     )
-    candidates = [card.model_id for card in registry.list_cards(paths.models_dir())]
+    cards, problems = registry.list_cards(paths.models_dir())
+    for problem in problems:
+        errors.show(f"**A model that is not in use is damaged.** {literal(problem)}")
+    candidates = [card.model_id for card in cards]
     st.markdown("Train one, in the folder of this app; the option --help names all others:")
     st.code(
         ".venv/bin/python -m melanoma_core train --dataset PHOTOGRAPHS --weights WEIGHTS",
