@@ -202,6 +202,19 @@ def _check_golden(model: Model, content: bytes) -> None:
             )
 
 
+def check_card(entry: registry.InUse, sha256: str) -> None:
+    """Hold the SHA-256 of a card against the one that was noted when its model came into use.
+
+    Raises:
+        ModelError: they differ.
+    """
+    if sha256 != entry.sha256:
+        raise ModelError(
+            f"The card of “{entry.model_id}” was changed after it was put into use. "
+            "Restore the folder from a copy."
+        )
+
+
 def load_in_use(models_dir: Path) -> tuple[Model, str | None]:
     """The model in use; where it fails its checks, the one before it, and what is wrong.
 
@@ -212,11 +225,7 @@ def load_in_use(models_dir: Path) -> tuple[Model, str | None]:
     for entry in registry.in_use(models_dir):
         try:
             model = load(registry.model_dir(models_dir, entry.model_id))
-            if model.sha256 != entry.sha256:
-                raise ModelError(
-                    f"The card of “{entry.model_id}” was changed after it was put into use. "
-                    "Restore the folder from a copy."
-                )
+            check_card(entry, model.sha256)
             return model, problems[0] if problems else None
         except ModelError as error:
             problems.append(str(error))
