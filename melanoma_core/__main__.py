@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from melanoma_core import configs, paths
-from melanoma_core.errors import ImageError, MelanomaError
+from melanoma_core.errors import DatasetError, ImageError, MelanomaError
 
 _DEFAULTS = configs.TrainConfig()
 
@@ -91,14 +91,15 @@ def _assess_one(model: Any, path: Path) -> dict[str, Any]:
 
 def _in_words(record: dict[str, Any]) -> str:
     from melanoma_core import imaging
+    from melanoma_core.percentages import digits
 
     side = "above" if record["above_threshold"] else "below"
     likeliest = max(record["probabilities"], key=record["probabilities"].get)
     return (
         f"{imaging.printable(record['file'])}: {side} the referral threshold for melanoma "
-        f"(melanoma {100 * record['melanoma_probability']:.1f} %, threshold "
-        f"{100 * record['threshold']:.1f} %); likeliest diagnosis {likeliest} "
-        f"({100 * record['probabilities'][likeliest]:.0f} %); model {record['model_id']}"
+        f"(melanoma {digits(record['melanoma_probability'])} %, threshold "
+        f"{digits(record['threshold'])} %); likeliest diagnosis {likeliest} "
+        f"({digits(record['probabilities'][likeliest])} %); model {record['model_id']}"
     )
 
 
@@ -217,9 +218,18 @@ def _given() -> list[str]:
     type=click.Path(exists=True),
     help="As for train. Repeatable.",
 )
-@click.option("--splits", "splits_path", type=click.Path(exists=True), help="As for train.")
 @click.option(
-    "--split", type=click.Choice([*configs.SPLITS, "all"]), default="test", show_default=True
+    "--splits",
+    "splits_path",
+    type=click.Path(exists=True),
+    help="CSV, as for train; without it the splits are those that the model was measured on.",
+)
+@click.option(
+    "--split",
+    type=click.Choice([*configs.SPLITS, "all"]),
+    default="test",
+    show_default=True,
+    help="all: for photographs that the model has never seen; train needs --splits.",
 )
 @click.option("--model", "model_id", help="Id of a model; the one in use by default.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
@@ -231,20 +241,22 @@ def evaluate(
     as_json: bool,
 ) -> None:
     """Measure a model on photographs whose diagnosis is known."""
+    if split == "train" and not splits_path:
+        raise click.UsageError("--split train needs --splits: a model keeps no list of these.")
     from melanoma_core import calibration, datasets, splits
     from melanoma_core import evaluate as evaluation
 
     model = _load(model_id)
     evaluation.check_diagnoses(model)
-    # The draw that the model was trained on, or it would be measured on what it was taught.
-    seed = model.card.config["seed"]
-    combined = datasets.combine([datasets.read(Path(path)) for path in dataset_paths])
+    table = datasets.combine([datasets.read(Path(path)) for path in dataset_paths]).table
     if splits_path:
-        table = splits.apply_file(combined.table, Path(splits_path))
+        table = splits.apply_file(table, Path(splits_path))
+        if split != "all":
+            table = table[table["split"] == split]
+    elif split == "all":
+        table = splits.assign(table)  # for its group_id: every photograph is measured
     else:
-        table = splits.assign(combined.table, seed=seed, keep_given=True)
-    if split != "all":
-        table = table[table["split"] == split]
+        table = _measured_before(model, table, split)
     logits, rows, refused = evaluation.score(model.network, table)
     for reason in refused:
         click.echo(reason, err=True)
@@ -258,6 +270,33 @@ def evaluate(
         click.echo(json.dumps(_evaluation_record(model, split, figures, refused)))
     else:
         _print_figures(figures)
+
+
+def _measured_before(model: Any, table: Any, split: str) -> Any:
+    """The rows that the model's own evaluation has in this split, with its groups and lesions.
+
+    A new draw would hold photographs that the model was taught.
+    """
+    from melanoma_core import evaluate as evaluation
+    from melanoma_core import registry
+
+    directory = registry.model_dir(paths.models_dir(), model.card.model_id)
+    _, _, contents = registry.read_files(directory)
+    known = evaluation.from_json(contents["evaluation.json"]).table.set_index("image_id")
+    known = known[known["split"] == split]
+    kept = table[table["image_id"].isin(known.index)]
+    if kept.empty:
+        raise DatasetError(
+            f"None of these {len(table):,} photographs is in the {split} split of "
+            f"{model.card.model_id}. Name data that it was made with, or choose --split all, "
+            "which measures photographs that the model has never seen."
+        )
+    of_model = known.loc[kept["image_id"]]
+    return kept.assign(
+        split=split,
+        group_id=of_model["group_id"].to_numpy(),
+        lesion_id=of_model["lesion_id"].to_numpy(),
+    )
 
 
 def _evaluation_record(

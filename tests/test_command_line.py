@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,10 +16,20 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from melanoma_core import calibration, datasets, drawings, evaluate, imaging, predict, registry
+from melanoma_core import (
+    calibration,
+    datasets,
+    drawings,
+    evaluate,
+    imaging,
+    percentages,
+    predict,
+    registry,
+)
 from melanoma_core import splits as splitting
 from melanoma_core.__main__ import main
 from melanoma_core.diagnoses import CODES
+from melanoma_core.runs import write_plan
 
 PROJECT = Path(__file__).resolve().parent.parent
 FIELDS = {
@@ -165,11 +176,13 @@ def test_an_assessment_in_words_names_file_verdict_model_and_use(in_use, tmp_pat
     prediction = predict.classify(in_use, imaging.read(photograph.read_bytes()))
     threshold = in_use.card.operating_point().threshold
     side = "above" if prediction.melanoma_probability >= threshold else "below"
+    melanoma, likeliest = (
+        percentages.digits(prediction.probability(code)) for code in ("MEL", prediction.likeliest)
+    )
     assert result.stdout == (
         f"{photograph}: {side} the referral threshold for melanoma "
-        f"(melanoma {100 * prediction.melanoma_probability:.1f} %, threshold "
-        f"{100 * threshold:.1f} %); likeliest diagnosis {prediction.likeliest} "
-        f"({100 * prediction.probability(prediction.likeliest):.0f} %); model tiny-1\n"
+        f"(melanoma {melanoma} %, threshold {percentages.digits(threshold)} %); "
+        f"likeliest diagnosis {prediction.likeliest} ({likeliest} %); model tiny-1\n"
     )
     assert result.stderr == registry.INTENDED_USE + "\n"
 
@@ -181,6 +194,7 @@ def test_the_threshold_of_the_card_decides(models_in_use, tmp_path, threshold, v
     altered_models.add(models_in_use, "tiny-1", "tiny-2", {}, operating_points=points)
     photograph = save(tmp_path / "lesion.png")
     words = invoke("assess", "--model", "tiny-2", photograph).stdout
+    assert f"threshold {threshold * 100:.0f} %)" in words
     assert f": {verdict} the referral threshold" in words
     (record,) = lines_of(invoke("assess", "--json", "--model", "tiny-2", photograph).stdout)
     assert record["above_threshold"] is (verdict == "above")
@@ -234,28 +248,68 @@ def test_a_damaged_model_in_use_gives_way_to_the_previous_one_and_says_so(models
     assert asked_for.stdout == ""
 
 
-def test_evaluate_gives_the_figures_of_the_split_that_was_asked_for(in_use, tmp_path):
+def all_figures(*options: object) -> dict:
+    result = invoke("evaluate", "--json", *options)
+    assert result.exit_code == 0, result.output
+    (record,) = lines_of(result.stdout)
+    assert set(record) == {
+        "model_id", "split", "threshold", "figures", "refused", "intended_use",
+    }  # fmt: skip
+    assert record["refused"] == []
+    assert list(record["figures"]) == ["all", "drawn"]
+    return record["figures"]["all"]
+
+
+def test_evaluate_gives_the_figures_of_the_card_on_the_data_that_it_was_made_with(in_use, tmp_path):
+    drawn = made_models.draw_class_folders(tmp_path / "drawn")
+    found = all_figures("--dataset", drawn)
+    for name, figure in in_use.card.figures["all"].items():
+        expected = registry.figure_record(figure)
+        assert found[name] == pytest.approx(expected, abs=1e-5), name
+
+
+def test_evaluate_measures_every_photograph_when_all_are_asked_for(in_use, tmp_path):
     drawn = made_models.draw_class_folders(tmp_path / "drawn", num_each=5)
-    table = splitting.assign(datasets.read(drawn).table, keep_given=True)
-    for split, num_photographs in (("all", 20), ("test", int((table["split"] == "test").sum()))):
-        result = invoke("evaluate", "--json", "--dataset", drawn, "--split", split)
-        assert result.exit_code == 0, result.output
-        (record,) = lines_of(result.stdout)
-        assert set(record) == {
-            "model_id", "split", "threshold", "figures", "refused", "intended_use",
-        }  # fmt: skip
-        assert (record["split"], record["refused"]) == (split, [])
-        part = table if split == "all" else table[table["split"] == split]
-        logits, rows, _ = evaluate.score(in_use.network, part)
-        expected = evaluate.figures_by_source(
-            evaluate.evaluation(rows, calibration.probabilities(logits, in_use.card.temperature)),
-            in_use.card.class_counts["train"],
-            in_use.card.operating_point().threshold,
-        )
-        assert list(record["figures"]) == ["all", "drawn"]
-        for name, figure in expected["all"].items():
-            assert record["figures"]["all"][name] == registry.figure_record(figure), name
-        assert record["figures"]["all"]["accuracy"]["num_photographs"] == num_photographs
+    table = splitting.assign(datasets.read(drawn).table)
+    logits, rows, _ = evaluate.score(in_use.network, table)
+    expected = evaluate.figures(
+        evaluate.evaluation(rows, calibration.probabilities(logits, in_use.card.temperature)),
+        in_use.card.class_counts["train"],
+        in_use.card.operating_point().threshold,
+    )
+    found = all_figures("--dataset", drawn, "--split", "all")
+    assert found == {name: registry.figure_record(figure) for name, figure in expected.items()}
+    assert found["accuracy"]["num_photographs"] == 20
+
+
+def test_evaluate_keeps_to_the_splits_of_the_model_however_they_were_made(models_in_use, tmp_path):
+    # As if the model had been trained with a split file: other photographs than a draw gives.
+    drawn = made_models.draw_class_folders(tmp_path / "drawn", num_each=5)
+    table = datasets.read(drawn).table
+    table = table.assign(
+        split=["val", "test", "train", "test", "test"] * 4, group_id="one", lesion_id="one"
+    )
+    part = table[table["split"] != "train"].reset_index(drop=True)
+    own = evaluate.to_json(evaluate.evaluation(part, np.full((len(part), 9), 1 / 9)))
+    altered_models.add(models_in_use, "tiny-1", "tiny-2", {"evaluation.json": own.encode()})
+    asked = ("--dataset", drawn, "--model", "tiny-2")
+    for split, num_photographs in (("val", 4), ("test", 12)):
+        figure = all_figures(*asked, "--split", split)["accuracy"]
+        assert figure["num_photographs"] == num_photographs
+        assert figure["num_lesions"] == 1  # the model's own, not the folder's
+
+
+def test_evaluate_refuses_photographs_that_the_model_was_not_tested_on(in_use, tmp_path):
+    (tmp_path / "others" / "nevus").mkdir(parents=True)
+    for row in range(3):
+        save(tmp_path / "others" / "nevus" / f"own{row}.png", seed=row, side=64)
+    result = invoke("evaluate", "--dataset", tmp_path / "others")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "None of these 3 photographs is in the test split of tiny-1." in result.stderr
+    assert "--split all" in result.stderr
+    result = invoke("evaluate", "--dataset", tmp_path / "others", "--split", "train")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--split train needs --splits" in result.stderr
 
 
 def test_evaluate_names_what_it_left_out_and_shows_undefined_figures_as_such(in_use, tmp_path):
@@ -293,12 +347,35 @@ def test_promote_puts_an_equal_model_into_use_and_says_what_was_compared(models_
     altered_models.add(models_in_use, "tiny-1", "tiny-2", {})
     result = invoke("promote", "tiny-2")
     assert result.exit_code == 0, result.output
-    assert "On 3 melanoma photographs: sensitivity +0.0 points (at least +0.0)" in result.stdout
+    assert re.match(r"On \d+ test photographs, 3 of melanoma, against “tiny-1”: ", result.stdout)
+    for figure in ("sensitivity", "melanoma AUROC", "specificity"):
+        assert f"{figure} +0.000 (at worst " in result.stdout
     assert "tiny-2 is in use since " in result.stdout
     assert registry.champion(models_in_use).model_id == "tiny-2"
     again = invoke("promote", "tiny-2")
     assert again.exit_code == 1
     assert "in use already" in again.stderr
+
+
+def test_promote_says_when_there_was_no_sound_model_to_compare_with(models_in_use):
+    altered_models.add(models_in_use, "tiny-1", "tiny-2", {})
+    (models_in_use / "tiny-1" / "head.npz").write_bytes(b"damaged")
+    result = invoke("promote", "tiny-2")
+    assert result.exit_code == 0, result.output
+    assert "head.npz of the model “tiny-1”" in result.stderr
+    assert "Not compared: none of the models that were in use is sound, so tiny-2" in result.stdout
+    (models_in_use / "champion.json").unlink()
+    assert "Not compared: no model was in use, so tiny-2" in invoke("promote", "tiny-2").stdout
+
+
+def test_a_damaged_card_is_named_and_the_other_models_are_listed(models_in_use):
+    altered_models.add(models_in_use, "tiny-1", "tiny-2", {})
+    (models_in_use / "tiny-2" / "card.json").write_text("{")
+    for options in ((), ("--json",)):
+        result = invoke("models", *options)
+        assert result.exit_code == 0
+        assert len(result.stdout.splitlines()) == 1
+        assert result.stderr.startswith("tiny-2: The model’s card cannot be read")
 
 
 def test_no_other_command_changes_the_model_in_use(models_in_use, tmp_path):
