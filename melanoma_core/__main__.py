@@ -170,6 +170,14 @@ def train(
     from melanoma_core import runs
 
     if run_dir is not None and (run_dir / "config.json").exists() and not dataset_paths:
+        unheard = [name for name in _given() if name != "run_dir"]
+        if unheard:
+            options = ", ".join(f"--{name.replace('_', '-')}" for name in unheard)
+            raise click.UsageError(
+                f"The run “{run_dir.name}” goes on with the settings that it was started with, so "
+                f"{options} would change nothing. Leave out all but --run-dir, or start a run in "
+                "another folder."
+            )
         plan = runs.read_plan(run_dir)
     elif not dataset_paths:
         raise click.UsageError("Name at least one data set, or the --run-dir of a stopped run.")

@@ -4,11 +4,14 @@
          status.json     phase, progress, time left
          history.jsonl   one line a finished epoch
          checkpoint/     what resuming needs
+         .lock           held by the process that trains
 """
 
 import datetime
+import fcntl
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +36,39 @@ def new_id(network: str, now: datetime.datetime | None = None) -> str:
     """A name for a run and the model it makes: the network, the date and the time (UTC)."""
     now = now or datetime.datetime.now(datetime.UTC)
     return f"{network.replace('_', '-')}-{now:%Y-%m-%d-%H%M%S}"
+
+
+@contextmanager
+def lock(run_dir: Path) -> Iterator[None]:
+    """Keep a run to one process: two would write over each other's checkpoints.
+
+    The folder is made if absent. The lock is the system's, so that of a killed process is free.
+
+    Raises:
+        RunError: another process has it, or the folder cannot be written to.
+    """
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        file = (run_dir / ".lock").open("ab")
+    except OSError as error:
+        raise RunError(
+            f"The folder of the run “{run_dir.name}” cannot be written to: {error.strerror}. Mend "
+            "its rights, or start the run in another folder."
+        ) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(
+                f"The run “{run_dir.name}” cannot be taken up: another process is at work on it. "
+                "Wait until that ends, or start a run in another folder."
+            ) from error
+        except OSError as error:
+            raise RunError(
+                f"The folder of the run “{run_dir.name}” cannot be locked: {error.strerror}. "
+                "Start the run in a folder on a disk of this computer."
+            ) from error
+        yield
 
 
 def write_plan(run_dir: Path, plan: RunPlan) -> None:

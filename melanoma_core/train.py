@@ -58,14 +58,21 @@ def train(
         The card of the candidate. It answers nobody before it is put into use.
 
     Raises:
-        RunError: the folder holds another run, the backbone's weights are missing or wrong, or
-            a file cannot be read or written (a full disk).
+        RunError: the folder holds another run or another process is at work in it, the
+            backbone's weights are missing or wrong, the model to go on from was taught what is to
+            be measured, or a file cannot be read or written (a full disk).
         DatasetError: the data cannot be read, or do not suffice.
         ModelError: a model of this name exists already, or no model can be called so.
     """
     models_dir = models_dir or paths.models_dir()
     registry.check_new(models_dir, run_dir.name)  # now, not after hours of training
-    runs.write_plan(run_dir, plan)
+    with runs.lock(run_dir):
+        runs.write_plan(run_dir, plan)
+        return _train(plan, run_dir, models_dir, report)
+
+
+def _train(plan: RunPlan, run_dir: Path, models_dir: Path, report: Report) -> Card:
+    """What `train` gives, once the run's folder is this process's alone."""
     try:
         network, data = fit(plan, run_dir, models_dir, report)
         runs.write_status(run_dir, "measuring")

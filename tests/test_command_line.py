@@ -429,3 +429,15 @@ def test_class_weights_take_the_place_of_drawing_rare_classes_more(plans):
     assert refused.exit_code == 1
     assert "balance is “sqrt”" in refused.stderr
     assert len(plans) == 2
+
+
+def test_stopped_run_goes_on_as_it_was_and_takes_no_other_options(plans, tmp_path):
+    run_dir = tmp_path / "run-1"
+    write_plan(run_dir, made_models.plan(tmp_path))
+    assert invoke("train", "--run-dir", run_dir).exit_code == 0
+    assert plans == [made_models.plan(tmp_path)]
+    refused = invoke("train", "--run-dir", run_dir, "--epochs", "3", "--from-model", "tiny-1")
+    assert refused.exit_code == 2
+    told = " ".join(refused.stderr.split())
+    assert "so --epochs, --from-model would change nothing" in told
+    assert len(plans) == 1

@@ -12,7 +12,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from melanoma_core import calibration, checkpoints, drawings, imaging, predict, registry, train
+from melanoma_core import (
+    calibration,
+    checkpoints,
+    drawings,
+    imaging,
+    predict,
+    registry,
+    runs,
+    train,
+)
 from melanoma_core.configs import TrainConfig
 from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import DatasetError, ModelError, RunError
@@ -143,6 +152,13 @@ def test_finished_run_given_again_is_refused_because_its_model_exists(run, plan,
     assert status(copy) == status(run.dir)  # it stays a finished run
     assert [path.name for path in run.models_dir.iterdir()] == ["tiny-7"]
     assert registry.read_card(run.models_dir / "tiny-7") == run.card
+
+
+def test_run_that_another_process_is_at_work_on_is_refused_and_left_alone(run, plan, tmp_path):
+    before = status(run.dir)
+    with runs.lock(run.dir), pytest.raises(RunError, match="another process is at work"):
+        train.train(plan, run.dir, tmp_path / "models", print)
+    assert status(run.dir) == before
 
 
 @pytest.mark.parametrize("name", ["My run", "-run", "r" * 81])
