@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from melanoma_core import (
     candidates,
     datasets,
+    evaluate,
     fitting,
     input_pipeline,
     networks,
@@ -26,6 +27,8 @@ from melanoma_core.errors import DatasetError, MelanomaError, RunError
 from melanoma_core.fitting import Report
 from melanoma_core.registry import Card
 from melanoma_core.runs import RunPlan
+
+_HELD_OUT = ("val", "test")  # nothing is learnt from these splits
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,9 @@ def fit(
     plan: RunPlan, run_dir: Path, models_dir: Path, report: Report = print
 ) -> tuple[keras.Model, TrainingData]:
     """Read the data and train the network; `train` without the candidate at the end."""
-    start = _start(plan, models_dir)  # before the photographs are read, which may take minutes
-    data = prepare(plan, run_dir, report)
+    # Before the photographs are read, which may take minutes.
+    start, held_out = _start(plan, models_dir)
+    data = prepare(plan, run_dir, report, held_out)
     fitting.make_repeatable(plan.config.seed)
     network = networks.build(
         plan.config.network,
@@ -135,8 +139,11 @@ def fit(
     return network, data
 
 
-def _start(plan: RunPlan, models_dir: Path) -> Path | None:
-    """The weights that the network starts from; None where it starts from nothing."""
+def _start(plan: RunPlan, models_dir: Path) -> tuple[Path | None, frozenset[str] | None]:
+    """The weights that the network starts from; None where it starts from nothing.
+
+    Where they are a model's: the ids of the photographs that were held out from it, too.
+    """
     name = plan.config.network
     if plan.config.start_share and plan.from_model is None:
         raise RunError(
@@ -150,20 +157,22 @@ def _start(plan: RunPlan, models_dir: Path) -> Path | None:
                 f"“{Path(plan.weights).name}”. Leave one of them out."
             )
         directory = registry.model_dir(models_dir, plan.from_model)
-        card, _, _ = registry.read_files(directory)  # every file checked
+        card, _, contents = registry.read_files(directory)  # every file checked
         if card.network != name:
             raise RunError(
                 f"The model “{plan.from_model}” is a {card.network}, not a {name}. Choose "
                 "another model, or the network that it is."
             )
-        return directory / "network.weights.h5"
+        measured = evaluate.from_json(contents["evaluation.json"]).table
+        held_out = measured.loc[measured["split"].isin(_HELD_OUT), "image_id"]
+        return directory / "network.weights.h5", frozenset(held_out)
     if NETWORKS[name].needs_weights and plan.weights is None:
         raise RunError(
             f"The network {name} starts from ImageNet weights, and none were named. Give the "
             "file with --weights, or a model to go on from with --from-model."
         )
     if plan.weights is None:
-        return None
+        return None, None
     path = Path(plan.weights)
     if not NETWORKS[name].needs_weights:
         raise RunError(
@@ -175,14 +184,24 @@ def _start(plan: RunPlan, models_dir: Path) -> Path | None:
             f"There is no file “{path.name}” to start from. Give the backbone's Keras weights "
             "with --weights."
         )
-    return path
+    return path, None
 
 
-def prepare(plan: RunPlan, run_dir: Path, report: Report = print) -> TrainingData:
+def prepare(
+    plan: RunPlan, run_dir: Path, report: Report = print, held_out: frozenset[str] | None = None
+) -> TrainingData:
     """Read, combine and split the data sets, and decode what training looks at.
+
+    Args:
+        plan: settings and data.
+        run_dir: the run's own folder.
+        report: is given the run's messages, a line each.
+        held_out: ids of the photographs that the model to go on from was not taught; None where
+            there is no such model.
 
     Raises:
         DatasetError: a data set cannot be read, or a split lacks what training needs.
+        RunError: a photograph to be measured is not among those held out.
     """
     runs.write_status(run_dir, "reading")
     read = tuple(datasets.read(Path(path)) for path in plan.datasets)
@@ -193,6 +212,8 @@ def prepare(plan: RunPlan, run_dir: Path, report: Report = print) -> TrainingDat
         table = splits.assign(combined.table, seed=plan.config.seed, keep_given=True)
     for split in SPLITS:
         _check(table[table["split"] == split], split)
+    if held_out is not None:
+        _check_held_out(table[table["split"].isin(_HELD_OUT)], held_out, plan.from_model)
     notes = list(combined.notes)
     if plan.from_model is not None:
         notes.insert(0, f"Training went on from the model {plan.from_model}.")
@@ -219,4 +240,16 @@ def _check(part: pd.DataFrame, split: str) -> None:
         raise DatasetError(
             f"The {split} split holds {names}; it needs melanoma and at least one other "
             "diagnosis. Add photographs, or give a split file that has them."
+        )
+
+
+def _check_held_out(part: pd.DataFrame, held_out: frozenset[str], from_model: str | None) -> None:
+    """Refuse to measure on what the model that training goes on from was taught."""
+    taught = [image_id for image_id in part["image_id"] if image_id not in held_out]
+    if taught:
+        raise RunError(
+            f"Of the {len(part):,} photographs to be held out, {len(taught):,} were not held out "
+            f"from the model “{from_model}” ({splits.first_few(taught)}): it may know them, and "
+            "figures would be too good. Take the data sets and the split file or seed that it was "
+            "made with, or start from --weights."
         )

@@ -250,8 +250,11 @@ def test_weights_for_a_network_that_starts_from_nothing_are_refused(plan, tmp_pa
 # Going on from a model
 
 
-def test_training_goes_on_from_the_weights_of_a_model(run, plan, tmp_path):
+def test_training_goes_on_from_the_weights_of_a_model(run, dataset, plan, tmp_path):
     models_dir = shutil.copytree(run.models_dir, tmp_path / "models")
+    # What was held out from the model may be measured in another way, or be taught now.
+    moved = {"melanoma_000": "test", "nevus_002": "val", "nevus_001": "train"}
+    plan = replace(plan, splits=split_file(tmp_path / "splits.csv", dataset, **moved))
     still = replace(plan.config, learning_rate=1e-12, weight_decay=0.0, image_size=64, seed=3)
     plan = replace(plan, config=still, from_model="tiny-7")
     card = train.train(plan, tmp_path / "tiny-8", models_dir, lambda line: None)
@@ -293,6 +296,28 @@ def test_model_to_go_on_from_must_be_there_and_the_only_start(
 ):
     with pytest.raises(error, match=words):
         train.train(replace(plan, **changes), tmp_path / "run-1", run.models_dir, print)
+
+
+@pytest.mark.usefixtures("untrained")
+def test_photographs_that_the_model_was_taught_are_not_measured_on(
+    run, dataset, plan, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(
+        train.input_pipeline, "read_images", lambda *a: pytest.fail("photographs were read")
+    )
+    moved = {"nevus_004": "test", "melanoma_006": "val"}
+    splits = split_file(tmp_path / "splits.csv", dataset, **moved)
+    with pytest.raises(
+        RunError,
+        match=r"Of the 18 .* 2 were not held out from .* “tiny-7” \(melanoma_006, nevus_004\)",
+    ):
+        train.train(
+            replace(plan, splits=splits, from_model="tiny-7"),
+            tmp_path / "run-1",
+            run.models_dir,
+            lambda line: None,
+        )
+    assert status(tmp_path / "run-1")["phase"] == "failed"
 
 
 @pytest.mark.usefixtures("untrained")
