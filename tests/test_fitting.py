@@ -175,9 +175,10 @@ def test_figures_of_validation_are_those_of_the_network(unbroken):
 
 def test_status_says_how_far_the_epoch_is_and_how_long_the_rest_takes(tmp_path, monkeypatch):
     """Ten steps an epoch, ten seconds each: after step 3 of epoch 2 of 2, seven are left."""
-    progress = fitting._Progress(tmp_path, epoch=1, num_epochs=2, num_steps=10)
-    clock = iter([100.0, 110.0, 120.0])
+    clock = iter([90.0, 100.0, 110.0, 120.0])
     monkeypatch.setattr(fitting.time, "monotonic", lambda: next(clock))
+    lines = []
+    progress = fitting._Progress(tmp_path, 1, num_epochs=2, num_steps=10, report=lines.append)
     progress.on_epoch_begin(0)
     assert json.loads((tmp_path / "status.json").read_text())["phase"] == "compiling"
     for batch in range(3):
@@ -186,6 +187,7 @@ def test_status_says_how_far_the_epoch_is_and_how_long_the_rest_takes(tmp_path, 
     assert status["phase"] == "epoch 2 of 2"
     assert (status["step"], status["num_steps"], status["loss"]) == (3, 10, 0.25)
     assert status["seconds_left"] == 70
+    assert lines == ["  step 3 of 10 of epoch 2 of 2, about 2 min left"]  # after 30 seconds
 
 
 # The prior
