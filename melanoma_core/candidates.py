@@ -15,7 +15,7 @@ import PIL
 from numpy.typing import NDArray
 
 from melanoma_core import calibration, drawings, evaluate, imaging, networks, predict, registry
-from melanoma_core.configs import NETWORKS, TrainConfig
+from melanoma_core.configs import HELD_OUT, NETWORKS, SPLITS, TrainConfig
 from melanoma_core.datasets import Dataset
 from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import ModelError
@@ -83,7 +83,7 @@ def _build(
         (building / "network.tflite").read_bytes(), (building / "head.npz").read_bytes()
     )
 
-    held = origin.table[origin.table["split"].isin(("val", "test"))]
+    held = origin.table[origin.table["split"].isin(HELD_OUT)]
     logits, rows, refused = evaluate.score(served, held, on_progress)
     is_val = (rows["split"] == "val").to_numpy()
     y_true = np.array([CODES.index(code) for code in rows["diagnosis"]])
@@ -154,13 +154,13 @@ def _class_counts(table: pd.DataFrame) -> dict[str, dict[str, int]]:
             code: int(((table["split"] == split) & (table["diagnosis"] == code)).sum())
             for code in CODES
         }
-        for split in ("train", "val", "test")
+        for split in SPLITS
     }
 
 
 def _use(dataset: Dataset, table: pd.DataFrame) -> DatasetUse:
     in_split = table.loc[table["source"] == dataset.name, "split"].value_counts()
-    num_train, num_val, num_test = (int(in_split.get(s, 0)) for s in ("train", "val", "test"))
+    num_train, num_val, num_test = (int(in_split.get(s, 0)) for s in SPLITS)
     return DatasetUse(dataset.name, dataset.licence, dataset.sha256, num_train, num_val, num_test)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from melanoma_core.errors import RunError
 
 SPLITS = ("train", "val", "test")  # to learn from, to choose thresholds on, to measure on
+HELD_OUT = SPLITS[1:]  # nothing is learnt from these
 
 # Share of a class in an epoch is proportional to (number of its images) ** power.
 BALANCE_POWERS = {"none": 1.0, "sqrt": 0.5, "even": 0.0}

@@ -21,14 +21,12 @@ from melanoma_core import (
     runs,
     splits,
 )
-from melanoma_core.configs import NETWORKS, SPLITS
+from melanoma_core.configs import HELD_OUT, NETWORKS, SPLITS
 from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import DatasetError, MelanomaError, RunError
 from melanoma_core.fitting import Report
 from melanoma_core.registry import Card
 from melanoma_core.runs import RunPlan
-
-_HELD_OUT = ("val", "test")  # nothing is learnt from these splits
 
 
 @dataclass(frozen=True)
@@ -164,7 +162,7 @@ def _start(plan: RunPlan, models_dir: Path) -> tuple[Path | None, frozenset[str]
                 "another model, or the network that it is."
             )
         measured = evaluate.from_json(contents["evaluation.json"]).table
-        held_out = measured.loc[measured["split"].isin(_HELD_OUT), "image_id"]
+        held_out = measured.loc[measured["split"].isin(HELD_OUT), "image_id"]
         return directory / "network.weights.h5", frozenset(held_out)
     if NETWORKS[name].needs_weights and plan.weights is None:
         raise RunError(
@@ -213,7 +211,7 @@ def prepare(
     for split in SPLITS:
         _check(table[table["split"] == split], split)
     if held_out is not None:
-        _check_held_out(table[table["split"].isin(_HELD_OUT)], held_out, plan.from_model)
+        _check_held_out(table[table["split"].isin(HELD_OUT)], held_out, plan.from_model)
     notes = list(combined.notes)
     if plan.from_model is not None:
         notes.insert(0, f"Training went on from the model {plan.from_model}.")
