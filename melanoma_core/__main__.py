@@ -151,6 +151,13 @@ def _in_words(record: dict[str, Any]) -> str:
     help="How far training photographs are changed.",
 )
 @click.option(
+    "--mixup",
+    type=float,
+    default=_DEFAULTS.mixup,
+    show_default=True,
+    help="Blend pairs of photographs, by a share from Beta(mixup, mixup); 0: off.",
+)
+@click.option(
     "--class-weights",
     is_flag=True,
     help="Weigh rare classes more in the loss instead of drawing them more; sets --balance none.",

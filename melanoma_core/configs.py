@@ -81,6 +81,7 @@ class TrainConfig:
     label_smoothing: float = 0.05
     dropout: float = 0.2
     balance: str = "sqrt"  # of `BALANCE_POWERS`: how often each class is drawn
+    mixup: float = 0.0  # alpha of Beta(alpha, alpha), the share of a second photograph; 0: off
     class_weights: bool = False  # weigh the loss by class instead of drawing rare classes more
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     start_share: float = 0.0  # of the model gone on from, in the mean of weights that is kept
@@ -111,6 +112,8 @@ class TrainConfig:
                 raise RunError(f"{name} is {getattr(self, name)}; it must be above 0.")
         if self.seed < 0:
             raise RunError(f"seed is {self.seed}; it must be 0 or above.")
+        if self.mixup < 0:
+            raise RunError(f"mixup is {self.mixup}; it must be 0 (off) or above.")
         if not 0 <= self.dropout < 1:
             raise RunError(f"dropout is {self.dropout}; it must be at least 0 and below 1.")
 

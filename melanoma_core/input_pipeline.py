@@ -102,6 +102,22 @@ class EpochBatches(keras.utils.PyDataset):
             ]
         ).astype(np.float32)
         labels = self._labels[self._rows[start:stop]]
-        if self._weight_of_class is None:
-            return views, self._one_hot[labels]
-        return views, self._one_hot[labels], self._weight_of_class[labels].astype(np.float32)
+        parts = [views, self._one_hot[labels]]
+        if self._weight_of_class is not None:
+            parts.append(self._weight_of_class[labels].astype(np.float32))
+        if self._config.mixup:
+            parts = self._mix(parts, index)
+        return tuple(parts)
+
+    def _mix(self, parts: list[NDArray[np.float32]], index: int) -> list[NDArray[np.float32]]:
+        """Blend each photograph and its label with another of the batch (Zhang et al., 2018)."""
+        rng = np.random.default_rng((self._config.seed, self._epoch, index, 1))
+        num_views = len(parts[0])
+        others = rng.permutation(num_views)
+        alpha = self._config.mixup
+        share = rng.beta(alpha, alpha, size=num_views).astype(np.float32)
+        mixed = []
+        for part in parts:
+            kept = share.reshape(-1, *[1] * (part.ndim - 1))
+            mixed.append(kept * part + (1 - kept) * part[others])
+        return mixed

@@ -115,3 +115,28 @@ def test_weights_of_classes_come_with_their_labels(images):
     weights = np.array([0.5, 2.5, 0])
     for _, labels, weight in batches(images, weights=weights):
         np.testing.assert_allclose(weight, weights[labels.argmax(axis=1)])
+
+
+def test_mixed_photographs_carry_their_labels_in_the_same_shares():
+    # Photograph k is of one even colour, 20 k, and of class k: the label tells what the blend is.
+    images = (
+        np.full((4, 32, 32, 3), 20, np.uint8) * np.arange(4, dtype=np.uint8)[:, None, None, None]
+    )
+    config = replace(CONFIG, augment=NO_AUGMENTATION, mixup=0.5, batch_size=4)
+    views, labels = input_pipeline.EpochBatches(images, np.arange(4), 4, config, 0)[0]
+    np.testing.assert_allclose(labels.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(views[:, 5, 5, 1], 20 * labels @ np.arange(4), atol=1e-3)
+    assert ((labels > 0.01) & (labels < 0.99)).any()
+
+
+def test_mixing_is_the_same_for_the_same_seed_and_off_at_0(images):
+    config = replace(CONFIG, mixup=0.5)
+    assert equal(batches(images, config), batches(images, config))
+    assert not equal(batches(images, config), batches(images))
+    assert set(np.concatenate([batch[1] for batch in batches(images)]).ravel()) == {0, 1}
+
+
+def test_mixing_blends_the_weights_of_classes_too(images):
+    weights = np.array([0.5, 2.5, 0])
+    for _, labels, weight in batches(images, replace(CONFIG, mixup=0.5), weights=weights):
+        np.testing.assert_allclose(weight, labels @ weights, rtol=1e-5)

@@ -142,3 +142,29 @@ def test_weights_that_do_not_fit_are_refused(kind, tiny, tmp_path):
         path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(RunError, match=r"“given\.weights\.h5”.*without its top"):
         networks.build("mobilenet_v2", SIZE, 9, weights_path=path)
+
+
+def test_fused_normalisation_trains_as_that_of_keras(lesions):
+    both = [
+        networks.BatchNormalization(momentum=0.9),
+        keras.layers.BatchNormalization(momentum=0.9),
+    ]
+    images = keras.ops.convert_to_tensor(lesions)
+    fused, of_keras = (np.asarray(layer(images, training=True)) for layer in both)
+    np.testing.assert_allclose(fused, of_keras, atol=1e-4)
+    for moment in ("moving_mean", "moving_variance"):
+        values = [np.asarray(getattr(layer, moment)) for layer in both]
+        np.testing.assert_allclose(*values, rtol=1e-3)
+        assert (values[0] > 1).all()  # it has moved away from where it starts
+    later = [np.asarray(layer(images, training=False)) for layer in both]
+    np.testing.assert_allclose(*later, rtol=1e-2)
+
+
+def test_mobilenet_is_normalised_by_it():
+    network = networks.build("mobilenet_v2", SIZE, 9)
+    normalisations = [
+        layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    assert len(normalisations) == 52
+    assert all(type(layer) is networks.BatchNormalization for layer in normalisations)
+    assert {layer.momentum for layer in normalisations} == {0.99}
