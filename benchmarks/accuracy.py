@@ -27,6 +27,7 @@ _SHOWN = {
     "macro_auroc": "macro AUROC",
     "melanoma_auroc": "MEL AUROC",
 }
+_ENOUGH_PHOTOGRAPHS = 50  # as on the pages: of fewer an interval says too little for a row
 _UNKNOWN = "–"
 _CARD = "its card"
 Row = tuple[str, ...]
@@ -96,6 +97,8 @@ def main() -> None:
         "\nseven classes of HAM10000, sums of the nine. The nine-class folder is told apart in nine"
         "\nclasses. Rows without brackets are public figures, as their authors give them; the"
         "\nsources stand in full in benchmarks/accuracy.py."
+        f"\nA data set of fewer than {_ENOUGH_PHOTOGRAPHS} test photographs has no row of its own:"
+        f" {_left_out(card) or 'none here'}."
     )
 
 
@@ -122,7 +125,21 @@ def _card_rows(card: Card) -> list[Row]:
             *(_interval(figures[name]) for name in _SHOWN),
         )
         for source, figures in card.figures.items()
+        if source == "all" or _is_large(figures)
     ]
+
+
+def _is_large(figures: dict[str, Figure]) -> bool:
+    return figures["accuracy"].num_photographs >= _ENOUGH_PHOTOGRAPHS
+
+
+def _left_out(card: Card) -> str:
+    """Names of the data sets without a row, each with its photographs and lesions."""
+    return ", ".join(
+        f"{_SOURCES.get(source, source)} {_counts(figures['accuracy'])}"
+        for source, figures in card.figures.items()
+        if source != "all" and not _is_large(figures)
+    )
 
 
 def _operating_rows(card: Card) -> list[Row]:
@@ -147,7 +164,7 @@ def _operating_rows(card: Card) -> list[Row]:
             _interval(figures["specificity"]),
         )
         for source, figures in card.figures.items()
-        if source != "all"
+        if source != "all" and _is_large(figures)
     ]
     return rows
 
