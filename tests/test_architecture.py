@@ -22,17 +22,18 @@ FLOORS = {
     "errors": -1,  # the ground: every floor raises them
     **dict.fromkeys(("diagnoses", "configs", "paths", "percentages"), 0),
     "image_formats": 0.5,  # the checks of single formats, apart from the door `imaging`
-    **dict.fromkeys(("imaging", "metrics", "calibration", "drawings"), 1),
-    **dict.fromkeys(("archives", "csv_tables"), 1),
+    **dict.fromkeys(("imaging", "metrics", "calibration", "drawings", "consequences"), 1),
+    **dict.fromkeys(("archives", "csv_tables", "differentials"), 1),
     # The steps from a folder to a table; `datasets` is the door that the others use.
     "file_trees": 1.2,
     **dict.fromkeys(("class_folders", "published_sets"), 1.4),
-    **dict.fromkeys(("datasets", "augmentations"), 2),
-    **dict.fromkeys(("splits", "balance"), 3),
+    **dict.fromkeys(("datasets", "augmentations", "outlines"), 2),
+    **dict.fromkeys(("splits", "balance", "boundaries"), 3),
     **dict.fromkeys(("registry", "runs"), 4),
     "predict": 5,
     **dict.fromkeys(("saliency", "evaluate"), 6),
-    "promotion": 7,
+    **dict.fromkeys(("promotion", "breakdowns"), 7),
+    "model_cards": 7.5,
     **dict.fromkeys(("networks", "input_pipeline", "checkpoints"), 8),
     "fitting": 9,
     "candidates": 10,
