@@ -6,6 +6,7 @@ checked, what is inflated is counted as it comes, and the folder appears by one 
 """
 
 import fcntl
+import hashlib
 import os
 import re
 import shutil
@@ -31,6 +32,39 @@ _ENTRY_SIGNATURE = b"PK\x01\x02"
 _LOCAL_HEADER_BYTES = 30
 _ENCRYPTED = 0x1  # bit of an entry's flags
 _PARTIAL = ".partial-"  # prefix of the folders that are filled aside
+
+
+def folder(path: Path, cache_dir: Path) -> tuple[Path, str]:
+    """The folder that a data set's folder or zip is read from, and the zip's SHA-256.
+
+    Args:
+        path: as the user gives it.
+        cache_dir: where zips are unpacked, once for each content.
+
+    Returns:
+        The folder; the zip's SHA-256, empty where it came as a folder.
+
+    Raises:
+        DatasetError: nothing is there, or the archive is refused.
+    """
+    if path.is_dir():
+        return path, ""
+    if not path.is_file():
+        raise DatasetError(
+            f"There is no file or folder {path.name}. Give a data set's zip or folder."
+        )
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DatasetError(f"{path.name} cannot be read: {error.strerror}.") from error
+    root = cache_dir / f"{plain_name(path.stem)}-{sha256[:16]}"
+    return (root if root.is_dir() else unpack(path, root)), sha256
+
+
+def plain_name(name: str) -> str:
+    """A data set's name from a file's or folder's: lower case, letters, digits, `-` and `_`."""
+    return re.sub(r"[^\w-]+", "-", name.lower()).strip("-") or "dataset"
 
 
 def unpack(zip_path: Path, target_dir: Path) -> Path:

@@ -1,7 +1,5 @@
 """Data sets as one table of photographs, whatever layout they came in."""
 
-import hashlib
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,10 +61,11 @@ def read(path: Path, cache_dir: Path | None = None) -> Dataset:
     Raises:
         DatasetError: nothing is there, the archive is refused, or the files do not fit together.
     """
-    root, archive_sha256 = _folder_of(path, cache_dir or paths.datasets_dir())
+    root, archive_sha256 = archives.folder(path, cache_dir or paths.datasets_dir())
     tree = file_trees.scan(root, path.name)
     reading = published_sets.read(tree) or class_folders.read(tree)
-    name = reading.name or _plain(path.resolve().stem if path.is_file() else path.resolve().name)
+    own_name = path.resolve().stem if path.is_file() else path.resolve().name
+    name = reading.name or archives.plain_name(own_name)
     records = [
         {
             "image_id": photograph.image_id,
@@ -88,23 +87,6 @@ def read(path: Path, cache_dir: Path | None = None) -> Dataset:
         is_official=reading.is_official,
         is_ak_with_bowen=reading.is_ak_with_bowen,
     )
-
-
-def _folder_of(path: Path, cache_dir: Path) -> tuple[Path, str]:
-    """The folder to read, and the zip's SHA-256 where the set came in one."""
-    if path.is_dir():
-        return path, ""
-    if not path.is_file():
-        raise DatasetError(
-            f"There is no file or folder {path.name}. Give a data set's zip or folder."
-        )
-    try:
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DatasetError(f"{path.name} cannot be read: {error.strerror}.") from error
-    root = cache_dir / f"{_plain(path.stem)}-{sha256[:16]}"
-    return (root if root.is_dir() else archives.unpack(path, root)), sha256
 
 
 def combine(datasets: Sequence[Dataset]) -> Dataset:
@@ -208,8 +190,3 @@ def _sha256(prefix: str, records: Sequence[Mapping[str, Any]], sizes: Sequence[i
         for record, size in zip(records, sizes, strict=True)
     )
     return paths.sha256("\n".join([prefix, *lines]).encode())
-
-
-def _plain(name: str) -> str:
-    """A data set's name from a file's or folder's: lower case, letters, digits, `-` and `_`."""
-    return re.sub(r"[^\w-]+", "-", name.lower()).strip("-") or "dataset"
