@@ -22,6 +22,7 @@ class Assessment:
     prediction: Prediction
     maps: NDArray[np.float32] | None  # (C, h, w), as prediction.codes; not every network has them
     card: Card  # of the model that said it, which may since have been replaced
+    network_image: NDArray[np.uint8]  # (image_size, image_size, 3), what the network was fed
 
 
 def assess(model: Model, image: NDArray[np.uint8], *, is_drawn: bool = False) -> Assessment:
@@ -32,13 +33,17 @@ def assess(model: Model, image: NDArray[np.uint8], *, is_drawn: bool = False) ->
         image: (H, W, 3), upright, at its full size.
         is_drawn: whether it was drawn by code, which every page then says.
     """
-    prediction = predict.classify(model, image)
+    # Resized here and kept, for other methods are asked about these very pixels; resized once more
+    # to the same size, an image stays as it is.
+    network_image = imaging.resize(image, model.network.graph.image_size)
+    prediction = predict.classify(model, network_image)
     return Assessment(
         picture=_picture(image),
         is_drawn=is_drawn,
         prediction=prediction,
         maps=saliency.grad_cams(model, prediction) if model.card.has_saliency else None,
         card=model.card,
+        network_image=network_image,
     )
 
 
