@@ -1,5 +1,6 @@
 """How the benchmarks print: the command, the machine, then compact tables."""
 
+import math
 import os
 import platform
 import shlex
@@ -8,6 +9,8 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+from melanoma_core.registry import Figure
+
 
 def print_heading(*packages: str) -> None:
     """The command that was given, the machine, and the versions of these packages where installed.
@@ -15,11 +18,20 @@ def print_heading(*packages: str) -> None:
     The machine is its cores and its Python: no name and no path, so that what is printed can be
     recorded as it is.
     """
-    command = shlex.join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
+    print(f"$ {command()}\n")
+    print(machine(*packages), flush=True)
+
+
+def command() -> str:
+    """The command that was given, as it would be typed again from the project's root."""
+    return shlex.join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
+
+
+def machine(*packages: str) -> str:
+    """Cores, Python, and the versions of these packages where installed."""
     installed = {package: _version(package) for package in packages}
     versions = "".join(f", {package} {number}" for package, number in installed.items() if number)
-    print(f"$ {command}\n")
-    print(f"{os.cpu_count()} cores, Python {platform.python_version()}{versions}", flush=True)
+    return f"{os.cpu_count()} cores, Python {platform.python_version()}{versions}"
 
 
 def _version(package: str) -> str | None:
@@ -51,3 +63,19 @@ def bar(measured: float, limit: float, unit: str, *, at_least: bool = False) -> 
     """
     is_met = measured >= limit if at_least else measured <= limit
     return f"{'≥' if at_least else '≤'} {limit:g} {unit}".strip(), "met" if is_met else "MISSED"
+
+
+def number(value: float) -> str:
+    """A share or an area with three decimals.
+
+    >>> number(float("nan"))
+    'n/a'
+    """
+    return "n/a" if math.isnan(value) else f"{value:.3f}"
+
+
+def interval(figure: Figure) -> str:
+    """A figure with its interval; "n/a" where it is not defined."""
+    if math.isnan(figure.value):
+        return "n/a"
+    return f"{number(figure.value)} ({number(figure.low)}–{number(figure.high)})"

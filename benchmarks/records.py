@@ -1,0 +1,62 @@
+"""What a benchmark leaves behind: its text, and the same figures for programs beside it."""
+
+import argparse
+import contextlib
+import io
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks import tables
+from melanoma_core import paths
+
+RESULTS_DIR = Path(__file__).resolve().parent / "results"
+
+
+def add_option(parser: argparse.ArgumentParser) -> None:
+    """The option that says where the record goes."""
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS_DIR, help="folder that the record is written to"
+    )
+
+
+@contextlib.contextmanager
+def recorded(name: str, results_dir: Path, *packages: str) -> Iterator[dict[str, Any]]:
+    """Print the heading, then record what is printed as NAME.txt and the given dict as NAME.json.
+
+    Both are written when all went well, so a record is always of one whole run.
+
+    Args:
+        name: of the two files, without their endings.
+        results_dir: the folder that they go to.
+        packages: whose versions stand in the heading.
+
+    Yields:
+        A dict to fill with what JSON can hold; it holds the command and the machine already.
+    """
+    printed = _Copying(sys.stdout)
+    with contextlib.redirect_stdout(printed):
+        tables.print_heading(*packages)
+        record: dict[str, Any] = {"command": tables.command(), "machine": tables.machine(*packages)}
+        yield record
+    text = json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    results_dir.mkdir(parents=True, exist_ok=True)
+    paths.write_atomic(results_dir / f"{name}.txt", printed.getvalue().encode())
+    paths.write_atomic(results_dir / f"{name}.json", text.encode())
+
+
+class _Copying(io.StringIO):
+    """Keeps what is written to it, and writes it on."""
+
+    def __init__(self, onward: Any) -> None:
+        super().__init__()
+        self._onward = onward
+
+    def write(self, text: str) -> int:
+        self._onward.write(text)
+        return super().write(text)
+
+    def flush(self) -> None:
+        self._onward.flush()
