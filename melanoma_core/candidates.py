@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,7 +15,16 @@ import pandas as pd
 import PIL
 from numpy.typing import NDArray
 
-from melanoma_core import calibration, drawings, evaluate, imaging, networks, predict, registry
+from melanoma_core import (
+    boundaries,
+    calibration,
+    drawings,
+    evaluate,
+    imaging,
+    networks,
+    predict,
+    registry,
+)
 from melanoma_core.configs import HELD_OUT, NETWORKS, SPLITS, TrainConfig
 from melanoma_core.datasets import Dataset
 from melanoma_core.diagnoses import CODES
@@ -36,6 +46,7 @@ class Origin:
     datasets: tuple[Dataset, ...]
     table: pd.DataFrame  # combined and split; the rows of all splits
     notes: tuple[str, ...]
+    history: tuple[dict[str, Any], ...] = ()  # as `fitting.fit` gives it
 
 
 def add(
@@ -46,8 +57,8 @@ def add(
 ) -> Card:
     """Put a trained network into `models/`, with everything that its card must say.
 
-    Temperature and thresholds come from the validation split, figures from the test split, both
-    through the LiteRT graph that will serve.
+    Temperature, thresholds and the cutoffs of the differential come from the validation split,
+    figures from the test split, both through the LiteRT graph that will serve.
 
     Args:
         network: trained on all of `CODES`, its prior corrected.
@@ -106,12 +117,15 @@ def _build(
         diagnoses=CODES,
         temperature=temperature,
         operating_points=points,
+        differential=evaluate.differential(val, test),
         figures=evaluate.figures_by_source(test, counts["train"], points[0].threshold),
         class_counts=counts,
+        seen=boundaries.seen(origin.table[origin.table["split"] == "train"]),
         datasets=tuple(_use(dataset, origin.table) for dataset in origin.datasets),
         split_sha256=_split_sha256(origin.table),
         notes=(*origin.notes, *(f"Left out: {reason}" for reason in refused)),
         config=json.loads(origin.config.to_json()),
+        history=origin.history,
         versions=_versions(),
         intended_use=registry.INTENDED_USE,
         not_for=registry.NOT_FOR,

@@ -14,22 +14,26 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from melanoma_core import imaging, metrics
+from melanoma_core import differentials, imaging, metrics
 from melanoma_core.diagnoses import CODES, SEVEN_CLASSES
+from melanoma_core.differentials import LEVEL
 from melanoma_core.errors import DatasetError, ImageError, ModelError
 from melanoma_core.predict import Model, Network
-from melanoma_core.registry import Figure, OperatingPoint
+from melanoma_core.registry import Differential, Figure, OperatingPoint
 
 _ROW_FIELDS = ("image_id", "group_id", "lesion_id", "source", "split", "diagnosis")
+_CASE_FIELDS = ("age_approx", "sex", "anatom_site_general")  # for the figures of subgroups
 # Row k is the seven-class sum that the k-th of the nine diagnoses belongs to.
 _TO_SEVEN = np.array([[code in nine for nine in SEVEN_CLASSES.values()] for code in CODES])
+_KERATOSES = list(SEVEN_CLASSES).index("BKL")
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """What a model says of photographs whose diagnosis is known; a row is a photograph."""
 
-    table: pd.DataFrame  # image_id, group_id, lesion_id, source, split, diagnosis
+    table: pd.DataFrame  # image_id, group_id, lesion_id, source, split, diagnosis, age_approx, sex,
+    # anatom_site_general; what is not recorded is None, an age NaN
     y_prob: NDArray[np.float64]  # (N, 9), calibrated, in the order of `CODES`
 
     def __len__(self) -> int:
@@ -51,10 +55,14 @@ class Evaluation:
         return self.y_prob[:, CODES.index("MEL")]
 
     @property
+    def true(self) -> NDArray[np.int64]:
+        """(N,) position in `CODES`."""
+        return np.array([CODES.index(code) for code in self.table["diagnosis"]], np.int64)
+
+    @property
     def seven_true(self) -> NDArray[np.int64]:
         """(N,) position in `SEVEN_CLASSES`."""
-        nine = [CODES.index(code) for code in self.table["diagnosis"]]
-        return np.asarray(_TO_SEVEN.argmax(axis=1)[nine], dtype=np.int64)
+        return np.asarray(_TO_SEVEN.argmax(axis=1)[self.true], dtype=np.int64)
 
     @property
     def seven_prob(self) -> NDArray[np.float64]:
@@ -103,8 +111,9 @@ def score(
 
 
 def evaluation(table: pd.DataFrame, y_prob: NDArray[np.float64]) -> Evaluation:
-    """The evaluation of these rows; only what identifies a photograph is kept of the table."""
-    return Evaluation(table.loc[:, list(_ROW_FIELDS)].reset_index(drop=True), y_prob)
+    """The evaluation of these rows; of the table only what figures are made from is kept."""
+    rows = table.loc[:, [*_ROW_FIELDS, *_CASE_FIELDS]].reset_index(drop=True)
+    return Evaluation(rows.astype({"age_approx": "float64"}), y_prob)
 
 
 def to_json(measured: Evaluation) -> str:
@@ -113,9 +122,12 @@ def to_json(measured: Evaluation) -> str:
         {
             "image_id": row.image_id,
             "group_id": row.group_id,
-            "lesion_id": row.lesion_id if isinstance(row.lesion_id, str) else None,
+            "lesion_id": _text(row.lesion_id),
             "source": row.source,
             "split": row.split,
+            "age_approx": None if math.isnan(row.age_approx) else row.age_approx,
+            "sex": _text(row.sex),
+            "anatom_site_general": _text(row.anatom_site_general),
             "y_true": row.diagnosis,
             "y_prob": [round(float(p), 6) for p in probabilities],
         }
@@ -125,6 +137,11 @@ def to_json(measured: Evaluation) -> str:
     ]
     lines = ",\n".join(json.dumps(row) for row in rows)
     return f'{{"diagnoses": {json.dumps(CODES)}, "rows": [\n{lines}\n]}}\n'
+
+
+def _text(cell: object) -> str | None:
+    """The cell; None where it is not recorded, which pandas may turn into NaN."""
+    return cell if isinstance(cell, str) else None
 
 
 def from_json(text: str | bytes) -> Evaluation:
@@ -169,6 +186,41 @@ def operating_point(val: Evaluation, test: Evaluation, target: float) -> Operati
     )
 
 
+def differential(val: Evaluation, test: Evaluation, level: float = LEVEL) -> Differential:
+    """The cutoffs of the conformal differential, chosen on validation and measured on test."""
+    melanoma = CODES.index("MEL")
+    cutoffs = differentials.choose_cutoffs(val.true, val.y_prob, melanoma, level)
+    members = differentials.sets(test.y_prob, *cutoffs, melanoma)
+    holds = members[np.arange(len(test)), test.true]
+    everything = np.ones(len(test), bool)
+    num_melanomas = int(val.is_melanoma.sum())
+    return Differential(
+        level=level,
+        melanoma_cutoff=cutoffs[0],
+        other_cutoff=cutoffs[1],
+        val_photographs=len(val) - num_melanomas,
+        val_melanomas=num_melanomas,
+        coverage=_share(test, everything, holds),
+        melanoma_coverage=_share(test, test.is_melanoma == 1, holds),
+        mean_size=_figure(test, _mean, (members.sum(axis=1),)),
+        review_share=_share(test, everything, differentials.needs_review(members)),
+    )
+
+
+def before_calibration(measured: Evaluation, temperature: float) -> Evaluation:
+    """The same photographs with the probabilities as they were before the temperature.
+
+    Softmax of temperature · log p: what was added to the logits of a row falls out.
+
+    Args:
+        measured: calibrated with `temperature`.
+        temperature: above 0, as on the card.
+    """
+    # Shares of the row's largest: p ** 20 alone could come to 0 for every diagnosis.
+    powers = (measured.y_prob / measured.y_prob.max(axis=1, keepdims=True)) ** temperature
+    return replace(measured, y_prob=powers / powers.sum(axis=1, keepdims=True))
+
+
 def sensitivity(measured: Evaluation, threshold: float) -> Figure:
     """Share of the melanoma photographs at or above the threshold."""
     return _share(measured, measured.is_melanoma == 1, measured.melanoma_probability >= threshold)
@@ -193,7 +245,8 @@ def figures(
 
     Returns:
         accuracy, balanced_accuracy, prior_adjusted_balanced_accuracy, macro_auroc,
-        melanoma_auroc, ece, brier (of the seven classes), sensitivity and specificity.
+        melanoma_auroc, keratoses_auroc (both keratoses as one, against the rest), ece, brier (of
+        the seven classes), sensitivity and specificity.
     """
     true, prob = measured.seven_true, measured.seven_prob
     frequency = np.array([class_counts.get(code, 0) for code in CODES], np.float64) @ _TO_SEVEN
@@ -210,6 +263,9 @@ def figures(
         "macro_auroc": _figure(measured, metrics.macro_auroc, (true, prob)),
         "melanoma_auroc": _figure(
             measured, metrics.auroc, (measured.is_melanoma, measured.melanoma_probability)
+        ),
+        "keratoses_auroc": _figure(
+            measured, metrics.auroc, (true == _KERATOSES, prob[:, _KERATOSES])
         ),
         "ece": _around_value(_figure(measured, metrics.ece, (true, prob))),
         "brier": _figure(measured, metrics.brier, (true, prob)),
@@ -253,6 +309,10 @@ def _share(measured: Evaluation, counted: NDArray[np.bool_], hits: NDArray[np.bo
     else:
         low, high = metrics.bootstrap_interval(np.mean, (hits.astype(np.float64),), part.groups)
     return Figure(float(hits.mean()), low, high, len(part), part.num_lesions(), int(hits.sum()))
+
+
+def _mean(values: NDArray[np.int64]) -> float:
+    return float(np.mean(values))
 
 
 def _figure(

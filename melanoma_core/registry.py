@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from melanoma_core.boundaries import ATTRIBUTES
 from melanoma_core.errors import ModelError
 from melanoma_core.paths import sha256, sync_dir, write_atomic
 
@@ -64,6 +65,21 @@ class OperatingPoint:
 
 
 @dataclass(frozen=True)
+class Differential:
+    """The cutoffs of a conformal differential, and what its sets held on test photographs."""
+
+    level: float  # share of the cases whose true diagnosis it is to hold
+    melanoma_cutoff: float  # melanoma joins from this probability on
+    other_cutoff: float  # any other diagnosis joins from this one on
+    val_photographs: int  # other than melanomas, that `other_cutoff` was chosen on
+    val_melanomas: int  # photographs of melanomas, that `melanoma_cutoff` was chosen on
+    coverage: Figure  # share of the photographs whose true diagnosis is in the set
+    melanoma_coverage: Figure  # the same of melanomas
+    mean_size: Figure  # diagnoses in a set
+    review_share: Figure  # share of the photographs whose set is for review
+
+
+@dataclass(frozen=True)
 class DatasetUse:
     """A data set that a model was made with."""
 
@@ -88,12 +104,15 @@ class Card:
     diagnoses: tuple[str, ...]  # codes, in the order of the outputs
     temperature: float
     operating_points: tuple[OperatingPoint, ...]
+    differential: Differential
     figures: dict[str, dict[str, Figure]]  # by source, then by name, on the test split
     class_counts: dict[str, dict[str, int]]  # by split, then by diagnosis: photographs
+    seen: dict[str, dict[str, int]]  # by `boundaries.ATTRIBUTES`, then by value: training lesions
     datasets: tuple[DatasetUse, ...]
     split_sha256: str
     notes: tuple[str, ...]  # what was translated, merged or left out of the data
     config: dict[str, Any]
+    history: tuple[dict[str, Any], ...]  # of each epoch, as `fitting.fit`; empty: not recorded
     versions: dict[str, str]
     intended_use: str
     not_for: tuple[str, ...]
@@ -115,8 +134,10 @@ class Card:
         )
 
     def to_json(self) -> str:
-        """The card as JSON; NaN becomes null."""
-        return json.dumps(_without_nan(dataclasses.asdict(self)), indent=1, allow_nan=False)
+        """The card as JSON, with a checksum of its own; NaN becomes null."""
+        fields = _without_nan(dataclasses.asdict(self))
+        record = {**fields, _CHECKSUM: _checksum(fields)}
+        return json.dumps(record, indent=1, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Card":
@@ -127,26 +148,30 @@ class Card:
         """
         try:
             fields = json.loads(text)
-            checksum = fields.pop(_CHECKSUM, None)  # what `add` writes beside the fields
-            if checksum not in (None, _checksum(fields)):
+            if fields.pop(_CHECKSUM) != _checksum(fields):
                 raise ValueError("it was changed after it was written")
             fields["operating_points"] = tuple(
-                OperatingPoint(
-                    **{
-                        **point,
-                        "sensitivity": _figure(point["sensitivity"]),
-                        "specificity": _figure(point["specificity"]),
-                    }
-                )
+                OperatingPoint(**_with_figures(point, "sensitivity", "specificity"))
                 for point in fields["operating_points"]
+            )
+            measured = ("coverage", "melanoma_coverage", "mean_size", "review_share")
+            fields["differential"] = Differential(
+                **_with_figures(fields["differential"], *measured)
             )
             fields["figures"] = {
                 source: {name: _figure(figure) for name, figure in figures.items()}
                 for source, figures in fields["figures"].items()
             }
             fields["datasets"] = tuple(DatasetUse(**use) for use in fields["datasets"])
+            fields["history"] = tuple(
+                {name: math.nan if value is None else value for name, value in epoch.items()}
+                for epoch in fields["history"]
+            )
             for name in ("diagnoses", "notes", "not_for"):
                 fields[name] = tuple(fields[name])
+            lacking = [name for name in ATTRIBUTES if name not in fields["seen"]]
+            if lacking:
+                raise ValueError(f"what was seen lacks {', '.join(lacking)}")
             return cls(**fields)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelError(
@@ -337,9 +362,8 @@ def add(models_dir: Path, building: Path, card: Card) -> Path:
         with (building / name).open("rb") as file:
             os.fsync(file.fileno())  # or a power cut could leave a folder of empty files
             files[name] = sha256(file.read())
-    fields = json.loads(dataclasses.replace(card, files=files).to_json())
-    record = {**fields, _CHECKSUM: _checksum(fields)}
-    write_atomic(building / "card.json", json.dumps(record, indent=1).encode())
+    record = dataclasses.replace(card, files=files).to_json()
+    write_atomic(building / "card.json", record.encode())
     building.chmod(0o755)  # mkdtemp makes 0700
     os.rename(building, target)
     sync_dir(models_dir)
@@ -365,6 +389,10 @@ def _figure(fields: dict[str, Any]) -> Figure:
         math.nan if fields[name] is None else fields[name] for name in ("value", "low", "high")
     )
     return Figure(**{**fields, "value": value, "low": low, "high": high})
+
+
+def _with_figures(fields: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {**fields, **{name: _figure(fields[name]) for name in names}}
 
 
 def _without_nan(value: Any) -> Any:

@@ -3,6 +3,7 @@
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -75,7 +76,7 @@ def train(
 def _train(plan: RunPlan, run_dir: Path, models_dir: Path, report: Report) -> Card:
     """What `train` gives, once the run's folder is this process's alone."""
     try:
-        network, data = fit(plan, run_dir, models_dir, report)
+        network, data, history = fit(plan, run_dir, models_dir, report)
         runs.write_status(run_dir, "measuring")
         report("Exporting the network and measuring it on the photographs held out.")
         shift = fitting.correct_prior(
@@ -87,7 +88,9 @@ def _train(plan: RunPlan, run_dir: Path, models_dir: Path, report: Report) -> Ca
             start = registry.model_dir(models_dir, plan.from_model) / "network.weights.h5"
             networks.mix_in(network, start, plan.config.start_share)
             report(f"Weights: {plan.config.start_share:g} of {plan.from_model} mixed in.")
-        origin = candidates.Origin(run_dir.name, plan.config, data.datasets, data.table, data.notes)
+        origin = candidates.Origin(
+            run_dir.name, plan.config, data.datasets, data.table, data.notes, tuple(history)
+        )
         card = candidates.add(
             network,
             origin,
@@ -111,8 +114,12 @@ def _train(plan: RunPlan, run_dir: Path, models_dir: Path, report: Report) -> Ca
 
 def fit(
     plan: RunPlan, run_dir: Path, models_dir: Path, report: Report = print
-) -> tuple[keras.Model, TrainingData]:
-    """Read the data and train the network; `train` without the candidate at the end."""
+) -> tuple[keras.Model, TrainingData, list[dict[str, Any]]]:
+    """Read the data and train the network; `train` without the candidate at the end.
+
+    Returns:
+        The network, what it was trained on, and a dict an epoch, as `fitting.fit` gives them.
+    """
     # Before the photographs are read, which may take minutes.
     start, held_out = _start(plan, models_dir)
     data = prepare(plan, run_dir, report, held_out)
@@ -126,7 +133,7 @@ def fit(
     )
     if plan.from_model and start:
         networks.load_weights(network, start)
-    fitting.fit(
+    history = fitting.fit(
         network,
         (data.images["train"], data.labels("train")),
         (data.images["val"], data.labels("val")),
@@ -134,7 +141,7 @@ def fit(
         run_dir,
         report,
     )
-    return network, data
+    return network, data, history
 
 
 def _start(plan: RunPlan, models_dir: Path) -> tuple[Path | None, frozenset[str] | None]:

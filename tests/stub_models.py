@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from melanoma_core import predict, registry
+from melanoma_core import evaluate, predict, registry
 from melanoma_core.diagnoses import CODES
-from melanoma_core.registry import Card, DatasetUse, Figure, OperatingPoint
+from melanoma_core.registry import Card, DatasetUse, Differential, Figure, OperatingPoint
 
 # Nevus is likeliest; melanoma lies above a threshold of 8.4 %.
 PROBABILITIES = {
@@ -34,6 +34,39 @@ def operating_point(
     )
 
 
+DIFFERENTIAL = Differential(
+    level=0.90,
+    melanoma_cutoff=0.11,
+    other_cutoff=0.17,
+    val_photographs=1001,
+    val_melanomas=174,
+    coverage=Figure(1820 / 2016, 0.889, 0.917, 2016, 1528, 1820),
+    melanoma_coverage=Figure(196 / 216, 0.862, 0.947, 216, 197, 196),
+    mean_size=Figure(1.62, 1.58, 1.66, 2016, 1528),
+    review_share=Figure(430 / 2016, 0.195, 0.232, 2016, 1528, 430),
+)
+SEEN = {
+    "age": {"0–9": 12, "40–49": 2100, "70–79": 900, "90+": 4, "not recorded": 90},
+    "sex": {"female": 1400, "male": 1650, "not recorded": 56},
+    "site": {"back": 1200, "foot": 60, "genital": 19, "not recorded": 1827},
+    "source": {"ham10000": 3066, "my*set*": 40},
+    "skin_tone": {"not recorded": 3106},
+}
+HISTORY = tuple(
+    {
+        "epoch": epoch,
+        "loss": 1.2 / epoch,
+        "val_loss": 1.3 / epoch,
+        "val_accuracy": 0.6 + epoch / 20,
+        "val_balanced_accuracy": 0.5 + epoch / 20,
+        "val_macro_auroc": 0.85 + epoch / 40,
+        "val_melanoma_auroc": 0.8 + epoch / 40,
+        "seconds": 61.5,
+    }
+    for epoch in (1, 2, 3)
+)
+
+
 def card(model_id="nine-2026-11-14", **changes):
     """A card of made-up figures; `changes` replace its fields."""
     figure = Figure(0.81, 0.79, 0.83, 2016, 1528)
@@ -50,12 +83,14 @@ def card(model_id="nine-2026-11-14", **changes):
             operating_point(),
             operating_point(0.90, 0.40, num_hits=195),
         ),
+        "differential": DIFFERENTIAL,
         "figures": {
             "all": {
                 "accuracy": figure,
                 "balanced_accuracy": dataclasses.replace(figure, value=0.655, low=0.62, high=0.69),
                 "macro_auroc": dataclasses.replace(figure, value=0.947, low=0.939, high=0.955),
                 "melanoma_auroc": dataclasses.replace(figure, value=0.91, low=0.89, high=0.93),
+                "keratoses_auroc": dataclasses.replace(figure, value=0.93, low=0.91, high=0.95),
                 "ece": dataclasses.replace(figure, value=0.021, low=0.015, high=0.03),
                 "brier": dataclasses.replace(figure, value=0.272, low=0.25, high=0.29),
             },
@@ -72,9 +107,11 @@ def card(model_id="nine-2026-11-14", **changes):
             DatasetUse("ham10000", "CC BY-NC 4.0", "ab12cd34" * 8, 7019, 984, 2012),
             DatasetUse("my*set*", "", "", 40, 0, 4),
         ),
+        "seen": SEEN,
         "split_sha256": "ef" * 32,
         "notes": ("ham10000: akiec became AK.",),
         "config": {},
+        "history": HISTORY,
         "versions": {"keras": "3.15.1"},
         "intended_use": registry.INTENDED_USE,
         "not_for": registry.NOT_FOR,
@@ -83,12 +120,14 @@ def card(model_id="nine-2026-11-14", **changes):
     return Card(**{**fields, **changes})
 
 
-def add(models_dir: Path, made_card=None, *, in_use=True):
-    """Write the folder of a model, and put it into use."""
+def add(models_dir: Path, made_card=None, *, in_use=True, evaluation=None):
+    """Write the folder of a model, and put it into use; `evaluation` is its evaluation.json."""
     made_card = made_card or card()
     building = registry.building_dir(models_dir)
     for name in registry.FILES:
         (building / name).write_bytes(name.encode())
+    if evaluation is not None:
+        (building / "evaluation.json").write_text(evaluate.to_json(evaluation))
     directory = registry.add(models_dir, building, made_card)
     if in_use:
         registry.put_into_use(models_dir, made_card.model_id)

@@ -37,7 +37,9 @@ def origin(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data") / "drawn"
     dataset = datasets.read(made_models.draw_class_folders(folder, num_each=10))
     table = splits.assign(dataset.table)
-    return candidates.Origin("tiny-3", made_models.CONFIG, (dataset,), table, ("a note",))
+    return candidates.Origin(
+        "tiny-3", made_models.CONFIG, (dataset,), table, ("a note",), ({"epoch": 1, "loss": 1.5},)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +70,31 @@ def test_card_counts_photographs_by_split_and_diagnosis(card, origin):
     assert (use.name, use.sha256) == ("drawn", origin.datasets[0].sha256)
     assert (use.num_train, use.num_val, use.num_test) == (28, 4, 8)
     assert card.notes == ("a note",)
+
+
+def test_card_counts_the_lesions_that_were_seen(card):
+    assert card.seen == {
+        "age": {"not recorded": 28},
+        "sex": {"not recorded": 28},
+        "site": {"not recorded": 28},
+        "source": {"drawn": 28},
+        "skin_tone": {"not recorded": 28},
+    }
+
+
+def test_differential_is_chosen_on_validation_and_measured_on_the_test_split(card):
+    found = card.differential
+    assert (found.level, found.val_photographs, found.val_melanomas) == (0.9, 3, 1)
+    # Neither one melanoma nor three others can promise 90 %: every diagnosis joins.
+    assert (found.melanoma_cutoff, found.other_cutoff) == (0, 0)
+    assert (found.coverage.value, found.coverage.num_photographs) == (1, 8)
+    assert (found.melanoma_coverage.value, found.melanoma_coverage.num_photographs) == (1, 2)
+    assert found.mean_size.value == 9
+    assert (found.review_share.value, found.review_share.num_hits) == (1, 8)
+
+
+def test_card_keeps_the_history_of_the_training(card):
+    assert card.history == ({"epoch": 1, "loss": 1.5},)
 
 
 def test_card_names_what_made_the_model(card):

@@ -8,6 +8,7 @@ import made_models
 import numpy as np
 import pandas as pd
 import pytest
+from made_evaluations import drawn, made, spread
 from sklearn import metrics as sk
 
 from melanoma_core import calibration, datasets, evaluate, imaging, predict
@@ -18,42 +19,9 @@ from melanoma_core.evaluate import Evaluation
 COUNTS = dict.fromkeys(CODES, 100)
 
 
-def made(diagnoses, y_prob, **columns) -> Evaluation:
-    """An evaluation whose photographs are each of a lesion of their own, unless said otherwise."""
-    num = len(diagnoses)
-    table = {
-        "image_id": [f"i{row}" for row in range(num)],
-        "group_id": [f"g{row}" for row in range(num)],
-        "lesion_id": [f"l{row}" for row in range(num)],
-        "source": "made",
-        "split": "test",
-        "diagnosis": list(diagnoses),
-    }
-    return Evaluation(pd.DataFrame(table | columns), np.asarray(y_prob, np.float64))
-
-
-def spread(code: str, probability: float) -> np.ndarray:
-    """`probability` on one diagnosis, the rest on nevus (or on melanoma)."""
-    row = np.zeros(len(CODES))
-    row[CODES.index(code)] = probability
-    row[CODES.index("NV" if code != "NV" else "MEL")] += 1 - probability
-    return row
-
-
 @pytest.fixture(scope="module")
 def random_evaluation() -> Evaluation:
-    rng = np.random.default_rng(0)
-    diagnoses = rng.choice(CODES, 300, p=[0.2, 0.3, 0.1, 0.05, 0.05, 0.1, 0.1, 0.05, 0.05])
-    logits = rng.normal(size=(300, 9))
-    logits[np.arange(300), [CODES.index(code) for code in diagnoses]] += 1.2
-    groups = [f"g{row // 2}" for row in range(300)]
-    return made(
-        diagnoses,
-        calibration.probabilities(logits),
-        group_id=groups,
-        lesion_id=groups,
-        source=np.where(np.arange(300) < 200, "ham10000", "isic2017"),
-    )
+    return drawn()
 
 
 def test_seven_classes_are_sums_of_the_nine():
@@ -85,6 +53,10 @@ def test_figures_agree_with_scikit_learn(random_evaluation):
         ),
         "macro_auroc": sk.roc_auc_score(true, prob, multi_class="ovr", average="macro"),
         "melanoma_auroc": sk.roc_auc_score(is_melanoma, melanoma),
+        "keratoses_auroc": sk.roc_auc_score(
+            measured.table["diagnosis"].isin(["PBK", "SK"]),
+            measured.y_prob[:, [CODES.index("PBK"), CODES.index("SK")]].sum(axis=1),
+        ),
         "brier": ((prob - np.eye(7)[true]) ** 2).sum(axis=1).mean(),
         "sensitivity": sk.recall_score(is_melanoma, is_above),
         "specificity": sk.recall_score(~is_melanoma, ~is_above),
@@ -237,7 +209,8 @@ def test_an_evaluation_survives_being_written_and_read(random_evaluation):
     assert evaluate.to_json(read) == text
     row = json.loads(text)["rows"][0]
     assert set(row) == {
-        "image_id", "group_id", "lesion_id", "source", "split", "y_true", "y_prob",
+        "image_id", "group_id", "lesion_id", "source", "split", "age_approx", "sex",
+        "anatom_site_general", "y_true", "y_prob",
     }  # fmt: skip
 
 
@@ -249,6 +222,21 @@ def test_unknown_lesions_survive_as_unknown(missing):
     assert evaluate.from_json(text).num_lesions() == 2
     none = made(["NV", "MEL"], [spread("NV", 0.9)] * 2, lesion_id=missing)
     assert evaluate.from_json(evaluate.to_json(none)).num_lesions() == 2
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_what_is_not_recorded_of_a_case_survives_as_such(missing):
+    y_prob = [spread("NV", 0.9)] * 2
+    columns = {"age_approx": [55, missing], "sex": ["male", missing]}
+    text = evaluate.to_json(made(["NV", "MEL"], y_prob, **columns, anatom_site_general=missing))
+    assert "NaN" not in text
+    table = evaluate.from_json(text).table
+    assert table["age_approx"].dtype == np.float64
+    assert table["age_approx"][0] == 55
+    assert table["sex"][0] == "male"
+    assert table[["age_approx", "sex"]].isna().to_numpy().tolist() == [[False] * 2, [True] * 2]
+    assert table["anatom_site_general"].isna().all()
+    assert evaluate.to_json(evaluate.from_json(text)) == text
 
 
 @pytest.mark.parametrize("damage", ["", "[]", "null", "{}", "no row", "other diagnoses", "short"])
@@ -263,6 +251,48 @@ def test_what_is_no_evaluation_is_refused(damage):
     text = json.dumps(record) if " " in damage or damage == "short" else damage
     with pytest.raises(ModelError, match="evaluation cannot be read"):
         evaluate.from_json(text)
+
+
+def test_the_differential_is_chosen_on_validation_and_measured_on_test():
+    # Of 9 melanomas and of 9 nevi each (9 + 1) · 0.9 = 9 must be held: the least probable decides.
+    val = made(
+        ["MEL"] * 9 + ["NV"] * 9,
+        [spread("MEL", p) for p in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)]
+        + [spread("NV", p) for p in (0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.99)],
+    )
+    # {NV}; {MEL}; {MEL, NV}, which is for review; {MEL}.
+    test = made(
+        ["MEL", "MEL", "NV", "NV"],
+        [spread("MEL", p) for p in (0.15, 0.7, 0.5, 0.65)],
+        lesion_id=["a", "a", "b", "c"],
+    )
+    found = evaluate.differential(val, test)
+    assert (found.level, found.val_photographs, found.val_melanomas) == (0.9, 9, 9)
+    assert (found.melanoma_cutoff, found.other_cutoff) == (0.2, 0.4)
+    coverage = found.coverage
+    assert (coverage.value, coverage.num_hits, coverage.num_photographs) == (0.5, 2, 4)
+    assert coverage.num_lesions == 3
+    melanoma = found.melanoma_coverage
+    assert (melanoma.value, melanoma.num_photographs, melanoma.num_lesions) == (0.5, 2, 1)
+    assert found.mean_size.value == 1.25
+    assert found.mean_size.low < 1.25 < found.mean_size.high
+    assert (found.review_share.value, found.review_share.num_hits) == (0.25, 1)
+
+
+@pytest.mark.parametrize("temperature", [0.4, 1.0, 2.7])
+def test_before_calibration_the_probabilities_are_those_of_the_plain_logits(temperature):
+    logits = np.random.default_rng(0).normal(scale=3, size=(40, 9))
+    measured = made(["NV"] * 40, calibration.probabilities(logits, temperature))
+    before = evaluate.before_calibration(measured, temperature)
+    np.testing.assert_allclose(before.y_prob, calibration.probabilities(logits), rtol=1e-9)
+    assert before.table is measured.table
+
+
+def test_before_calibration_a_probability_of_0_stays_0_and_none_is_lost():
+    before = evaluate.before_calibration(made(["NV"], [spread("NV", 1.0)]), 20.0)
+    assert before.y_prob[0, CODES.index("NV")] == 1
+    even = evaluate.before_calibration(made(["NV"], [np.full(9, 1 / 9)]), 400.0)
+    np.testing.assert_allclose(even.y_prob, 1 / 9)
 
 
 @pytest.fixture

@@ -10,14 +10,22 @@ from pathlib import Path
 import pytest
 import stub_models
 
-from melanoma_core import registry
+from melanoma_core import boundaries, registry
 from melanoma_core.errors import ModelError
 from melanoma_core.paths import sha256
-from melanoma_core.registry import Card, DatasetUse, Figure, OperatingPoint
+from melanoma_core.registry import Card, DatasetUse, Differential, Figure, OperatingPoint
 
 
 def fields_of(card: Card) -> dict:
-    return json.loads(card.to_json())
+    """The fields as JSON values, without the checksum over them."""
+    fields = json.loads(card.to_json())
+    del fields["card_sha256"]
+    return fields
+
+
+def sealed(fields: dict) -> str:
+    """The text of a card of these fields, with the right checksum."""
+    return json.dumps({**fields, "card_sha256": sha256(json.dumps(fields).encode())})
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -54,10 +62,34 @@ def test_a_card_that_lacks_a_field_is_refused(name):
     fields = fields_of(stub_models.card())
     del fields[name]
     with pytest.raises(ModelError, match="card cannot be read.*" + name):
+        Card.from_json(sealed(fields))
+
+
+def test_a_card_without_its_checksum_is_refused():
+    fields = fields_of(stub_models.card())
+    assert Card.from_json(sealed(fields)).model_id == fields["model_id"]
+    with pytest.raises(ModelError, match=r"card cannot be read.*card_sha256"):
         Card.from_json(json.dumps(fields))
 
 
-@pytest.mark.parametrize("kind", [Figure, OperatingPoint, DatasetUse])
+@pytest.mark.parametrize("attribute", boundaries.ATTRIBUTES)
+def test_a_card_that_does_not_say_what_was_seen_is_refused(attribute):
+    fields = fields_of(stub_models.card())
+    del fields["seen"][attribute]
+    with pytest.raises(ModelError, match="what was seen lacks " + attribute):
+        Card.from_json(sealed(fields))
+
+
+def test_an_epoch_without_a_figure_is_null_in_the_file_and_nan_in_the_card():
+    epoch = {"epoch": 1, "loss": 0.5, "val_melanoma_auroc": math.nan}
+    text = stub_models.card(history=(epoch,)).to_json()
+    assert "NaN" not in text
+    (read,) = Card.from_json(text).history
+    assert (read["epoch"], read["loss"]) == (1, 0.5)
+    assert math.isnan(read["val_melanoma_auroc"])
+
+
+@pytest.mark.parametrize("kind", [Figure, OperatingPoint, DatasetUse, Differential])
 def test_a_card_whose_parts_lack_a_field_is_refused(kind):
     for field in dataclasses.fields(kind):
         if field.default is not dataclasses.MISSING:
@@ -67,10 +99,11 @@ def test_a_card_whose_parts_lack_a_field_is_refused(kind):
             Figure: fields["figures"]["all"]["accuracy"],
             OperatingPoint: fields["operating_points"][1],
             DatasetUse: fields["datasets"][0],
+            Differential: fields["differential"],
         }[kind]
         del part[field.name]
         with pytest.raises(ModelError, match="card cannot be read.*" + field.name):
-            Card.from_json(json.dumps(fields))
+            Card.from_json(sealed(fields))
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "3", "{", '"card"', b"\xff\xfe", "{}"])
@@ -82,7 +115,7 @@ def test_what_is_no_card_is_refused(text):
 def test_a_card_with_an_unknown_field_is_refused():
     fields = fields_of(stub_models.card()) | {"accuracy_in_the_leaflet": 0.99}
     with pytest.raises(ModelError, match="accuracy_in_the_leaflet"):
-        Card.from_json(json.dumps(fields))
+        Card.from_json(sealed(fields))
 
 
 def test_a_card_gives_the_operating_point_of_a_target_and_says_which_it_has():
