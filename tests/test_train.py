@@ -106,6 +106,9 @@ def test_card_tells_the_run(run, plan):
     assert run.card.diagnoses == CODES
     assert TrainConfig.from_json(json.dumps(run.card.config)) == plan.config
     assert registry.read_card(run.models_dir / "tiny-7") == run.card
+    written = (run.dir / "history.jsonl").read_text().splitlines()
+    assert run.card.history == tuple(json.loads(line) for line in written)
+    assert [row["epoch"] for row in run.card.history] == list(range(1, plan.config.epochs + 1))
 
 
 def test_finished_run_says_so_and_which_model_it_made(run):
