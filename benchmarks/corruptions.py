@@ -35,7 +35,7 @@ def main() -> None:
     started = time.monotonic()
     with records.recorded("corruptions", arguments.results, "ai-edge-litert", "pillow") as record:
         models = held_out.load(arguments)
-        table = held_out.photographs(arguments, held_out.ids(arguments))
+        table = held_out.photographs(arguments, [model.card.model_id for model in models])
         num_all = len(table)
         if not arguments.all:
             table = held_out.some_lesions(table, arguments.photographs, _SEED)

@@ -79,3 +79,10 @@ def interval(figure: Figure) -> str:
     if math.isnan(figure.value):
         return "n/a"
     return f"{number(figure.value)} ({number(figure.low)}–{number(figure.high)})"
+
+
+def difference(figure: Figure) -> str:
+    """A difference with its interval, each with its sign; "n/a" where it is not defined."""
+    if math.isnan(figure.value):
+        return "n/a"
+    return f"{figure.value:+.3f} ({figure.low:+.3f} to {figure.high:+.3f})"
