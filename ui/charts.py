@@ -1,17 +1,19 @@
-"""The two charts of a result, drawn without motion so that screen and paper show the same."""
+"""The charts of a result, drawn without motion so that screen and paper show the same."""
 
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from melanoma_core.consequences import Consequences
 from melanoma_core.diagnoses import BY_CODE, GROUPS
 from melanoma_core.predict import Prediction
-from ui.formats import percent
+from ui.formats import count, percent
 from ui.grounds import Ground
 
 CONFIG = {"displayModeBar": False, "staticPlot": True}
 ABOVE_COLOR = BY_CODE["MEL"].color
 BELOW_COLOR = BY_CODE["NV"].color  # never green: below the threshold is not an all-clear
+OTHER_REFERRED_COLOR = "#5B8DB8"
 
 _EDGE_COLOR = "#FFFFFF"  # around a mark that lies on others, in either theme
 
@@ -21,6 +23,11 @@ _BAR_TO_BAR = 25
 _BAR_TO_HEADING = 33
 _BAR_WIDTH = 14.5
 _RULER_HEIGHT = 86
+
+# The lesions of a clinic, a square each.
+_SQUARES_A_ROW = 50
+_SQUARES_HEIGHT = 190  # px
+_LEGEND_LINE = 24  # px
 
 
 @dataclass(frozen=True)
@@ -140,6 +147,65 @@ def ruler_label(probability: float, threshold: float) -> str:
     if percent(probability) != percent(threshold):
         return label
     return f"{label}, just above" if probability >= threshold else f"{label}, just below"
+
+
+@dataclass(frozen=True)
+class Share:
+    """One part of a clinic's lesions, as it is drawn."""
+
+    num_lesions: int
+    name: str
+    color: str
+
+
+def shares(clinic: Consequences, ground: Ground) -> tuple[Share, ...]:
+    """What becomes of the lesions, in the order of the squares; missed is the strongest mark."""
+    return (
+        Share(clinic.found, "melanomas referred", ABOVE_COLOR),
+        Share(clinic.missed, "melanomas missed", ground.ink),
+        Share(clinic.referred_for_nothing, "others referred", OTHER_REFERRED_COLOR),
+        Share(clinic.spared, "others not referred", ground.rest),
+    )
+
+
+def squares(clinic: Consequences, ground: Ground) -> go.Figure:
+    """Every lesion of a clinic as a square, with the four counts below."""
+    drawn = shares(clinic, ground)
+    numbers = [number for number, share in enumerate(drawn) for _ in range(share.num_lesions)]
+    rows = [numbers[i : i + _SQUARES_A_ROW] for i in range(0, len(numbers), _SQUARES_A_ROW)]
+    steps = len(drawn)
+    figure = go.Figure()
+    figure.add_heatmap(
+        z=rows, zmin=-0.5, zmax=steps - 0.5, showscale=False, xgap=2, ygap=2,
+        colorscale=[
+            [(number + end) / steps, share.color]
+            for number, share in enumerate(drawn)
+            for end in (0, 1)
+        ],
+    )  # fmt: skip
+    for number, share in enumerate(drawn):
+        figure.add_annotation(
+            x=0.5 * (number % 2), y=0, xref="paper", yref="paper", showarrow=False,
+            xanchor="left", yanchor="top", yshift=-8 - _LEGEND_LINE * (number // 2),
+            text=f'<span style="color:{share.color};font-size:17px">■</span> '
+            f"<b>{count(share.num_lesions)}</b> {share.name}",
+            font={"color": ground.ink, "size": 13},
+        )  # fmt: skip
+    figure.update_xaxes(visible=False, fixedrange=True, constrain="domain", constraintoward="left")
+    figure.update_yaxes(
+        visible=False, fixedrange=True, constrain="domain", constraintoward="bottom",
+        autorange="reversed", scaleanchor="x",
+    )  # fmt: skip
+    legend = 2 * _LEGEND_LINE + 8
+    _bare(figure, _SQUARES_HEIGHT + legend)
+    return figure.update_layout(margin={"l": 0, "r": 0, "t": 2, "b": legend})
+
+
+def squares_alt(clinic: Consequences, ground: Ground) -> str:
+    """The squares in words, for a screen reader."""
+    drawn = shares(clinic, ground)
+    counts = ", ".join(f"{count(share.num_lesions)} {share.name}" for share in drawn)
+    return f"Of {count(sum(share.num_lesions for share in drawn))} lesions: {counts}."
 
 
 def _add_heading(figure: go.Figure, group: Group, y: float, ground: Ground) -> None:
