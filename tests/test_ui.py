@@ -296,6 +296,80 @@ def test_the_line_under_the_title_names_use_model_and_threshold():
     )
 
 
+def test_the_differential_is_the_conformal_set_with_the_likeliest_first():
+    # Cut-offs 0.11 for melanoma and 0.17 for the others.
+    assert words.differential(prediction(NV=0.7, PBK=0.2), card(), operating_point()) == (
+        "**Differential:** nevus, pigmented benign keratosis."
+    )
+    assert words.differential(prediction(MEL=0.8), card(), operating_point()) == (
+        "**Differential:** melanoma."
+    )
+
+
+def test_melanoma_beside_a_benign_diagnosis_is_for_review():
+    said = words.differential(prediction(MEL=0.12, NV=0.8), card(), operating_point())
+    assert said == (
+        "**Differential:** nevus, melanoma. **Review:** melanoma stands beside benign diagnoses; "
+        "this photograph alone does not decide."
+    )
+    malignant = words.differential(prediction(MEL=0.6, BCC=0.3), card(), operating_point())
+    assert malignant == "**Differential:** melanoma, basal cell carcinoma."
+
+
+def test_a_large_differential_is_for_review():
+    four = prediction(NV=0.3, SK=0.25, PBK=0.2, DF=0.18)
+    assert words.differential(four, card(), operating_point()).endswith(
+        "**Review:** 4 diagnoses are many; this photograph alone does not decide."
+    )
+    both = words.differential(prediction(MEL=0.2, NV=0.3, SK=0.25, PBK=0.2), card(),
+                              operating_point())  # fmt: skip
+    assert "**Review:** melanoma stands beside benign diagnoses and 4 diagnoses are many;" in both
+    three = prediction(NV=0.3, SK=0.3, PBK=0.3)
+    assert "Review" not in words.differential(three, card(), operating_point())
+
+
+def test_a_differential_without_a_melanoma_above_the_threshold_says_how_that_can_be():
+    said = words.differential(prediction(MEL=0.1, NV=0.85), card(), operating_point())
+    assert said == (
+        "**Differential:** nevus. Melanoma is not in this set but above the referral threshold, "
+        "which is placed lower so as to miss fewer melanomas."
+    )
+    below = words.differential(prediction(MEL=0.08, NV=0.85), card(), operating_point())
+    assert below == "**Differential:** nevus."
+
+
+def test_the_differential_says_where_it_was_calibrated_and_what_it_held():
+    basis = (
+        "Such a set is placed to hold the true diagnosis of 90 of 100 lesions, and of 90 of 100 "
+        "melanomas. It was calibrated on validation photographs, 174 of melanomas and 1,001 of "
+        "others."
+    )
+    assert words.differential_evidence(card(), is_outside=False) == (
+        f"{basis} On test photographs, with 95{NARROW}% intervals, it held that of 90{NARROW}% "
+        f"(89–92{NARROW}%) of 2,016 photographs from 1,528 lesions, and of 91{NARROW}% "
+        f"(86–95{NARROW}%) of 216 of melanomas from 197 lesions, with 1.6 (1.6–1.7) diagnoses on "
+        "average."
+    )
+    assert words.differential_evidence(card(), is_outside=True) == (
+        f"{basis} How often it holds that of a lesion like this one is not known."
+    )
+
+
+def test_a_threshold_unlike_what_it_was_measured_on_promises_nothing():
+    point = words.unmeasured(operating_point())
+    assert point.threshold == operating_point().threshold
+    assert words.evidence(point) == (
+        "In lesions like this one its sensitivity and specificity are not known."
+    )
+    assert f"threshold 8.4{NARROW}%." in words.intended_use_line(card(), point)
+    assert words.verdict(prediction(MEL=0.31, NV=0.49), point).endswith(
+        "too probable to set aside."
+    )
+    assert "How many melanomas fall below this threshold is not known." in words.verdict(
+        prediction(MEL=0.03, NV=0.9), point
+    )
+
+
 def test_no_wording_promises_what_it_must_not():
     said = " ".join(
         words.verdict(prediction(MEL=melanoma, BCC=bcc), operating_point(val_lesions=num))

@@ -4,21 +4,23 @@ Every number comes from the model's card or from the prediction. The wording is 
 verdict is a position against a threshold, never a diagnosis, and below is never an all-clear.
 """
 
+import dataclasses
 import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-from melanoma_core import saliency
+from melanoma_core import differentials, saliency
 from melanoma_core.diagnoses import BENIGN, BY_CODE
 from melanoma_core.percentages import digits
 from melanoma_core.predict import Prediction
 from melanoma_core.registry import Card, Figure, OperatingPoint
-from ui.formats import count, counted, literal, percent, percent_range
+from ui.formats import count, counted, literal, percent, percent_range, score_figure, share_figure
 
 DRAWN = "Drawn by code, not a photograph."
 # Below this many melanoma lesions an interval is too wide for a sensitivity to be promised.
 ENOUGH_MELANOMAS = 100
+_UNKNOWN = Figure(math.nan, math.nan, math.nan, 0, 0)
 
 
 def is_above(prediction: Prediction, point: OperatingPoint) -> bool:
@@ -30,6 +32,11 @@ def is_well_measured(point: OperatingPoint) -> bool:
     """Whether its sensitivity may be named: enough melanomas, and not measured to be less."""
     has_enough = min(point.val_lesions, point.sensitivity.num_lesions) >= ENOUGH_MELANOMAS
     return has_enough and point.sensitivity.high >= point.target
+
+
+def unmeasured(point: OperatingPoint) -> OperatingPoint:
+    """The threshold for a lesion unlike those that it was measured on: it promises nothing."""
+    return dataclasses.replace(point, sensitivity=_UNKNOWN, specificity=_UNKNOWN)
 
 
 def intended_use_line(card: Card, point: OperatingPoint) -> str:
@@ -112,12 +119,76 @@ def map_caption(name: str, heat: NDArray[np.float32], scale: float) -> str:
 def evidence(point: OperatingPoint) -> str:
     """The small print of the verdict: what this threshold found in the test set."""
     found, cleared = point.sensitivity, point.specificity
+    if not found.num_photographs and not cleared.num_photographs:
+        return "In lesions like this one its sensitivity and specificity are not known."
     text = (
         f"On lesions it had never seen, with {percent(0.95)} intervals: sensitivity "
         f"{_measured(found, 'melanoma photographs of the test set')}; specificity "
         f"{_measured(cleared, 'other photographs')}."
     )
     return text if is_well_measured(point) else f"{text} {_few(point)}"
+
+
+def differential(prediction: Prediction, card: Card, point: OperatingPoint) -> str:
+    """The small set of diagnoses to think of, the likeliest first, and what it leaves open."""
+    members = _members(prediction, card)
+    named = [code for code in _likeliest_first(prediction) if members[prediction.codes.index(code)]]
+    text = f"**Differential:** {', '.join(BY_CODE[code].name.lower() for code in named)}."
+    if "MEL" not in named and is_above(prediction, point):
+        text += (
+            " Melanoma is not in this set but above the referral threshold, which is placed lower "
+            "so as to miss fewer melanomas."
+        )
+    if differentials.needs_review(members[np.newaxis])[0]:
+        reasons = []
+        if "MEL" in named and any(BY_CODE[code].group == BENIGN for code in named):
+            reasons.append("melanoma stands beside benign diagnoses")
+        if len(named) > differentials.LARGE:
+            reasons.append(f"{len(named)} diagnoses are many")
+        text += f" **Review:** {' and '.join(reasons)}; this photograph alone does not decide."
+    return text
+
+
+def _members(prediction: Prediction, card: Card) -> NDArray[np.bool_]:
+    """(C,) whether a diagnosis is in the differential, as prediction.codes."""
+    cutoffs = card.differential
+    return differentials.sets(
+        prediction.probabilities[np.newaxis],
+        cutoffs.melanoma_cutoff,
+        cutoffs.other_cutoff,
+        prediction.codes.index("MEL"),
+    )[0]
+
+
+def _likeliest_first(prediction: Prediction) -> list[str]:
+    return sorted(prediction.codes, key=prediction.probability, reverse=True)
+
+
+def differential_evidence(card: Card, is_outside: bool) -> str:
+    """The small print of the differential: how often it held the true diagnosis, and where."""
+    made = card.differential
+    aim = _of_100(made.level)
+    text = (
+        f"Such a set is placed to hold the true diagnosis of {aim} of 100 lesions, and of {aim} of "
+        f"100 melanomas. It was calibrated on validation photographs, "
+        f"{count(made.val_melanomas)} of melanomas and {count(made.val_photographs)} of others."
+    )
+    if is_outside:
+        return f"{text} How often it holds that of a lesion like this one is not known."
+    return (
+        f"{text} On test photographs, with {percent(0.95)} intervals, it held that of "
+        f"{_held(made.coverage, 'photographs')}, and of "
+        f"{_held(made.melanoma_coverage, 'of melanomas')}, with "
+        f"{score_figure(made.mean_size, 1)} diagnoses on average."
+    )
+
+
+def _held(figure: Figure, what: str) -> str:
+    """Such as "90 % (89–92 %) of 2,016 photographs from 1,528 lesions"."""
+    return (
+        f"{share_figure(figure)} of {count(figure.num_photographs)} {what} from "
+        f"{counted(figure.num_lesions, 'lesion')}"
+    )
 
 
 def _few(point: OperatingPoint) -> str:
