@@ -3,7 +3,7 @@
 import streamlit as st
 
 from melanoma_core import imaging
-from ui import errors, frame, panels, sessions, uploads
+from ui import case_details, errors, frame, panels, sessions, uploads, words
 from ui.assessments import assess
 from ui.serving import serving_or_words
 
@@ -12,16 +12,19 @@ serving = serving_or_words()
 found = sessions.assessment()
 
 card = found.card if found else serving.model.card if serving else None
+warning = case_details.warning(found.card, sessions.patient()) if found else None
 if card:
     with actions:
         point = frame.choose_operating_point(card)
+    if warning:
+        point = words.unmeasured(point)
     with line:
         frame.show_intended_use(card, point, serving)
 
 if found:
     with actions:
         st.button("New lesion", icon=":material/add_photo_alternate:", on_click=sessions.clear)
-    panels.show_result(found, point)
+    panels.show_result(found, point, warning)
 elif serving:
     left, right = st.columns([13, 10], gap="medium")
     with left, st.container(border=True):

@@ -29,9 +29,15 @@ def assessed(app):
     return bool(app.header) and "the referral threshold for melanoma" in app.header[0].value
 
 
+def widget(app, key):
+    widgets = [
+        *app.selectbox, *app.slider, *app.radio, *app.number_input, *app.get("button_group")
+    ]  # fmt: skip
+    return next((widget for widget in widgets if widget.key == key), None)
+
+
 def choose(app, key, value):
-    widgets = [*app.selectbox, *app.slider, *app.radio, *app.get("button_group")]
-    return next(widget for widget in widgets if widget.key == key).set_value(value).run()
+    return widget(app, key).set_value(value).run()
 
 
 def pictures(app):
@@ -127,6 +133,134 @@ def test_another_threshold_changes_verdict_ruler_and_line_together(models_dir):
     assert "195 of 216 melanoma photographs" in text(app)
 
 
+def test_another_threshold_changes_the_clinic_panel_too(models_dir):
+    app = upload(open_app(), PHOTOGRAPH)
+    alt, figure, config = chart(app, "clinic_squares")
+    # 205 of 216 of 50 melanomas, 580 of 1,800 of 950 others.
+    assert alt == (
+        "Of 1,000 lesions: 47 melanomas referred, 3 melanomas missed, 306 others referred, "
+        "644 others not referred."
+    )
+    (heatmap,) = figure["data"]
+    assert [len(row) for row in heatmap["z"]] == [50] * 20
+    assert config["staticPlot"]
+    page = text(app)
+    assert (
+        f"**47 of 353** referred lesions would be melanoma  \n:small[:gray[PPV 13{NARROW}%]]"
+        in page
+    )
+    assert "**644 of 647** lesions not referred would not be melanoma" in page
+    choose(app, "target", 0.90)
+    assert "45 melanomas referred, 5 melanomas missed" in chart(app, "clinic_squares")[0]
+
+
+def test_the_clinic_panel_starts_at_50_melanomas_and_says_so(models_dir):
+    app = upload(open_app(), PHOTOGRAPH)
+    assert widget(app, "clinic_melanomas").value == 50
+    assert "50 is where the slider starts, not your clinic’s number" in text(app)
+    choose(app, "clinic_melanomas", 200)
+    assert "190 melanomas referred, 10 melanomas missed" in chart(app, "clinic_squares")[0]
+    assert "would be missed and" in text(app)
+
+
+def test_the_prevalence_of_a_clinic_outlives_a_lesion_and_a_look_at_another_page(models_dir):
+    app = choose(upload(open_app(), PHOTOGRAPH), "clinic_melanomas", 20)
+    app.switch_page("pages/about.py").run()
+    app.switch_page("pages/assess.py").run()
+    assert widget(app, "clinic_melanomas").value == 20
+    button(app, "New lesion").click().run()
+    upload(app, PHOTOGRAPH)
+    assert widget(app, "clinic_melanomas").value == 20
+
+
+def test_the_differential_stands_under_the_bars_with_what_it_was_calibrated_on(models_dir):
+    page = text(upload(open_app(), PHOTOGRAPH))
+    assert "**Differential:** nevus, melanoma. **Review:** melanoma stands beside benign" in page
+    assert (
+        "It was calibrated on validation photographs, 174 of melanomas and 1,001 of others." in page
+    )
+    assert f"90{NARROW}% (89–92{NARROW}%) of 2,016 photographs from 1,528 lesions" in page
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        (
+            "patient_site", "nail",
+            "None of its 3,106 training lesions is from a nail (site not recorded in 1,827).",
+        ),
+        ("patient_age", 92, "Only 4 of its 3,106 training lesions are from a patient aged 90 or"),
+        ("patient_age", 17, "**This model is not for patients under 18.**"),
+    ],
+    ids=["nail", "very old", "child"],
+)  # fmt: skip
+def test_outside_of_what_was_seen_nothing_is_promised(models_dir, key, value, words):
+    app = upload(open_app(), PHOTOGRAPH)
+    assert not app.warning
+    choose(app, key, value)
+    (warning,) = app.warning
+    assert words in warning.value
+    assert warning.value.endswith("How often it is right there is not known.")
+    page = text(app)
+    assert "205 of 216" not in page
+    assert f"for 95{NARROW}% sensitivity" not in page
+    assert "find 95 of 100" not in page
+    assert "In lesions like this one its sensitivity and specificity are not known." in page
+    assert "(89–92" not in page  # the differential's share
+    assert widget(app, "clinic_melanomas") is None
+    assert "What this threshold means in your clinic" not in page
+    assert assessed(app)  # the verdict stays
+
+
+def test_inside_of_what_was_seen_nothing_changes(models_dir):
+    app = upload(open_app(), PHOTOGRAPH)
+    before = text(app)
+    for key, value in (("patient_age", 45), ("patient_sex", "female"), ("patient_site", "foot")):
+        choose(app, key, value)
+    assert not app.warning
+    assert text(app) == before
+
+
+def test_the_warning_stays_after_a_look_at_another_page_and_goes_with_the_lesion(models_dir):
+    app = choose(upload(open_app(), PHOTOGRAPH), "patient_site", "mucosa")
+    choose(app, "patient_age", 45)
+    assert "mucosa" in repr(app.session_state._state._state)
+    app.switch_page("pages/about.py").run()
+    app.switch_page("pages/assess.py").run()
+    assert app.warning
+    assert widget(app, "patient_age").value == 45
+    button(app, "New lesion").click().run()
+    assert "patient_site" not in app.session_state
+    assert "mucosa" not in repr(app.session_state._state._state)
+    upload(app, PHOTOGRAPH)
+    assert not app.warning
+    assert widget(app, "patient_site").value is None
+    assert widget(app, "patient_age").value is None
+
+
+def test_what_the_model_has_and_has_not_seen_can_be_looked_up(models_dir):
+    page = text(upload(open_app(), PHOTOGRAPH))
+    assert "It learned from 3,106 lesions." in page
+    assert "| 40–49 | 2,100 |" in page
+    assert "| nail | **0**, too few |" in page
+    assert "| not recorded | 1,827 |" in page
+    assert "| Skin tone | Lesions |\n| :-- | --: |\n| not recorded | 3,106 |" in page
+
+
+def test_a_photograph_passes_through_the_network_once(models_dir, monkeypatch):
+    passes = []
+    run = stub_models.StubGraph.run
+    monkeypatch.setattr(
+        stub_models.StubGraph, "run", lambda graph, image: passes.append(1) or run(graph, image)
+    )
+    app = upload(open_app(), PHOTOGRAPH)
+    choose(app, "target", 0.90)
+    choose(app, "clinic_melanomas", 10)
+    choose(app, "patient_site", "nail")
+    choose(app, "picture_view", "Evidence map")
+    assert len(passes) == 1
+
+
 def test_one_operating_point_leaves_nothing_to_choose(tmp_path, monkeypatch):
     point = stub_models.operating_point()
     stub_models.add(tmp_path, stub_models.card(operating_points=(point,)))
@@ -151,11 +285,12 @@ def test_with_few_melanomas_the_page_says_how_wide_the_interval_is(tmp_path, mon
 
 def test_the_evidence_map_is_there_on_request_for_any_diagnosis(models_dir):
     app = upload(open_app(), PHOTOGRAPH)
-    assert not app.selectbox
+    assert widget(app, "evidence_for") is None
     choose(app, "picture_view", "Evidence map")
     assert assessed(app)
-    assert len(app.selectbox[0].options) == 9
-    assert app.selectbox[0].options[0] == f"Melanoma, 31{NARROW}%"
+    options = widget(app, "evidence_for").options
+    assert len(options) == 9
+    assert options[0] == f"Melanoma, 31{NARROW}%"
     assert pictures(app)[0][0] == "Where the network found support for melanoma"
     assert "not why, nor whether it is right" in text(app)
 

@@ -14,6 +14,15 @@ _DISPLAY_SIDES = (640, 1024)  # px of the long side that is kept to be shown: at
 
 
 @dataclass(frozen=True)
+class Patient:
+    """What the user chose to say of the patient; it is held against what the model has seen."""
+
+    age: int | None = None  # years
+    sex: str | None = None  # one of boundaries.SEXES
+    site: str | None = None  # one of boundaries.SITES
+
+
+@dataclass(frozen=True)
 class Assessment:
     """Everything that a result shows; nothing in it tells whose lesion it is."""
 

@@ -1,4 +1,4 @@
-"""The cards of a result: photograph and evidence map, verdict, all diagnoses."""
+"""The cards of a result: photograph and evidence map, verdict, diagnoses, what they mean."""
 
 import numpy as np
 import streamlit as st
@@ -9,7 +9,7 @@ from melanoma_core import saliency
 from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.predict import Prediction
 from melanoma_core.registry import Card, OperatingPoint
-from ui import charts, grounds, words
+from ui import case_details, charts, consequence_panel, grounds, words
 from ui.assessments import Assessment
 from ui.formats import literal, percent, small
 
@@ -19,20 +19,37 @@ _PICTURE_ROOM = 340  # px: how wide the picture's column is in a 1280 px window
 _TALLEST_SHAPE = 1.1  # height ÷ width: a taller photograph would push the rest off the screen
 
 
-def show_result(found: Assessment, point: OperatingPoint) -> None:
-    """Verdict, photograph and diagnoses; two pictures beside each other have a row of their own."""
+def show_result(found: Assessment, point: OperatingPoint, warning: str | None) -> None:
+    """Verdict, photograph and diagnoses; below them what the threshold means, and what to look up.
+
+    Two pictures beside each other have a row of their own.
+
+    Args:
+        found: the lesion.
+        point: the threshold; without figures where there is a warning.
+        warning: what of the patient lies outside what the model has seen, in Markdown.
+    """
+    place = st.container()  # there always, or a warning would move what is below and close it
+    if warning:
+        place.warning(warning, icon=":material/warning:")
     if st.session_state.get(_VIEW) == BOTH:
         _show_verdict(found.prediction, point)
         with st.container(border=True):
             _show_picture(found)
-        _show_diagnoses(found.prediction)
-        return
-    left, right = st.columns([10, 13], gap="medium")
-    with left, st.container(border=True):
-        _show_picture(found)
-    with right:
-        _show_verdict(found.prediction, point)
-        _show_diagnoses(found.prediction)
+        _show_diagnoses(found, point, is_outside=warning is not None)
+        case_details.ask()
+    else:
+        left, right = st.columns([10, 13], gap="medium")
+        with left:
+            with st.container(border=True):
+                _show_picture(found)
+            case_details.ask()
+        with right:
+            _show_verdict(found.prediction, point)
+            _show_diagnoses(found, point, is_outside=warning is not None)
+    if not warning:
+        consequence_panel.show(point.sensitivity, point.specificity, "clinic")
+    case_details.show_seen(found.card)
 
 
 def _show_picture(found: Assessment) -> None:
@@ -117,14 +134,17 @@ def _show_verdict(prediction: Prediction, point: OperatingPoint) -> None:
         st.markdown(small(words.evidence(point)))
 
 
-def _show_diagnoses(prediction: Prediction) -> None:
-    """Every diagnosis with its calibrated probability."""
+def _show_diagnoses(found: Assessment, point: OperatingPoint, *, is_outside: bool) -> None:
+    """Every diagnosis with its calibrated probability, and the few to think of."""
+    prediction = found.prediction
     with st.container(border=True):
         st.subheader("All diagnoses", anchor=False)
         st.plotly_chart(
             charts.bars(prediction, grounds.in_use()),
             config=charts.CONFIG, key="bars", alt=charts.bars_alt(prediction),
         )  # fmt: skip
+        st.markdown(words.differential(prediction, found.card, point))
+        st.markdown(small(words.differential_evidence(found.card, is_outside)))
 
 
 def show_expectations(card: Card) -> None:
@@ -132,9 +152,10 @@ def show_expectations(card: Card) -> None:
     with st.container(border=True):
         st.subheader("What you will see", anchor=False)
         st.markdown(
-            "- whether melanoma lies above the referral threshold, and what that threshold found "
-            "and missed\n"
-            "- the calibrated probability of every diagnosis, malignant ones first\n"
+            "- whether melanoma lies above the referral threshold, and what that threshold means "
+            "in your clinic\n"
+            "- the calibrated probability of every diagnosis, malignant ones first, and a "
+            "differential\n"
             "- on request, a map of the evidence for any diagnosis\n"
             "- the model, its threshold and what it was measured on, beside every result"
         )

@@ -1,19 +1,22 @@
 """What one visitor's session keeps, under the keys of this module only.
 
 Of a photograph it keeps an `Assessment`: no file, no name, no metadata. Of one that was refused it
-keeps the refusal, which names the file, until the next photograph. Nothing here reaches a cache or
-the disk, and all of it goes with the session.
+keeps the refusal, which names the file, until the next photograph. What was said of the patient
+goes with the lesion. Nothing here reaches a cache or the disk, and all of it goes with the session.
 """
 
 import streamlit as st
 
-from ui.assessments import Assessment
+from ui.assessments import Assessment, Patient
 
 _ASSESSMENT = "assessment"
 _REFUSAL = "refusal"
 _ROUND = "upload_round"
 _EXAMPLES = "num_examples"
 _WANTS_EXAMPLE = "wants_example"
+PATIENT_AGE = "patient_age"
+PATIENT_SEX = "patient_sex"
+PATIENT_SITE = "patient_site"
 
 
 def assessment() -> Assessment | None:
@@ -37,10 +40,19 @@ def refuse(words: str) -> None:
     st.session_state[_REFUSAL] = words
 
 
+def patient() -> Patient:
+    """What was said of the patient whose lesion is on screen."""
+    return Patient(
+        st.session_state.get(PATIENT_AGE),
+        st.session_state.get(PATIENT_SEX),
+        st.session_state.get(PATIENT_SITE),
+    )
+
+
 def clear() -> None:
-    """Forget the lesion and the refusal: what New lesion does."""
-    st.session_state.pop(_ASSESSMENT, None)
-    st.session_state.pop(_REFUSAL, None)
+    """Forget the lesion, its patient and the refusal: what New lesion does."""
+    for key in (_ASSESSMENT, _REFUSAL, PATIENT_AGE, PATIENT_SEX, PATIENT_SITE):
+        st.session_state.pop(key, None)
 
 
 def upload_key(kind: str) -> str:
