@@ -7,7 +7,7 @@ none of the tables that are read, and are said to be missing rather than left un
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -76,6 +76,11 @@ def values(table: pd.DataFrame, attribute: str) -> list[str]:
     ]
 
 
+def in_order(values: Iterable[str]) -> list[str]:
+    """Each value once, as they are listed: what is not recorded comes last."""
+    return sorted(set(values), key=lambda value: (value == NOT_RECORDED, value))
+
+
 def seen(train_table: pd.DataFrame) -> dict[str, dict[str, int]]:
     """Training lesions by age band, sex, site, source and skin tone; `Card.seen`.
 
@@ -91,7 +96,8 @@ def seen(train_table: pd.DataFrame) -> dict[str, dict[str, int]]:
         for lesion, value in zip(lesions, values(train_table, attribute), strict=True):
             if of_lesion.get(lesion, NOT_RECORDED) == NOT_RECORDED:
                 of_lesion[lesion] = value
-        counts[attribute] = dict(sorted(Counter(of_lesion.values()).items()))
+        of_value = Counter(of_lesion.values())
+        counts[attribute] = {value: of_value[value] for value in in_order(of_value)}
     return {**counts, "skin_tone": {NOT_RECORDED: len(set(lesions))}}
 
 

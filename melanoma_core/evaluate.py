@@ -9,12 +9,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from melanoma_core import differentials, imaging, metrics
+from melanoma_core import differentials, imaging, metrics, resamples
 from melanoma_core.diagnoses import CODES, SEVEN_CLASSES
 from melanoma_core.differentials import LEVEL
 from melanoma_core.errors import DatasetError, ImageError, ModelError
@@ -200,10 +201,10 @@ def differential(val: Evaluation, test: Evaluation, level: float = LEVEL) -> Dif
         other_cutoff=cutoffs[1],
         val_photographs=len(val) - num_melanomas,
         val_melanomas=num_melanomas,
-        coverage=_share(test, everything, holds),
-        melanoma_coverage=_share(test, test.is_melanoma == 1, holds),
-        mean_size=_figure(test, _mean, (members.sum(axis=1),)),
-        review_share=_share(test, everything, differentials.needs_review(members)),
+        coverage=share(test, everything, holds),
+        melanoma_coverage=share(test, test.is_melanoma == 1, holds),
+        mean_size=_with_interval(test, _mean, (members.sum(axis=1),)),
+        review_share=share(test, everything, differentials.needs_review(members)),
     )
 
 
@@ -223,12 +224,12 @@ def before_calibration(measured: Evaluation, temperature: float) -> Evaluation:
 
 def sensitivity(measured: Evaluation, threshold: float) -> Figure:
     """Share of the melanoma photographs at or above the threshold."""
-    return _share(measured, measured.is_melanoma == 1, measured.melanoma_probability >= threshold)
+    return share(measured, measured.is_melanoma == 1, measured.melanoma_probability >= threshold)
 
 
 def specificity(measured: Evaluation, threshold: float) -> Figure:
     """Share of the photographs of other lesions below the threshold."""
-    return _share(measured, measured.is_melanoma == 0, measured.melanoma_probability < threshold)
+    return share(measured, measured.is_melanoma == 0, measured.melanoma_probability < threshold)
 
 
 def figures(
@@ -255,20 +256,16 @@ def figures(
     likeliest = prob.argmax(axis=1)
     everything = np.ones(len(measured), bool)
     return {
-        "accuracy": _share(measured, everything, likeliest == true),
-        "balanced_accuracy": _figure(measured, metrics.balanced_accuracy, (true, likeliest)),
-        "prior_adjusted_balanced_accuracy": _figure(
+        "accuracy": share(measured, everything, likeliest == true),
+        "balanced_accuracy": _with_interval(measured, metrics.balanced_accuracy, (true, likeliest)),
+        "prior_adjusted_balanced_accuracy": _with_interval(
             measured, metrics.balanced_accuracy, (true, adjusted.argmax(axis=1))
         ),
-        "macro_auroc": _figure(measured, metrics.macro_auroc, (true, prob)),
-        "melanoma_auroc": _figure(
-            measured, metrics.auroc, (measured.is_melanoma, measured.melanoma_probability)
-        ),
-        "keratoses_auroc": _figure(
-            measured, metrics.auroc, (true == _KERATOSES, prob[:, _KERATOSES])
-        ),
-        "ece": _around_value(_figure(measured, metrics.ece, (true, prob))),
-        "brier": _figure(measured, metrics.brier, (true, prob)),
+        "macro_auroc": _with_interval(measured, metrics.macro_auroc, (true, prob)),
+        "melanoma_auroc": auroc(measured, measured.is_melanoma, measured.melanoma_probability),
+        "keratoses_auroc": auroc(measured, true == _KERATOSES, prob[:, _KERATOSES]),
+        "ece": _around_value(_with_interval(measured, metrics.ece, (true, prob))),
+        "brier": _with_interval(measured, metrics.brier, (true, prob)),
         "sensitivity": sensitivity(measured, threshold),
         "specificity": specificity(measured, threshold),
     }
@@ -297,8 +294,14 @@ def check_diagnoses(model: Model) -> None:
         )
 
 
-def _share(measured: Evaluation, counted: NDArray[np.bool_], hits: NDArray[np.bool_]) -> Figure:
-    """The share of hits among the rows that are counted."""
+def share(measured: Evaluation, counted: NDArray[np.bool_], hits: NDArray[np.bool_]) -> Figure:
+    """The share of hits among the photographs that are counted, with its interval over groups.
+
+    Args:
+        measured: gives groups and counts.
+        counted: (N,) which photographs the share is of.
+        hits: (N,) which of them are in the numerator.
+    """
     part, hits = measured.where(counted), hits[counted]
     if len(part) == 0:
         return Figure(math.nan, math.nan, math.nan, 0, 0, 0)
@@ -307,7 +310,7 @@ def _share(measured: Evaluation, counted: NDArray[np.bool_], hits: NDArray[np.bo
         num_groups = len(set(part.groups))
         low, high = metrics.wilson_interval(num_groups * int(hits.all()), num_groups)
     else:
-        low, high = metrics.bootstrap_interval(np.mean, (hits.astype(np.float64),), part.groups)
+        low, high = resamples.share_interval(hits, part.groups)
     return Figure(float(hits.mean()), low, high, len(part), part.num_lesions(), int(hits.sum()))
 
 
@@ -315,10 +318,22 @@ def _mean(values: NDArray[np.int64]) -> float:
     return float(np.mean(values))
 
 
-def _figure(
+def auroc(measured: Evaluation, y_true: NDArray[Any], y_score: NDArray[np.float64]) -> Figure:
+    """Area under the ROC curve of these photographs, with its interval over groups.
+
+    Args:
+        measured: gives groups and counts.
+        y_true: (N,) of 0 and 1.
+        y_score: (N,).
+    """
+    low, high = resamples.auroc_interval(y_true, y_score, measured.groups)
+    return Figure(metrics.auroc(y_true, y_score), low, high, len(measured), measured.num_lesions())
+
+
+def _with_interval(
     measured: Evaluation,
     statistic: Callable[..., float],
-    arrays: tuple[NDArray[np.float64] | NDArray[np.int64], ...],
+    arrays: tuple[NDArray[Any], ...],
 ) -> Figure:
     low, high = metrics.bootstrap_interval(statistic, arrays, measured.groups)
     return Figure(statistic(*arrays), low, high, len(measured), measured.num_lesions())

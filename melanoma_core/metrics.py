@@ -233,7 +233,7 @@ def bootstrap_interval(
     if any(len(column) != len(group_of) for column in columns):
         lengths = ", ".join(str(len(column)) for column in columns)
         raise ValueError(f"Arrays of {lengths} rows came with {len(group_of)} groups.")
-    tail = (1 - _checked_level(level)) / 2
+    _checked_level(level)
     if len(names) < 2:
         return UNDEFINED
     rng = np.random.default_rng(seed)
@@ -245,8 +245,17 @@ def bootstrap_interval(
         drawn = rng.integers(len(names), size=len(names))
         rows = row_order[_ranges(starts[drawn], sizes[drawn])]
         values[resample] = statistic(*(column[rows] for column in columns))
+    return percentile_interval(values, level)
+
+
+def percentile_interval(values: NDArray[np.float64], level: float = 0.95) -> Interval:
+    """The middle share `level` of a statistic's resampled values (R,).
+
+    NaN ones are left out; both ends are NaN where fewer than half are defined.
+    """
+    tail = (1 - _checked_level(level)) / 2
     defined = values[~np.isnan(values)]
-    if 2 * defined.size < num_resamples or defined.size == 0:
+    if 2 * defined.size < values.size or defined.size == 0:
         return UNDEFINED
     low, high = np.quantile(defined, [tail, 1 - tail])
     return float(low), float(high)

@@ -20,10 +20,11 @@ CORE = PROJECT / "melanoma_core"
 
 FLOORS = {
     "errors": -1,  # the ground: every floor raises them
-    **dict.fromkeys(("diagnoses", "configs", "paths", "percentages"), 0),
+    **dict.fromkeys(("diagnoses", "configs", "paths", "percentages", "memory"), 0),
     "image_formats": 0.5,  # the checks of single formats, apart from the door `imaging`
     **dict.fromkeys(("imaging", "metrics", "calibration", "drawings", "consequences"), 1),
     **dict.fromkeys(("archives", "csv_tables", "differentials"), 1),
+    "resamples": 1.1,  # what `metrics` draws, at once
     # The steps from a folder to a table; `datasets` is the door that the others use.
     "file_trees": 1.2,
     **dict.fromkeys(("class_folders", "published_sets"), 1.4),
@@ -32,10 +33,10 @@ FLOORS = {
     **dict.fromkeys(("registry", "runs"), 4),
     "predict": 5,
     **dict.fromkeys(("saliency", "evaluate"), 6),
-    **dict.fromkeys(("promotion", "breakdowns"), 7),
+    **dict.fromkeys(("promotion", "breakdowns", "attribution_jobs"), 7),
     "model_cards": 7.5,
     **dict.fromkeys(("networks", "input_pipeline", "checkpoints"), 8),
-    "fitting": 9,
+    **dict.fromkeys(("fitting", "attributions"), 9),
     "candidates": 10,
     "train": 11,
     "__main__": 12,

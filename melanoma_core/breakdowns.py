@@ -1,0 +1,114 @@
+"""Where a model is right and where it fails: by diagnosis, by subgroup, by threshold.
+
+From an evaluation alone, so that the pages need no network. Intervals are bootstrapped over
+groups, as those of the card are.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melanoma_core import boundaries, evaluate
+from melanoma_core.diagnoses import CODES, SEVEN_CLASSES
+from melanoma_core.evaluate import Evaluation
+from melanoma_core.registry import Figure
+
+
+@dataclass(frozen=True)
+class DiagnosisFigures:
+    """How well photographs of one diagnosis are told from all others."""
+
+    auroc: Figure  # against the rest
+    recall: Figure  # share of its photographs where it is the likeliest diagnosis
+    num_photographs: int  # that show it
+    num_lesions: int
+
+
+def by_diagnosis(measured: Evaluation) -> dict[str, DiagnosisFigures]:
+    """The figures of each of the nine diagnoses, then of the two sums BKL and AKIEC.
+
+    The likeliest of the nine decides for the nine; for a sum it is the likeliest of the seven
+    classes, so that two halves of a sum do not compete.
+    """
+    found = {
+        code: _of_diagnosis(measured, measured.true, measured.y_prob, column)
+        for column, code in enumerate(CODES)
+    }
+    for column, (code, nine) in enumerate(SEVEN_CLASSES.items()):
+        if len(nine) > 1:
+            found[code] = _of_diagnosis(measured, measured.seven_true, measured.seven_prob, column)
+    return {code: found[code] for code in (*CODES, "BKL", "AKIEC")}
+
+
+def _of_diagnosis(
+    measured: Evaluation, true: NDArray[np.int64], prob: NDArray[np.float64], column: int
+) -> DiagnosisFigures:
+    shows_it = true == column
+    return DiagnosisFigures(
+        auroc=evaluate.auroc(measured, shows_it, prob[:, column]),
+        recall=evaluate.share(measured, shows_it, prob.argmax(axis=1) == column),
+        num_photographs=int(shows_it.sum()),
+        num_lesions=measured.num_lesions(shows_it),
+    )
+
+
+def by_attribute(
+    measured: Evaluation, attribute: str, threshold: float
+) -> dict[str, dict[str, Figure]]:
+    """Figures for melanoma in each subgroup.
+
+    Args:
+        measured: the test photographs.
+        attribute: "age", "sex", "site" or "source".
+        threshold: melanoma probability from which a lesion is referred.
+
+    Returns:
+        By value, as `boundaries.seen` words it and in its order ("not recorded" last):
+        melanoma_auroc, sensitivity and specificity; NaN where a subgroup cannot give them.
+    """
+    values = np.array(boundaries.values(measured.table, attribute), dtype=object)
+    found = {}
+    for value in boundaries.in_order(values):
+        part = measured.where(values == value)
+        sensitivity, specificity = at_threshold(part, threshold)
+        found[value] = {
+            "melanoma_auroc": evaluate.auroc(part, part.is_melanoma, part.melanoma_probability),
+            "sensitivity": sensitivity,
+            "specificity": specificity,
+        }
+    return found
+
+
+def at_threshold(measured: Evaluation, threshold: float) -> tuple[Figure, Figure]:
+    """Sensitivity and specificity for melanoma where lesions are referred from `threshold` on."""
+    return evaluate.sensitivity(measured, threshold), evaluate.specificity(measured, threshold)
+
+
+def confusion(measured: Evaluation) -> NDArray[np.int64]:
+    """(9, 9) photographs: the row is the true diagnosis, the column the likeliest one."""
+    from sklearn.metrics import confusion_matrix  # a second to import; few pages need it
+
+    counts = confusion_matrix(
+        measured.true, measured.y_prob.argmax(axis=1), labels=np.arange(len(CODES))
+    )
+    return np.asarray(counts, dtype=np.int64)
+
+
+def roc(
+    measured: Evaluation,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """The ROC curve of melanoma: shares referred of the others and of the melanomas.
+
+    Returns:
+        false-positive rates (K,) rising from 0 to 1, sensitivities (K,) rising from 0 to 1, and
+        the thresholds (K,) that they belong to, falling; the first is infinite, for nothing is
+        referred there. All empty where there is no melanoma, or nothing else.
+    """
+    from sklearn.metrics import roc_curve  # a second to import; few pages need it
+
+    if len(np.unique(measured.is_melanoma)) < 2:
+        return np.empty(0), np.empty(0), np.empty(0)
+    curve = roc_curve(measured.is_melanoma, measured.melanoma_probability)
+    rates, sensitivities, thresholds = (np.asarray(part, np.float64) for part in curve)
+    return rates, sensitivities, thresholds
