@@ -264,10 +264,18 @@ def figures(
         "macro_auroc": _with_interval(measured, metrics.macro_auroc, (true, prob)),
         "melanoma_auroc": auroc(measured, measured.is_melanoma, measured.melanoma_probability),
         "keratoses_auroc": auroc(measured, true == _KERATOSES, prob[:, _KERATOSES]),
-        "ece": _around_value(_with_interval(measured, metrics.ece, (true, prob))),
-        "brier": _with_interval(measured, metrics.brier, (true, prob)),
+        **calibration_figures(measured),
         "sensitivity": sensitivity(measured, threshold),
         "specificity": specificity(measured, threshold),
+    }
+
+
+def calibration_figures(measured: Evaluation) -> dict[str, Figure]:
+    """Calibration error ("ece") and Brier score ("brier") of the seven classes."""
+    true, prob = measured.seven_true, measured.seven_prob
+    return {
+        "ece": _around_value(_with_interval(measured, metrics.ece, (true, prob))),
+        "brier": _with_interval(measured, metrics.brier, (true, prob)),
     }
 
 
