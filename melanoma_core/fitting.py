@@ -65,7 +65,6 @@ def fit(
     weights = class_weights(counts) if config.class_weights else None
 
     for epoch in range(len(history), config.epochs):
-        _reset_seeds(network, config.seed, epoch)
         started = time.monotonic()
         progress = _Progress(run_dir, epoch, config.epochs, steps_per_epoch, report)
         fitted = network.fit(
@@ -130,15 +129,6 @@ def _compile(network: keras.Model, config: TrainConfig, steps_per_epoch: int) ->
         jit_compile=False,  # XLA was 1.5 to 5 times slower on processors
     )
     optimizer.build(network.trainable_variables)
-
-
-def _reset_seeds(network: keras.Model, seed: int, epoch: int) -> None:
-    """Keras keeps the seeds of its dropout layers outside of what it saves."""
-    for position, layer in enumerate(network.layers):
-        generator = getattr(layer, "seed_generator", None)
-        if generator is not None:
-            sequence = np.random.SeedSequence((seed, epoch, position))
-            generator.state.assign(sequence.generate_state(2).astype(generator.state.dtype))
 
 
 def _validate(
