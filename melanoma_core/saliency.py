@@ -4,6 +4,8 @@ Three things are kept apart: what is explained (a diagnosis), how the map is mad
 how it is drawn (overlay).
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -47,13 +49,39 @@ def grad_cams(model: Model, prediction: Prediction) -> NDArray[np.float32]:
     return rectified
 
 
+def heat_inside(cam: NDArray[np.float32], outline: NDArray[np.bool_]) -> float:
+    """Share of a map's heat that lies inside the outline of the lesion; NaN for an empty map.
+
+    Args:
+        cam: (h, w), none below 0.
+        outline: (H, W), True inside, of the whole photograph in whatever size: a cell of the map
+            that lies partly inside counts by the part of it that does.
+
+    >>> heat_inside(np.float32([[3, 1], [0, 0]]), np.array([[True, False], [True, False]]))
+    0.75
+    """
+    total = float(cam.sum(dtype=np.float64))
+    if total == 0:
+        return math.nan
+    height, width = cam.shape
+    inside = Image.fromarray(outline.astype(np.float32)).resize(
+        (width, height), Image.Resampling.BOX
+    )
+    return float((cam * np.asarray(inside, np.float64)).sum()) / total
+
+
 def is_drawable(cam: NDArray[np.float32], scale: float) -> bool:
     """Whether any place of a map is strong enough, on this scale, to be coloured."""
     return bool(scale > 0 and cam.max() > 0 and cam.max() >= FAINTEST * scale)
 
 
 def overlay(
-    image: NDArray[np.uint8], cam: NDArray[np.float32], scale: float, opacity: float = 1.0
+    image: NDArray[np.uint8],
+    cam: NDArray[np.float32],
+    scale: float,
+    opacity: float = 1.0,
+    *,
+    has_line: bool = True,
 ) -> NDArray[np.uint8]:
     """The photograph with a map laid over it, and a line at half of its strongest evidence.
 
@@ -63,6 +91,7 @@ def overlay(
         scale: heat drawn at full strength: the largest of **all** diagnoses, so that a diagnosis
             without support looks empty.
         opacity: 0 (only the photograph) to 1.
+        has_line: whether the line is drawn; around single pixels it would be a scribble.
 
     Returns:
         (H, W, 3) RGB; the photograph itself where the map is too faint to be drawn.
@@ -79,7 +108,7 @@ def overlay(
     stops = np.linspace(0, 1, len(_COLORS))
     colors = np.stack([np.interp(heat, stops, _COLORS[:, k]) for k in range(3)], axis=-1)
     drawn = image * (1 - alpha) + colors * alpha
-    if opacity > 0:
+    if opacity > 0 and has_line:
         _draw_contour(drawn, heat >= heat.max() / 2)
     return np.rint(drawn).astype(np.uint8)
 

@@ -1,5 +1,6 @@
 """Grad-CAM without a gradient, held against tf-keras-vis, and how a map is drawn."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -110,6 +111,56 @@ def test_maps_hang_on_the_weights(model):
     assert maps.any()
 
 
+def correlation(one, other):
+    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
+
+
+def maps_of(network, photograph):
+    """Grad-CAM of a Keras network, by the closed form."""
+    import keras
+
+    from melanoma_core import networks
+
+    tapped = keras.Model(network.input, network.get_layer("features").output)
+    image = imaging.resize(photograph, network.input_shape[1]).astype(np.float32)
+    features = np.asarray(tapped(image[np.newaxis], training=False))[0]
+    kernel, _ = networks.head(network)
+    return np.maximum(np.einsum("hwk,kc->chw", features, kernel), 0)
+
+
+def mean_correlation(first, second):
+    """Mean over the pairs of maps of which neither is flat; 1 when all are the same."""
+    pairs = [pair for pair in zip(first, second, strict=True) if all(cam.std() for cam in pair)]
+    assert len(pairs) >= len(first) / 3
+    return np.mean([correlation(*pair) for pair in pairs])
+
+
+def test_map_of_one_diagnosis_is_not_that_of_another(model):
+    """R11: one that stayed the same would show the photograph, not the evidence for a class."""
+    pairs = []
+    for photograph in PHOTOGRAPHS:
+        maps = saliency.grad_cams(model, predict.classify(model, photograph))
+        pairs += itertools.combinations([cam for cam in maps if cam.std() > 0], 2)
+    assert len(pairs) > 20
+    assert mean_correlation(*zip(*pairs, strict=True)) < 0.3  # measured 0.05
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_maps_are_other_ones_when_the_weights_are_randomised(model, keras_network, seed):
+    """R11, after Adebayo et al. (NeurIPS 2018): every layer drawn anew."""
+    import keras
+
+    from melanoma_core import networks
+
+    trained = [cam for image in PHOTOGRAPHS for cam in maps_of(keras_network, image)]
+    served = saliency.grad_cams(model, predict.classify(model, PHOTOGRAPHS[0]))
+    assert mean_correlation(trained[: len(CODES)], served) > 0.999
+    keras.utils.set_random_seed(seed)
+    random = networks.build("tiny", model.card.image_size, len(CODES))
+    drawn_anew = [cam for image in PHOTOGRAPHS for cam in maps_of(random, image)]
+    assert mean_correlation(trained, drawn_anew) < 0.4  # measured -0.16 to 0.18 over eight seeds
+
+
 def test_prediction_of_another_model_is_refused(model):
     other = replace(predict.classify(model, PHOTOGRAPHS[0]), model_id="other-2")
     with pytest.raises(ModelError, match=r"“other-2”.*“tiny-1”"):
@@ -120,6 +171,45 @@ def test_network_without_feature_map_is_refused(model):
     prediction = replace(predict.classify(model, PHOTOGRAPHS[0]), features=None)
     with pytest.raises(ModelError, match="no feature map"):
         saliency.grad_cams(model, prediction)
+
+
+# How much of a map lies inside the lesion
+
+
+def test_heat_is_counted_by_cell_where_the_outline_is_as_fine_as_the_map():
+    cam = np.array([[1, 2], [3, 4]], np.float32)
+    assert saliency.heat_inside(cam, np.array([[True, False], [False, True]])) == 0.5
+    assert saliency.heat_inside(cam, np.ones((2, 2), bool)) == 1
+    assert saliency.heat_inside(cam, np.zeros((2, 2), bool)) == 0
+
+
+def test_cell_that_lies_partly_inside_counts_by_that_part():
+    """The outline holds the left three of four columns: all of one cell, half of the other."""
+    outline = np.zeros((4, 4), bool)
+    outline[:, :3] = True
+    cam = np.array([[1, 3]], np.float32)
+    assert saliency.heat_inside(cam, outline) == pytest.approx((1 + 1.5) / 4)
+
+
+def test_share_does_not_hang_on_the_strength_of_the_map_or_the_size_of_the_outline():
+    rng = np.random.default_rng(0)
+    cam = rng.random((6, 8)).astype(np.float32)
+    outline = rng.random((6, 8)) < 0.4
+    share = saliency.heat_inside(cam, outline)
+    assert share == pytest.approx(cam[outline].sum() / cam.sum())
+    assert saliency.heat_inside(cam * 1e-3, outline) == pytest.approx(share)
+    large = outline.repeat(25, axis=0).repeat(25, axis=1)
+    assert saliency.heat_inside(cam, large) == pytest.approx(share)
+
+
+def test_outline_coarser_than_the_map_is_spread_over_its_cells():
+    cam = np.arange(16, dtype=np.float32).reshape(4, 4)
+    outline = np.array([[True, False], [False, False]])
+    assert saliency.heat_inside(cam, outline) == pytest.approx((0 + 1 + 4 + 5) / 120)
+
+
+def test_share_of_an_empty_map_is_not_known():
+    assert np.isnan(saliency.heat_inside(np.zeros((4, 4), np.float32), np.ones((9, 9), bool)))
 
 
 # Drawing them
@@ -205,6 +295,14 @@ def test_contour_runs_along_half_of_the_strongest_evidence(photograph):
     columns = np.nonzero(is_contour(drawn).any(axis=0))[0]
     assert 57 <= columns.min() <= columns.max() <= 63
     assert is_contour(drawn)[:, columns.min()].all()
+
+
+def test_line_can_be_left_out(photograph, cam):
+    drawn = saliency.overlay(photograph, cam, 1.0, has_line=False)
+    assert not is_contour(drawn).any()
+    with_line = saliency.overlay(photograph, cam, 1.0)
+    line = is_contour(with_line) | (with_line == (27, 39, 51)).all(axis=2)
+    np.testing.assert_array_equal(drawn[~line], with_line[~line])
 
 
 def test_contour_is_white_on_a_dark_edge_and_thicker_on_a_large_photograph(cam):
