@@ -22,6 +22,7 @@ from melanoma_core.errors import ImageError
 JPEG_KEPT_SIDE = 1000  # px of the long side that a reduced JPEG keeps; 4032 px / 4 is just above
 KEPT_PIXELS = 8_000_000  # other formats are averaged down to this, or ten sessions fill a server
 STRIP_ROWS = 64  # converted at a time, so that 64-bit copies stay small
+PIXELS_AT_ONCE = 1_000_000  # an RGB picture of no more is copied as it is, a few MB
 PHOTOMETRIC = 262  # TIFF tag
 ORIENTATION = 0x0112  # EXIF tag
 # One picture is decoded at a time: it bounds the memory of ten sessions on a small server, and
@@ -186,8 +187,10 @@ def _upright(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
 
 
 def _rgb(photograph: Image.Image, size: tuple[int, int], raw_mode: str) -> NDArray[np.uint8]:
-    """8-bit RGB, strip by strip: never a second copy of a large picture."""
+    """8-bit RGB; large pictures strip by strip, never in a second copy."""
     width, height = size
+    if _is_rgb(photograph) and photograph.size == size and width * height <= PIXELS_AT_ONCE:
+        return np.array(photograph)  # most photographs, in a third of the time
     factor = int(np.ceil(np.sqrt(width * height / KEPT_PIXELS)))
     levels = _levels(photograph, size, raw_mode)
     image = np.empty((-(-height // factor), -(-width // factor), 3), np.uint8)
@@ -238,7 +241,13 @@ def _scaled(strip: Image.Image, black: float, white: float) -> Image.Image:
     return Image.fromarray(grey).convert("RGB")
 
 
+def _is_rgb(picture: Image.Image) -> bool:
+    return picture.mode == "RGB" and "transparency" not in picture.info
+
+
 def _flat(strip: Image.Image) -> Image.Image:
+    if _is_rgb(strip):
+        return strip
     if strip.mode == "La":
         strip = strip.convert("LA")  # Pillow has no direct way from La to RGBA
     if strip.mode in ("P", "PA", "LA", "RGBA", "RGBa") or "transparency" in strip.info:

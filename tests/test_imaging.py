@@ -238,6 +238,18 @@ def test_bytes_behind_the_picture_change_nothing() -> None:
         assert np.array_equal(imaging.read(behind), imaging.read(data))
 
 
+@pytest.mark.parametrize("searched_bytes", [1, 2, 3, 7])
+def test_the_end_of_a_jpeg_is_found_across_the_pieces_that_are_searched(
+    monkeypatch: pytest.MonkeyPatch, searched_bytes: int
+) -> None:
+    data = saved(Image.fromarray(LESION), "JPEG")
+    image = imaging.read(data)
+    monkeypatch.setattr(image_formats, "_SEARCHED_BYTES", searched_bytes)
+    assert np.array_equal(imaging.read(data + bytes(9) + data), image)
+    with pytest.raises(ImageError, match="no end of the picture"):
+        imaging.read(data[:-1])
+
+
 def test_the_wrong_extension_does_not_matter() -> None:
     assert np.array_equal(imaging.read(imaging.png(LESION), "lesion.jpg"), LESION)
 
