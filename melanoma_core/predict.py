@@ -1,6 +1,7 @@
 """A photograph in, the calibrated probability of every diagnosis out, in one forward pass."""
 
 import io
+import os
 import threading
 import zipfile
 import zlib
@@ -17,7 +18,7 @@ from melanoma_core.errors import ModelError
 
 # Between processors the same graph differs by about 1e-6; a damaged one by far more.
 GOLDEN_TOLERANCE = 1e-4
-_NUM_THREADS = 2
+_MOST_THREADS = 2
 
 
 class Graph:
@@ -30,7 +31,7 @@ class Graph:
             ModelError: they are no graph from an image to an embedding.
         """
         try:
-            self._interpreter = Interpreter(model_content=content, num_threads=_NUM_THREADS)
+            self._interpreter = Interpreter(model_content=content, num_threads=_num_threads())
             self._interpreter.allocate_tensors()
             self._runner = self._interpreter.get_signature_runner()
             shape = tuple(self._runner.get_input_details()["image"]["shape"])
@@ -55,10 +56,16 @@ class Graph:
         """
         batch = image[np.newaxis].astype(np.float32)
         with self._lock:
-            # Copies: the runner's arrays are overwritten by the next call.
-            answer = {name: value.copy() for name, value in self._runner(image=batch).items()}
+            answer = self._runner(image=batch)  # copies, which the next call leaves alone
         features = answer.get("features")
         return None if features is None else features[0], answer["embedding"][0]
+
+
+def _num_threads() -> int:
+    """Threads of a graph; they change no answer, and two on one core take longer than one."""
+    if hasattr(os, "sched_getaffinity"):  # only Linux knows which cores a process is held to
+        return min(_MOST_THREADS, len(os.sched_getaffinity(0)))
+    return min(_MOST_THREADS, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)

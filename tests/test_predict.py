@@ -342,6 +342,22 @@ def test_eight_orientations_of_a_photograph_give_the_same_answer_and_upright_map
     assert np.abs(saliency.grad_cams(model, lying) - first_maps).max() > 0.05 * first_maps.max()
 
 
+def test_an_answer_is_left_alone_by_the_next_one(model):
+    first = predict.classify(model, LESION)
+    features, embedding = first.features.copy(), first.embedding.copy()
+    predict.classify(model, LESION[::-1])
+    assert np.array_equal(first.features, features)
+    assert np.array_equal(first.embedding, embedding)
+
+
+def test_a_graph_held_to_one_core_gives_the_same_answer(model, trained_models, monkeypatch):
+    monkeypatch.setattr(predict, "_MOST_THREADS", 1)
+    alone = predict.load(trained_models / "tiny-1")
+    assert np.array_equal(
+        predict.classify(alone, LESION).logits, predict.classify(model, LESION).logits
+    )
+
+
 def test_eight_threads_get_exactly_the_answers_of_one(model):
     photographs = [
         drawings.lesion(seed, (64, 80), kind)
