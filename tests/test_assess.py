@@ -177,7 +177,8 @@ def test_the_differential_stands_under_the_bars_with_what_it_was_calibrated_on(m
     page = text(upload(open_app(), PHOTOGRAPH))
     assert "**Differential:** nevus, melanoma. **Review:** melanoma stands beside benign" in page
     assert (
-        "It was calibrated on validation photographs, 174 of melanomas and 1,001 of others." in page
+        "its cut-offs come from 174 melanoma photographs and 1,001 others of the validation set."
+        in page
     )
     assert f"90{NARROW}% (89–92{NARROW}%) of 2,016 photographs from 1,528 lesions" in page
 
@@ -205,7 +206,10 @@ def test_outside_of_what_was_seen_nothing_is_promised(models_dir, key, value, wo
     assert "205 of 216" not in page
     assert f"for 95{NARROW}% sensitivity" not in page
     assert "find 95 of 100" not in page
-    assert "In lesions like this one its sensitivity and specificity are not known." in page
+    assert (
+        "In lesions like this one the threshold’s sensitivity and specificity are not known."
+        in page
+    )
     assert "(89–92" not in page  # the differential's share
     assert widget(app, "clinic_melanomas") is None
     assert "What this threshold means in your clinic" not in page
@@ -240,7 +244,7 @@ def test_the_warning_stays_after_a_look_at_another_page_and_goes_with_the_lesion
 
 def test_what_the_model_has_and_has_not_seen_can_be_looked_up(models_dir):
     page = text(upload(open_app(), PHOTOGRAPH))
-    assert "It learned from 3,106 lesions." in page
+    assert "The model learned from 3,106 lesions." in page
     assert "| 40–49 | 2,100 |" in page
     assert "| nail | **0**, too few |" in page
     assert "| not recorded | 1,827 |" in page

@@ -99,3 +99,11 @@ def test_both_operating_points_give_another_clinic():
         for point in (strict, loose)
     ]
     assert found == [47, 45]
+
+
+def test_one_melanoma_is_one_melanoma():
+    clinic = expected(0.94, 0.64, 0.001)
+    assert charts.squares_alt(clinic, LIGHT).startswith(
+        "Of 1,000 lesions: 1 melanoma referred, 0 melanomas missed,"
+    )
+    assert "0 of the 1 melanoma would be missed" in basis(SENSITIVITY, SPECIFICITY, 0.001)

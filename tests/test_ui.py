@@ -341,17 +341,17 @@ def test_a_differential_without_a_melanoma_above_the_threshold_says_how_that_can
 def test_the_differential_says_where_it_was_calibrated_and_what_it_held():
     basis = (
         "Such a set is placed to hold the true diagnosis of 90 of 100 lesions, and of 90 of 100 "
-        "melanomas. It was calibrated on validation photographs, 174 of melanomas and 1,001 of "
-        "others."
+        "melanomas; its cut-offs come from 174 melanoma photographs and 1,001 others of the "
+        "validation set."
     )
     assert words.differential_evidence(card(), is_outside=False) == (
-        f"{basis} On test photographs, with 95{NARROW}% intervals, it held that of 90{NARROW}% "
+        f"{basis} On the test set, with 95{NARROW}% intervals, it held that of 90{NARROW}% "
         f"(89–92{NARROW}%) of 2,016 photographs from 1,528 lesions, and of 91{NARROW}% "
-        f"(86–95{NARROW}%) of 216 of melanomas from 197 lesions, with 1.6 (1.6–1.7) diagnoses on "
-        "average."
+        f"(86–95{NARROW}%) of 216 melanoma photographs from 197 lesions; 1.6 (1.6–1.7) diagnoses "
+        "on average."
     )
     assert words.differential_evidence(card(), is_outside=True) == (
-        f"{basis} How often it holds that of a lesion like this one is not known."
+        f"{basis} How often it holds that of lesions like this one is not known."
     )
 
 
@@ -359,7 +359,7 @@ def test_a_threshold_unlike_what_it_was_measured_on_promises_nothing():
     point = words.unmeasured(operating_point())
     assert point.threshold == operating_point().threshold
     assert words.evidence(point) == (
-        "In lesions like this one its sensitivity and specificity are not known."
+        "In lesions like this one the threshold’s sensitivity and specificity are not known."
     )
     assert f"threshold 8.4{NARROW}%." in words.intended_use_line(card(), point)
     assert words.verdict(prediction(MEL=0.31, NV=0.49), point).endswith(

@@ -161,11 +161,15 @@ class Share:
 def shares(clinic: Consequences, ground: Ground) -> tuple[Share, ...]:
     """What becomes of the lesions, in the order of the squares; missed is the strongest mark."""
     return (
-        Share(clinic.found, "melanomas referred", ABOVE_COLOR),
-        Share(clinic.missed, "melanomas missed", ground.ink),
-        Share(clinic.referred_for_nothing, "others referred", OTHER_REFERRED_COLOR),
-        Share(clinic.spared, "others not referred", ground.rest),
+        _share(clinic.found, "melanoma", "referred", ABOVE_COLOR),
+        _share(clinic.missed, "melanoma", "missed", ground.ink),
+        _share(clinic.referred_for_nothing, "other", "referred", OTHER_REFERRED_COLOR),
+        _share(clinic.spared, "other", "not referred", ground.rest),
     )
+
+
+def _share(num_lesions: int, kind: str, fate: str, color: str) -> Share:
+    return Share(num_lesions, f"{kind} {fate}" if num_lesions == 1 else f"{kind}s {fate}", color)
 
 
 def squares(clinic: Consequences, ground: Ground) -> go.Figure:

@@ -8,7 +8,7 @@ from melanoma_core import consequences
 from melanoma_core.consequences import NUM_LESIONS, Consequences
 from melanoma_core.registry import Figure
 from ui import charts, grounds
-from ui.formats import count, percent, share_figure, small
+from ui.formats import count, counted, percent, share_figure, small
 
 MOST_MELANOMAS = 200
 FIRST_MELANOMAS = 50  # no clinic's own number; the page says so
@@ -89,7 +89,7 @@ def basis(sensitivity: Figure, specificity: Figure, prevalence: float) -> str:
     worst = consequences.expected(sensitivity.low, specificity.low, prevalence)
     return (
         f"{text} At their ends {_span(best.missed, worst.missed)} of the "
-        f"{count(best.num_melanomas)} melanomas would be missed and "
+        f"{counted(best.num_melanomas, 'melanoma')} would be missed and "
         f"{_span(best.referred_for_nothing, worst.referred_for_nothing)} other lesions referred."
     )
 

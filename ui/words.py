@@ -120,7 +120,7 @@ def evidence(point: OperatingPoint) -> str:
     """The small print of the verdict: what this threshold found in the test set."""
     found, cleared = point.sensitivity, point.specificity
     if not found.num_photographs and not cleared.num_photographs:
-        return "In lesions like this one its sensitivity and specificity are not known."
+        return "In lesions like this one the threshold’s sensitivity and specificity are not known."
     text = (
         f"On lesions it had never seen, with {percent(0.95)} intervals: sensitivity "
         f"{_measured(found, 'melanoma photographs of the test set')}; specificity "
@@ -170,15 +170,15 @@ def differential_evidence(card: Card, is_outside: bool) -> str:
     aim = _of_100(made.level)
     text = (
         f"Such a set is placed to hold the true diagnosis of {aim} of 100 lesions, and of {aim} of "
-        f"100 melanomas. It was calibrated on validation photographs, "
-        f"{count(made.val_melanomas)} of melanomas and {count(made.val_photographs)} of others."
+        f"100 melanomas; its cut-offs come from {count(made.val_melanomas)} melanoma photographs "
+        f"and {count(made.val_photographs)} others of the validation set."
     )
     if is_outside:
-        return f"{text} How often it holds that of a lesion like this one is not known."
+        return f"{text} How often it holds that of lesions like this one is not known."
     return (
-        f"{text} On test photographs, with {percent(0.95)} intervals, it held that of "
+        f"{text} On the test set, with {percent(0.95)} intervals, it held that of "
         f"{_held(made.coverage, 'photographs')}, and of "
-        f"{_held(made.melanoma_coverage, 'of melanomas')}, with "
+        f"{_held(made.melanoma_coverage, 'melanoma photographs')}; "
         f"{score_figure(made.mean_size, 1)} diagnoses on average."
     )
 
