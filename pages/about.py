@@ -8,7 +8,7 @@ import plotly
 import streamlit as st
 
 from melanoma_core.registry import INTENDED_USE, NOT_FOR
-from ui import card_tables, frame
+from ui import card_tables, case_details, frame
 from ui.formats import day, literal
 from ui.serving import serving_or_words
 
@@ -37,10 +37,7 @@ if card:
     if card.notes:
         with st.expander("How the labels were brought together"):
             st.markdown("\n".join(f"- {literal(note)}" for note in card.notes))
-    st.markdown(
-        "The card holds no skin tones, ages, sexes or body sites: **not recorded**. How often the "
-        "model is right in one such group is not known."
-    )
+    case_details.show_seen(card)
 
     st.header("How its figures were made", anchor=False)
     st.markdown(

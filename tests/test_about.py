@@ -55,7 +55,11 @@ def test_what_a_card_says_is_shown_literally(tmp_path, monkeypatch):
     assert r"my\*set\*" in tables(app)
 
 
-def test_groups_that_the_card_does_not_know_are_said_to_be_not_recorded(tmp_path, monkeypatch):
+def test_what_was_seen_and_what_was_not_recorded_are_the_cards(tmp_path, monkeypatch):
     stub_models.add(tmp_path)
     stub_models.serve(monkeypatch, tmp_path)
-    assert "no skin tones, ages, sexes or body sites: **not recorded**" in text(open_app(ABOUT))
+    page = text(open_app(ABOUT))
+    assert "The model learned from 3,106 lesions." in page
+    assert "| 70–79 | 900 |" in page
+    assert "| mucosa | **0**, too few |" in page
+    assert "| Skin tone | Lesions |\n| :-- | --: |\n| not recorded | 3,106 |" in page

@@ -87,19 +87,17 @@ def _whence(fact: Outside) -> str:
 
 
 def show_seen(card: Card) -> None:
-    """Draw what the model has and has not seen, to be opened by who wants to know."""
-    with st.expander("What the model has and has not seen", icon=":material/fact_check:"):
-        num_lesions = sum(card.seen["skin_tone"].values())
-        st.markdown(
-            f"It learned from {counted(num_lesions, 'lesion')}. A kind of which it saw fewer than "
-            f"{boundaries.FEW} counts as not seen."
-        )
-        columns = st.columns(3)
-        for column, attributes in zip(
-            columns, (("age",), ("site",), ("sex", "source", "skin_tone")), strict=True
-        ):
-            for attribute in attributes:
-                column.markdown(seen_table(card, attribute))
+    """Draw the tables of what the model has and has not seen."""
+    num_lesions = sum(card.seen["skin_tone"].values())
+    st.markdown(
+        f"The model learned from {counted(num_lesions, 'lesion')}. A kind of which it saw fewer "
+        f"than {boundaries.FEW} counts as not seen: how often it is right there is not known."
+    )
+    for column, attributes in zip(
+        st.columns(3), (("age",), ("site",), ("sex", "source", "skin_tone")), strict=True
+    ):
+        for attribute in attributes:
+            column.markdown(seen_table(card, attribute))
 
 
 def seen_table(card: Card, attribute: str) -> str:

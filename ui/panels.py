@@ -49,7 +49,8 @@ def show_result(found: Assessment, point: OperatingPoint, warning: str | None) -
             _show_diagnoses(found, point, is_outside=warning is not None)
     if not warning:
         consequence_panel.show(point.sensitivity, point.specificity, "clinic")
-    case_details.show_seen(found.card)
+    with st.expander("What the model has and has not seen", icon=":material/fact_check:"):
+        case_details.show_seen(found.card)
 
 
 def _show_picture(found: Assessment) -> None:
