@@ -20,7 +20,7 @@ CORE = PROJECT / "melanoma_core"
 
 FLOORS = {
     "errors": -1,  # the ground: every floor raises them
-    **dict.fromkeys(("diagnoses", "configs", "paths", "percentages", "memory"), 0),
+    **dict.fromkeys(("diagnoses", "configs", "paths", "percentages", "memory", "markdown"), 0),
     "image_formats": 0.5,  # the checks of single formats, apart from the door `imaging`
     **dict.fromkeys(("imaging", "metrics", "calibration", "drawings", "consequences"), 1),
     **dict.fromkeys(("archives", "csv_tables", "differentials"), 1),
@@ -31,9 +31,11 @@ FLOORS = {
     **dict.fromkeys(("datasets", "augmentations", "outlines"), 2),
     **dict.fromkeys(("splits", "balance", "boundaries"), 3),
     **dict.fromkeys(("registry", "runs"), 4),
+    "wordings": 4.2,
     "predict": 5,
     **dict.fromkeys(("saliency", "evaluate"), 6),
     **dict.fromkeys(("promotion", "breakdowns", "attribution_jobs"), 7),
+    "model_card_figures": 7.4,
     "model_cards": 7.5,
     **dict.fromkeys(("networks", "input_pipeline", "checkpoints"), 8),
     **dict.fromkeys(("fitting", "attributions"), 9),

@@ -15,23 +15,16 @@ from melanoma_core.diagnoses import BENIGN, BY_CODE
 from melanoma_core.percentages import digits
 from melanoma_core.predict import Prediction
 from melanoma_core.registry import Card, Figure, OperatingPoint
+from melanoma_core.wordings import is_well_measured
 from ui.formats import count, counted, literal, percent, percent_range, score_figure, share_figure
 
 DRAWN = "Drawn by code, not a photograph."
-# Below this many melanoma lesions an interval is too wide for a sensitivity to be promised.
-ENOUGH_MELANOMAS = 100
 _UNKNOWN = Figure(math.nan, math.nan, math.nan, 0, 0)
 
 
 def is_above(prediction: Prediction, point: OperatingPoint) -> bool:
     """Whether this lesion is referred: at the threshold or above it."""
     return prediction.melanoma_probability >= point.threshold
-
-
-def is_well_measured(point: OperatingPoint) -> bool:
-    """Whether its sensitivity may be named: enough melanomas, and not measured to be less."""
-    has_enough = min(point.val_lesions, point.sensitivity.num_lesions) >= ENOUGH_MELANOMAS
-    return has_enough and point.sensitivity.high >= point.target
 
 
 def unmeasured(point: OperatingPoint) -> OperatingPoint:

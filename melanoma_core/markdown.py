@@ -1,0 +1,32 @@
+"""Markdown for documents: tables, lists, and text from outside shown as it is written."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+
+def literal(text: str) -> str:
+    r"""Text from outside (a data set's name or note) on one line, its Markdown without effect.
+
+    >>> literal("my*set* <b>")
+    'my\\*set\\* \\<b\\>'
+    """
+    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", re.sub(r"\s+", " ", text).strip())
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], num_texts: int = 1) -> str:
+    """A table with its first `num_texts` columns to the left, the others to the right.
+
+    Raises:
+        ValueError: a row has more or fewer cells than there are headings.
+    """
+    rules = [":--" if column < num_texts else "--:" for column in range(len(headings))]
+    lines = [tuple(headings), tuple(rules), *map(tuple, rows)]
+    for line in lines:
+        if len(line) != len(headings):
+            raise ValueError(f"A row has {len(line)} cells; the headings are {len(headings)}.")
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def bullets(items: Iterable[str]) -> str:
+    """A list, an item a line."""
+    return "\n".join(f"- {item}" for item in items)

@@ -1,0 +1,77 @@
+"""Figures in words, alike on the pages and in documents: no finer than they are, with n."""
+
+import math
+
+from melanoma_core.percentages import NOT_KNOWN, digits
+from melanoma_core.registry import Figure, OperatingPoint
+
+NARROW_SPACE = "\u202f"  # no-break: a line never ends in a number whose % is on the next
+# Below this many melanoma lesions an interval is too wide for a sensitivity to be promised.
+ENOUGH_MELANOMAS = 100
+# Of fewer test photographs an interval says too little for a column of its own.
+ENOUGH_PHOTOGRAPHS = 50
+
+
+def is_well_measured(point: OperatingPoint) -> bool:
+    """Whether its sensitivity may be named: enough melanomas, and not measured to be less."""
+    has_enough = min(point.val_lesions, point.sensitivity.num_lesions) >= ENOUGH_MELANOMAS
+    return has_enough and point.sensitivity.high >= point.target
+
+
+def percent(value: float) -> str:
+    """A share of 0 to 1 with its sign: "31 %"."""
+    return NOT_KNOWN if math.isnan(value) else f"{digits(value)}{NARROW_SPACE}%"
+
+
+def percent_range(low: float, high: float, joint: str = "–") -> str:
+    """An interval of shares, with one sign: "91–98 %"."""
+    if math.isnan(low) or math.isnan(high):
+        return "interval not known"
+    return f"{digits(low)}{joint}{percent(high)}"
+
+
+def cutoff(probability: float) -> str:
+    r"""A probability that something begins at; one below 1 % with digits, or "<1 %" would hide it.
+
+    >>> cutoff(0.0035), cutoff(0.084)
+    ('0.35\u202f%', '8.4\u202f%')
+    """
+    if 0 < probability < 0.01:
+        return f"{100 * probability:.2g}{NARROW_SPACE}%"
+    return percent(probability)
+
+
+def count(number: int) -> str:
+    """A whole number with its thousands parted: 1,331."""
+    return f"{number:,}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: "1 lesion", "1,331 lesions"."""
+    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
+
+
+def score_figure(figure: Figure, decimals: int = 3) -> str:
+    """A figure that is no share, with its interval: "0.912 (0.891–0.930)"."""
+    if math.isnan(figure.value):
+        return NOT_KNOWN
+    value = f"{figure.value:.{decimals}f}"
+    if math.isnan(figure.low) or math.isnan(figure.high):
+        return f"{value} (interval not known)"
+    return f"{value} ({figure.low:.{decimals}f}–{figure.high:.{decimals}f})"
+
+
+def share_figure(figure: Figure) -> str:
+    """A figure that is a share, with its interval: "95 % (91–98 %)"."""
+    if math.isnan(figure.value):
+        return NOT_KNOWN
+    return f"{percent(figure.value)} ({percent_range(figure.low, figure.high)})"
+
+
+def measured_on(figure: Figure) -> str:
+    """What a figure was measured on: "205 of 216 photographs, 197 lesions"."""
+    hits = "" if figure.num_hits is None else f"{count(figure.num_hits)} of "
+    return (
+        f"{hits}{counted(figure.num_photographs, 'photograph')}, "
+        f"{counted(figure.num_lesions, 'lesion')}"
+    )
