@@ -14,6 +14,7 @@ _REFUSAL = "refusal"
 _ROUND = "upload_round"
 _EXAMPLES = "num_examples"
 _WANTS_EXAMPLE = "wants_example"
+OTHER_MAPS = "other_maps"  # what `more_methods` computed, and is computing
 PATIENT_AGE = "patient_age"
 PATIENT_SEX = "patient_sex"
 PATIENT_SITE = "patient_site"
@@ -51,7 +52,7 @@ def patient() -> Patient:
 
 def clear() -> None:
     """Forget the lesion, its patient and the refusal: what New lesion does."""
-    for key in (_ASSESSMENT, _REFUSAL, PATIENT_AGE, PATIENT_SEX, PATIENT_SITE):
+    for key in (_ASSESSMENT, OTHER_MAPS, _REFUSAL, PATIENT_AGE, PATIENT_SEX, PATIENT_SITE):
         st.session_state.pop(key, None)
 
 
