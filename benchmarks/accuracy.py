@@ -1,26 +1,15 @@
-"""One table of accuracy: the model in use, the starting project's network, and public figures.
+"""One table of accuracy: the models and public figures.
 
-Run as `python -m benchmarks.accuracy [--model ID]` from the project's root. Nothing is measured
-here: the model's figures are its card's, of the test split; the starting network's are those that
-`python -m benchmarks.starting_cnn` left in benchmarks/results.
+Run as `python -m benchmarks.accuracy [--model ID]…` from the project's root. Nothing is measured
+here: the models' figures are those of their cards, of the test split.
 """
 
 import argparse
-import json
-from pathlib import Path
-from typing import Any
 
-import numpy as np
+from benchmarks import held_out, records, tables
+from melanoma_core.registry import Card, Figure, figure_record
 
-from benchmarks import tables
-from melanoma_core import evaluate, metrics, paths, registry
-from melanoma_core.diagnoses import CODES
-from melanoma_core.errors import ModelError
-from melanoma_core.registry import Card, Figure
-
-_RESULTS_DIR = Path(__file__).resolve().parent / "results"
 _SOURCES = {"all": "all", "ham10000": "HAM10000", "isic2017": "ISIC 2017 Part 3"}
-_WAYS = {"before": "as its authors did", "after": "honestly"}
 _SHOWN = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced",
@@ -71,58 +60,52 @@ _PUBLIC_OPERATING: tuple[Row, ...] = (
 
 
 def main() -> None:
-    """Print the tables."""
+    """Print the tables, and record the models' figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", help="id; the model in use when left out")
-    parser.add_argument("--results", type=Path, default=_RESULTS_DIR, help="folder of the JSONs")
+    held_out.add_model_option(parser)
+    records.add_option(parser)
     arguments = parser.parse_args()
-    tables.print_heading()
-    models_dir = paths.models_dir()
-    directory = registry.model_dir(models_dir, arguments.model or _id_in_use(models_dir))
-    card = registry.read_card(directory)
-    measured = evaluate.from_json((directory / "evaluation.json").read_bytes())
-    records = _records(arguments.results)
-
-    rows = [*_card_rows(card), *_starting_rows(records)]
-    rows += _on_test_folder(card, measured, records)
-    headings = ("network", "measured on", "source", *_SHOWN.values())
-    tables.print_table(headings, [*rows, *_PUBLIC], num_texts=3)
-    tables.print_table(
-        ("at its threshold", "measured on", "source", "sensitivity", "specificity"),
-        [*_operating_rows(card), *_PUBLIC_OPERATING],
-        num_texts=3,
-    )
-    print(
-        "\nIn brackets 95 % intervals; n counts photographs/lesions. The card's figures are of the"
-        "\nseven classes of HAM10000, sums of the nine. The nine-class folder is told apart in nine"
-        "\nclasses. Rows without brackets are public figures, as their authors give them; the"
-        "\nsources stand in full in benchmarks/accuracy.py."
-        f"\nA data set of fewer than {_ENOUGH_PHOTOGRAPHS} test photographs has no row of its own:"
-        f" {_left_out(card) or 'none here'}."
-    )
-
-
-def _id_in_use(models_dir: Path) -> str:
-    champion = registry.champion(models_dir)
-    if champion is None:
-        raise ModelError("No model is in use yet. Train one, or name a candidate with --model.")
-    return champion.model_id
-
-
-def _records(results_dir: Path) -> dict[str, dict[str, Any]]:
-    """What `starting_cnn` wrote, by way; a way that was not trained yet is not there."""
-    files = {way: results_dir / f"starting_cnn_{way}.json" for way in _WAYS}
-    return {way: json.loads(file.read_text()) for way, file in files.items() if file.exists()}
+    with records.recorded("accuracy", arguments.results) as record:
+        models = held_out.load(arguments)
+        cards = [model.card for model in models]
+        tables.print_table(
+            ("network", "measured on", "source", *_SHOWN.values()),
+            [*(row for card in cards for row in _card_rows(card)), *_PUBLIC],
+            num_texts=3,
+        )
+        tables.print_table(
+            ("at its threshold", "measured on", "source", "sensitivity", "specificity"),
+            [*(row for card in cards for row in _operating_rows(card)), *_PUBLIC_OPERATING],
+            num_texts=3,
+        )
+        print(
+            "\nIn brackets 95 % intervals; n counts photographs/lesions. The figures of the cards"
+            "\nare of the seven classes of HAM10000, sums of the nine. Rows without brackets are"
+            "\npublic figures, as their authors give them; the sources stand in full in"
+            "\nbenchmarks/accuracy.py."
+            f"\nA data set of fewer than {_ENOUGH_PHOTOGRAPHS} test photographs has no row of its"
+            f" own: {_left_out(cards[0]) or 'none here'}."
+        )
+        record |= {
+            "models": held_out.describe(models),
+            "figures": {
+                card.model_id: {
+                    source: {name: figure_record(figure) for name, figure in figures.items()}
+                    for source, figures in card.figures.items()
+                }
+                for card in cards
+            },
+        }
 
 
 def _card_rows(card: Card) -> list[Row]:
     """The card's figures, of all test photographs and of each archive apart."""
     return [
         (
-            card.network,
+            card.model_id,
             f"{_SOURCES.get(source, source)}, test {_counts(figures['accuracy'])}",
             _CARD,
-            *(_interval(figures[name]) for name in _SHOWN),
+            *(tables.interval(figures[name]) for name in _SHOWN),
         )
         for source, figures in card.figures.items()
         if source == "all" or _is_large(figures)
@@ -146,22 +129,22 @@ def _operating_rows(card: Card) -> list[Row]:
     """What the thresholds find and clear, over all sources and, for the first, in each apart."""
     rows = [
         (
-            f"{card.network}, placed for {point.target:g}",
+            f"{card.model_id}, placed for {point.target:g}",
             f"all, test {_counts(point.sensitivity)} melanoma",
             _CARD,
-            _interval(point.sensitivity),
-            _interval(point.specificity),
+            tables.interval(point.sensitivity),
+            tables.interval(point.specificity),
         )
         for point in card.operating_points
     ]
     target = card.operating_points[0].target
     rows += [
         (
-            f"{card.network}, placed for {target:g}",
+            f"{card.model_id}, placed for {target:g}",
             f"{_SOURCES.get(source, source)}, test {_counts(figures['sensitivity'])} melanoma",
             _CARD,
-            _interval(figures["sensitivity"]),
-            _interval(figures["specificity"]),
+            tables.interval(figures["sensitivity"]),
+            tables.interval(figures["specificity"]),
         )
         for source, figures in card.figures.items()
         if source != "all" and _is_large(figures)
@@ -169,73 +152,8 @@ def _operating_rows(card: Card) -> list[Row]:
     return rows
 
 
-def _starting_rows(records: dict[str, dict[str, Any]]) -> list[Row]:
-    rows = []
-    for way, words in _WAYS.items():
-        if way not in records:
-            row = (f"starting_cnn, {words}", "not trained yet", _UNKNOWN, *[_UNKNOWN] * len(_SHOWN))
-            rows.append(row)
-            continue
-        for name, share in records[way]["shares"].items():
-            accuracy = f"{share['accuracy']:.3f} ({share['low']:.3f}–{share['high']:.3f})"
-            on = f"nine-class {name} ({share['num_photographs']:,})"
-            balanced = f"{share['balanced_accuracy']:.3f}"
-            file = f"starting_cnn_{way}.json"
-            name_of_row = f"starting_cnn, {words}"
-            rows.append((name_of_row, on, file, accuracy, balanced, _UNKNOWN, _UNKNOWN))
-    return rows
-
-
-def _on_test_folder(
-    card: Card, measured: evaluate.Evaluation, records: dict[str, dict[str, Any]]
-) -> list[Row]:
-    """The model on the Test folder's photographs, as far as they are in its test split.
-
-    A photograph that only the folders have, under two diagnoses, is in no split and not counted.
-    """
-    if not records:
-        return []
-    filed = next(iter(records.values()))["test_folder"]
-    is_test = (measured.table["split"] == "test").to_numpy()
-    row_of = {
-        image_id: row
-        for row, image_id in enumerate(measured.table["image_id"])
-        if is_test[row]
-    }  # fmt: skip
-    rows = []
-    for name, is_wanted in (("as filed", True), ("sound labels", False)):
-        known = [
-            file for file in filed
-            if file["image_id"] in row_of and (is_wanted or not file["is_contradictory"])
-        ]  # fmt: skip
-        if not known:
-            continue
-        called = measured.y_prob[[row_of[file["image_id"]] for file in known]].argmax(axis=1)
-        labels = np.array([CODES.index(file["diagnosis"]) for file in known])
-        num_hits = int((called == labels).sum())
-        low, high = metrics.wilson_interval(num_hits, len(known))
-        rows.append(
-            (
-                card.network,
-                f"nine-class Test folder, {name} ({len(known):,})",
-                "evaluation.json",
-                f"{num_hits / len(known):.3f} ({low:.3f}–{high:.3f})",
-                f"{metrics.balanced_accuracy(labels, called):.3f}",
-                _UNKNOWN,
-                _UNKNOWN,
-            )
-        )
-    return rows
-
-
 def _counts(figure: Figure) -> str:
     return f"({figure.num_photographs:,}/{figure.num_lesions:,})"
-
-
-def _interval(figure: Figure) -> str:
-    if np.isnan(figure.value):
-        return "n/a"
-    return f"{figure.value:.3f} ({figure.low:.3f}–{figure.high:.3f})"
 
 
 if __name__ == "__main__":

@@ -17,11 +17,16 @@ from melanoma_core.predict import Model
 DATA = Path("../shared/data")
 
 
-def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
-    """The options that say what is measured; `names` are the data sets of `DATA` by default."""
+def add_model_option(parser: argparse.ArgumentParser) -> None:
+    """The option that says which models are measured."""
     parser.add_argument(
         "--model", action="append", help="id, repeatable; all when left out, the one in use first"
     )
+
+
+def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
+    """The options that say what is measured; `names` are the data sets of `DATA` by default."""
+    add_model_option(parser)
     parser.add_argument(
         "--dataset",
         action="append",
