@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from melanoma_core import boundaries, evaluate
+from melanoma_core import boundaries, calibration, evaluate
 from melanoma_core.diagnoses import CODES, SEVEN_CLASSES
 from melanoma_core.evaluate import Evaluation
 from melanoma_core.registry import Figure
@@ -83,6 +83,24 @@ def by_attribute(
 def at_threshold(measured: Evaluation, threshold: float) -> tuple[Figure, Figure]:
     """Sensitivity and specificity for melanoma where lesions are referred from `threshold` on."""
     return evaluate.sensitivity(measured, threshold), evaluate.specificity(measured, threshold)
+
+
+def came_true(
+    measured: Evaluation, hits: NDArray[np.bool_], y_prob: NDArray[np.float64], num_bins: int
+) -> tuple[Figure, ...]:
+    """The shares of `calibration.reliability`, each bin's with its interval over groups.
+
+    Args:
+        measured: gives groups and counts.
+        hits: (N,) whether the photograph is what the probability is of.
+        y_prob: (N,) of that probability.
+        num_bins: as in `calibration.reliability`.
+
+    Returns:
+        `num_bins` shares from low to high; NaN in an empty bin.
+    """
+    bin_of = calibration.bins_of(y_prob, num_bins)
+    return tuple(evaluate.share(measured, bin_of == index, hits) for index in range(num_bins))
 
 
 def confusion(measured: Evaluation) -> NDArray[np.int64]:

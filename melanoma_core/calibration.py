@@ -96,6 +96,16 @@ class ReliabilityBin:
     share: float  # num_hits / num_rows; NaN in an empty bin
 
 
+def bins_of(y_prob: ArrayLike, num_bins: int) -> NDArray[np.intp]:
+    """The bin, from 0, that each probability lies in: equally wide ones, closed on the right.
+
+    >>> bins_of([0.0, 0.1, 0.11, 1.0], 10).tolist()
+    [0, 0, 1, 9]
+    """
+    places = np.ceil(np.asarray(y_prob, dtype=np.float64) * num_bins).astype(np.intp) - 1
+    return np.clip(places, 0, num_bins - 1)
+
+
 def reliability(
     y_true: ArrayLike, y_prob: ArrayLike, num_bins: int = 10
 ) -> tuple[ReliabilityBin, ...]:
@@ -117,7 +127,7 @@ def reliability(
         raise ValueError(f"Shapes are {truth.shape} and {prob.shape}; both must be (N,).")
     if not ((prob >= 0) & (prob <= 1)).all():
         raise ValueError("A probability is NaN or outside 0 to 1.")
-    bin_of = np.clip(np.ceil(prob * num_bins).astype(int) - 1, 0, num_bins - 1)
+    bin_of = bins_of(prob, num_bins)
     rows = np.bincount(bin_of, minlength=num_bins)
     hits = np.bincount(bin_of[truth], minlength=num_bins)
     sums = np.bincount(bin_of, weights=prob, minlength=num_bins)

@@ -8,7 +8,7 @@ import pytest
 from made_evaluations import drawn, made, spread
 from sklearn import metrics as sk
 
-from melanoma_core import breakdowns, evaluate, metrics
+from melanoma_core import breakdowns, calibration, evaluate, metrics
 from melanoma_core.diagnoses import CODES
 
 
@@ -177,3 +177,18 @@ def test_whole_breakdown_of_a_test_split_takes_a_few_seconds():
     for attribute in ("age", "sex", "site", "source"):
         breakdowns.by_attribute(measured, attribute, 0.2)
     assert time.process_time() - started < 8
+
+
+def test_what_came_true_in_each_bin_has_the_shares_of_the_reliability_bins():
+    measured = made(
+        ["MEL", "NV", "NV", "MEL", "NV"],
+        [spread("MEL", share) for share in (0.9, 0.85, 0.2, 0.1, 0.5)],
+        group_id=["a", "a", "b", "c", "d"],
+    )
+    hits, prob = measured.is_melanoma == 1, measured.melanoma_probability
+    found = breakdowns.came_true(measured, hits, prob, 2)
+    bins = calibration.reliability(hits, prob, 2)
+    assert [share.value for share in found] == [b.share for b in bins] == [1 / 3, 1 / 2]
+    assert [share.num_hits for share in found] == [b.num_hits for b in bins] == [1, 1]
+    assert (found[0].low, found[0].high) == (0, 1)  # drawn from three groups
+    assert math.isnan(breakdowns.came_true(measured, hits, prob, 20)[0].value)  # nobody there
