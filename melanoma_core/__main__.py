@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from melanoma_core import configs, paths
-from melanoma_core.errors import DatasetError, ImageError, MelanomaError
+from melanoma_core.errors import DatasetError, ImageError, MelanomaError, ModelError
 
 _DEFAULTS = configs.TrainConfig()
 
@@ -371,6 +371,40 @@ def models(as_json: bool) -> None:
             f"{'*' if is_in_use else ' '} {card.model_id}  {card.network} {card.image_size} px  "
             f"melanoma AUROC {_shown(card.figures['all']['melanoma_auroc'])}"
         )
+
+
+@main.command()
+@click.argument("model_id", required=False)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write, such as docs/model-card.md; the screen by default.",
+)
+def card(model_id: str | None, output: Path | None) -> None:
+    """Write a model's card as a document; that of the model in use by default."""
+    from melanoma_core import evaluate as evaluation
+    from melanoma_core import model_cards, registry
+
+    if model_id is None:
+        in_use = registry.champion(paths.models_dir())
+        if in_use is None:
+            raise ModelError("No model is in use yet. Put one into use, or name a model.")
+        model_id = in_use.model_id
+    directory = registry.model_dir(paths.models_dir(), model_id)
+    found, card_sha256, contents = registry.read_files(directory)
+    measured = evaluation.from_json(contents["evaluation.json"])
+    text = model_cards.document(found, measured, card_sha256)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        paths.write_atomic(output, text.encode())
+    except OSError as error:
+        raise ModelError(
+            f"{output.name} cannot be written: {error.strerror}. Name a file in a folder that is "
+            "there and that you may write to."
+        ) from error
+    click.echo(f"The card of {model_id} stands in {output.name}.", err=True)
 
 
 @main.command()
