@@ -1,10 +1,22 @@
 """A model's card as tables for reading; every figure on them is the card's."""
 
 import math
+from dataclasses import dataclass
+from typing import Any
 
 from melanoma_core.diagnoses import BY_CODE
-from melanoma_core.registry import Card, Figure
-from ui.formats import NOT_RECORDED, count, counted, literal, percent, score_figure, share_figure
+from melanoma_core.registry import Card, Figure, OperatingPoint
+from ui.formats import (
+    NARROW_SPACE,
+    NOT_RECORDED,
+    count,
+    counted,
+    literal,
+    percent,
+    percent_range,
+    score_figure,
+    share_figure,
+)
 
 # Of fewer test photographs an interval says too little for a column of its own.
 ENOUGH_PHOTOGRAPHS = 50
@@ -19,9 +31,47 @@ _SHARES = {
 _SCORES = {
     "macro_auroc": "AUROC, mean of the diagnoses",
     "melanoma_auroc": "AUROC, melanoma against the rest",
+    "keratoses_auroc": "AUROC, both keratoses against the rest",
     "ece": "Calibration error (ECE)",
     "brier": "Brier score",
 }
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One figure in large print, and the small print under it."""
+
+    name: str
+    value: str
+    basis: str  # its interval and what it was measured on
+
+
+def headlines(card: Card, point: OperatingPoint) -> tuple[Headline, ...]:
+    """The eight figures that a model is first judged by, of all test photographs."""
+    of_all = card.figures.get("all", {})
+    return (
+        headline("Sensitivity for melanoma", point.sensitivity),
+        headline("Specificity", point.specificity),
+        headline("AUROC, melanoma", of_all.get("melanoma_auroc"), is_share=False),
+        headline("AUROC, mean of seven", of_all.get("macro_auroc"), is_share=False),
+        headline("Accuracy", of_all.get("accuracy")),
+        headline("Balanced accuracy", of_all.get("balanced_accuracy")),
+        headline("Balanced, prior-adjusted", of_all.get("prior_adjusted_balanced_accuracy")),
+        headline("Calibration error (ECE)", of_all.get("ece"), is_share=False),
+    )
+
+
+def headline(name: str, figure: Figure | None, *, is_share: bool = True) -> Headline:
+    """A figure with its interval and its photographs and lesions apart."""
+    if figure is None:
+        return Headline(name, NOT_RECORDED, "")
+    if math.isnan(figure.value):
+        return Headline(name, percent(figure.value), _basis(figure))
+    if is_share:
+        value, interval = percent(figure.value), percent_range(figure.low, figure.high)
+    else:
+        value, _, interval = score_figure(figure).removesuffix(")").partition(" (")
+    return Headline(name, value, f"{interval}; {_basis(figure)}")
 
 
 def class_counts(card: Card) -> Table:
@@ -85,6 +135,92 @@ def figures(card: Card) -> Table:
     return table
 
 
+def differential(card: Card) -> Table:
+    """How the set of diagnoses is chosen, and what it held on the test photographs."""
+    found = card.differential
+    return {
+        "Differential": [
+            "Is to hold the true diagnosis in",
+            "Melanoma joins from",
+            "Any other diagnosis joins from",
+            "Held the true diagnosis",
+            "Held melanoma where it was melanoma",
+            "Diagnoses in a set, mean",
+            "Sets for review",
+        ],
+        "On the card": [
+            percent(found.level),
+            f"{cutoff(found.melanoma_cutoff)}, chosen on "
+            f"{counted(found.val_melanomas, 'melanoma photograph')}",
+            f"{cutoff(found.other_cutoff)}, chosen on "
+            f"{counted(found.val_photographs, 'other photograph')}",
+            _measured(found.coverage),
+            _measured(found.melanoma_coverage),
+            f"{score_figure(found.mean_size, 2)}; {_basis(found.mean_size)}",
+            _measured(found.review_share),
+        ],
+    }
+
+
+def seen(card: Card) -> dict[str, Table]:
+    """Training lesions of each age, sex, body site and source; a table each, by its heading."""
+    names = {"age": "Age", "sex": "Sex", "site": "Body site", "source": "Source"}
+    return {
+        name: {
+            name: [literal(value) for value in card.seen[attribute]],
+            "Lesions": [count(number) for number in card.seen[attribute].values()],
+        }
+        for attribute, name in names.items()
+    }
+
+
+def skin_tones(card: Card) -> str:
+    """Training lesions by skin tone, in a sentence."""
+    return ", ".join(
+        f"{literal(tone)} {count(number)}" for tone, number in card.seen["skin_tone"].items()
+    )
+
+
+def settings(card: Card) -> Table:
+    """The settings of the run that made the model, one a row."""
+    rows = _flat(card.config)
+    return {
+        "Setting": [literal(name.replace("_", " ")) for name in rows],
+        "Value": [literal(str(value)) for value in rows.values()],
+    }
+
+
+def checksums(card: Card, card_sha256: str) -> str:
+    """SHA-256 of every file of the model, as `sha256sum --check` reads it."""
+    shown = {"card.json": card_sha256, **card.files}
+    return "\n".join(f"{sha256}  {name}" for name, sha256 in shown.items())
+
+
+def cutoff(probability: float) -> str:
+    """A probability that something begins at; one below 1 % with digits, or "<1 %" would hide it.
+
+    >>> cutoff(0.0035), cutoff(0.084)
+    ('0.35\u202f%', '8.4\u202f%')
+    """
+    if 0 < probability < 0.01:
+        return f"{100 * probability:.2g}{NARROW_SPACE}%"
+    return percent(probability)
+
+
+def score_cell(figure: Figure) -> str:
+    """A figure that is no share, with its interval, in a table."""
+    # Undefined there: a data set without melanomas has no melanoma AUROC.
+    return "n/a" if math.isnan(figure.value) else score_figure(figure)
+
+
+def _flat(config: dict[str, Any], before: str = "") -> dict[str, Any]:
+    rows: dict[str, Any] = {}
+    for name, value in config.items():
+        nested = isinstance(value, dict)
+        rows.update(_flat(value, f"{before}{name}: ") if nested else {f"{before}{name}": value})
+    return rows
+
+
 def _num_photographs(figures: dict[str, Figure]) -> int:
     return max((figure.num_photographs for figure in figures.values()), default=0)
 
@@ -92,14 +228,18 @@ def _num_photographs(figures: dict[str, Figure]) -> int:
 def _figure(name: str, figure: Figure | None) -> str:
     if figure is None:
         return NOT_RECORDED
-    if math.isnan(figure.value):
-        return "n/a"  # undefined there: a data set without melanomas has no melanoma AUROC
-    return share_figure(figure) if name in _SHARES else score_figure(figure)
+    if math.isnan(figure.value) or name not in _SHARES:
+        return score_cell(figure)
+    return share_figure(figure)
 
 
 def _measured(figure: Figure) -> str:
+    return f"{share_figure(figure)}; {_basis(figure)}"
+
+
+def _basis(figure: Figure) -> str:
     hits = "" if figure.num_hits is None else f"{count(figure.num_hits)} of "
     return (
-        f"{share_figure(figure)}; {hits}{counted(figure.num_photographs, 'photograph')}, "
+        f"{hits}{counted(figure.num_photographs, 'photograph')}, "
         f"{counted(figure.num_lesions, 'lesion')}"
     )
