@@ -1,0 +1,82 @@
+"""The curves of a training run as charts; each has its `alt` text."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import plotly.graph_objects as go
+
+from ui import model_charts
+from ui.formats import counted
+from ui.grounds import Ground
+
+_HEIGHT = 250  # px
+_LABEL_HEIGHT = 16  # px of one line of text
+
+
+@dataclass(frozen=True)
+class Line:
+    """One measure over the epochs."""
+
+    name: str
+    values: Sequence[float]
+    color: str
+
+
+def curves(lines: Sequence[Line], ground: Ground) -> go.Figure:
+    """Measures over the epochs, each named at its last point."""
+    num_epochs = max(len(line.values) for line in lines)
+    epochs = list(range(1, num_epochs + 1))
+    values = [value for line in lines for value in line.values if not math.isnan(value)]
+    low, high = min(values), max(values)
+    space = 0.08 * (high - low) or 0.05
+    low, high = low - space, high + space
+    room = _HEIGHT - 70  # px of the plot itself, about
+    places = _parted([(_last(line.values) - low) / (high - low) * room for line in lines])
+    figure = go.Figure()
+    for line, place in zip(lines, places, strict=True):
+        figure.add_scatter(
+            x=epochs, y=list(line.values), mode="lines+markers" if num_epochs < 3 else "lines",
+            line={"color": line.color, "width": 2.5},
+            hovertemplate=f"Epoch %{{x}}: {line.name} %{{y:.3f}}<extra></extra>",
+        )  # fmt: skip
+        figure.add_annotation(
+            x=1, xref="paper", xanchor="left", xshift=6, y=low + place / room * (high - low),
+            text=line.name, showarrow=False, font={"color": ground.ink, "size": 13},
+            yanchor="middle",
+        )  # fmt: skip
+    axis: dict[str, Any] = {
+        "fixedrange": True, "showgrid": False, "zeroline": False,
+        "tickfont": {"color": ground.soft, "size": 12}, "automargin": True,
+        "linecolor": ground.rest, "showline": True,
+    }  # fmt: skip
+    figure.update_xaxes(title=model_charts.axis_title("Epoch", ground), tickformat="d", **axis)
+    figure.update_yaxes(range=[low, high], nticks=5, **axis)
+    model_charts.bare(figure, _HEIGHT)
+    longest = max(len(line.name) for line in lines)
+    return figure.update_layout(margin={"l": 2, "r": 12 + 7 * longest, "t": 6, "b": 0})
+
+
+def curves_alt(title: str, lines: Sequence[Line]) -> str:
+    """First and last point of every line in words."""
+    parts = [
+        f"{line.name} from {line.values[0]:.3f} to {_last(line.values):.3f} over "
+        f"{counted(len(line.values), 'epoch')}"
+        for line in lines
+    ]
+    return f"{title}: {'; '.join(parts)}."
+
+
+def _last(values: Sequence[float]) -> float:
+    """The last value that is known."""
+    return next(value for value in reversed(values) if not math.isnan(value))
+
+
+def _parted(places: Sequence[float]) -> list[float]:
+    """The places, those too near for two lines of text moved up; in the order given."""
+    moved = list(places)
+    last = -math.inf
+    for index in sorted(range(len(places)), key=lambda index: places[index]):
+        last = moved[index] = max(places[index], last + _LABEL_HEIGHT)
+    return moved
