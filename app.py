@@ -15,7 +15,10 @@ page = st.navigation(
         "Clinic": [
             st.Page("pages/assess.py", title="Assess", icon=":material/search:", default=True)
         ],
-        "Laboratory": [st.Page("pages/about.py", title="About", icon=":material/info:")],
+        "Laboratory": [
+            st.Page("pages/models.py", title="Models", icon=":material/inventory_2:"),
+            st.Page("pages/about.py", title="About", icon=":material/info:"),
+        ],
     },
     expanded=True,
 )

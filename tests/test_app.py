@@ -20,7 +20,11 @@ def test_the_app_opens_on_assess(empty_models):
 
 
 def test_every_page_in_the_navigation_opens(empty_models):
-    for page, title in (("pages/assess.py", "Assess a lesion"), ("pages/about.py", "About")):
+    for page, title in (
+        ("pages/assess.py", "Assess a lesion"),
+        ("pages/models.py", "Models"),
+        ("pages/about.py", "About"),
+    ):
         app = open_app(page)
         assert not app.exception
         assert app.title[0].value == title
