@@ -9,7 +9,7 @@ from melanoma_core import saliency
 from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.predict import Prediction
 from melanoma_core.registry import Card, OperatingPoint
-from ui import case_details, charts, consequence_panel, grounds, words
+from ui import case_details, charts, consequence_panel, grounds, more_methods, words
 from ui.assessments import Assessment
 from ui.formats import literal, percent, small
 
@@ -49,6 +49,8 @@ def show_result(found: Assessment, point: OperatingPoint, warning: str | None) -
             _show_diagnoses(found, point, is_outside=warning is not None)
     if not warning:
         consequence_panel.show(point.sensitivity, point.specificity, "clinic")
+    with st.expander("More methods", icon=":material/layers:"):
+        more_methods.show(found)
     with st.expander("What the model has and has not seen", icon=":material/fact_check:"):
         case_details.show_seen(found.card)
 

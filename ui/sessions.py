@@ -52,8 +52,11 @@ def patient() -> Patient:
 
 def clear() -> None:
     """Forget the lesion, its patient and the refusal: what New lesion does."""
-    for key in (_ASSESSMENT, OTHER_MAPS, _REFUSAL, PATIENT_AGE, PATIENT_SEX, PATIENT_SITE):
+    for key in (_ASSESSMENT, _REFUSAL, PATIENT_AGE, PATIENT_SEX, PATIENT_SITE):
         st.session_state.pop(key, None)
+    others = st.session_state.pop(OTHER_MAPS, None)
+    if others is not None:
+        others.stop()  # what is being computed must not outlive the lesion
 
 
 def upload_key(kind: str) -> str:
