@@ -21,7 +21,7 @@ from melanoma_core.evaluate import Evaluation
 from melanoma_core.predict import Model
 from melanoma_core.registry import Figure, figure_record
 
-_NUM_PHOTOGRAPHS = 800  # 36 passes for two models take about six minutes on two cores
+_NUM_PHOTOGRAPHS = 800  # 36 passes for two models take about ten minutes on two cores
 _SEED = 0
 _SOURCES = {"ham10000": "HAM10000", "isic2017": "ISIC 2017 Part 3"}
 _FIGURES = ("melanoma_auroc", "macro_auroc", "sensitivity", "specificity")

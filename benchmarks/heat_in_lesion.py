@@ -85,7 +85,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    held_out.add_options(parser, "ham10000.zip", "isic9.zip")
+    held_out.add_options(parser, "ham10000.zip")
     parser.add_argument(
         "--outlines",
         type=Path,
