@@ -51,14 +51,32 @@ def counted(number: int, noun: str) -> str:
     return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
 
 
+def score(value: float, decimals: int = 3) -> str:
+    """A number that is no share; one that would round to 1 without being so is ">0.999".
+
+    >>> score(0.91), score(0.9998), score(1.0)
+    ('0.910', '>0.999', '1.000')
+    """
+    if math.isnan(value):
+        return NOT_KNOWN
+    text = f"{value:.{decimals}f}"
+    is_nearly_one = value < 1 and float(text) == 1
+    return f">{1 - 10**-decimals:.{decimals}f}" if is_nearly_one else text
+
+
+def score_range(low: float, high: float, decimals: int = 3) -> str:
+    """An interval of such numbers: "0.891–0.930"."""
+    if math.isnan(low) or math.isnan(high):
+        return "interval not known"
+    return f"{score(low, decimals)}–{score(high, decimals)}"
+
+
 def score_figure(figure: Figure, decimals: int = 3) -> str:
     """A figure that is no share, with its interval: "0.912 (0.891–0.930)"."""
     if math.isnan(figure.value):
         return NOT_KNOWN
-    value = f"{figure.value:.{decimals}f}"
-    if math.isnan(figure.low) or math.isnan(figure.high):
-        return f"{value} (interval not known)"
-    return f"{value} ({figure.low:.{decimals}f}–{figure.high:.{decimals}f})"
+    interval = score_range(figure.low, figure.high, decimals)
+    return f"{score(figure.value, decimals)} ({interval})"
 
 
 def share_figure(figure: Figure) -> str:
