@@ -218,6 +218,26 @@ def test_no_visitor_sees_the_lesion_of_another(visit):
     assert shows(second, other_lesion)
 
 
+def test_the_clinic_panel_follows_its_slider_and_goes_where_nothing_was_seen(visit, scheme):
+    page = visit()
+    upload(page, LESION)
+    expect_result(page)
+    squares = page.get_by_role("figure", name=re.compile("^Of 1,000 lesions: "))
+    expect_one(squares)
+    of_50 = squares.get_attribute("aria-label")
+    page.get_by_role("slider", name=re.compile("Melanomas among 1,000")).press("End")
+    expect(squares).not_to_have_attribute("aria-label", of_50)
+    shoot(page, "clinic", scheme)
+    page.get_by_text("About this patient (optional)").click()
+    age = page.get_by_label("Age in years")
+    age.fill("97")
+    age.press("Enter")
+    expect_one(refusal(page).filter(has_text="Outside what this model has seen."))
+    expect(squares).to_have_count(0)
+    expect(age).to_be_visible()  # a warning above must not close what was opened
+    shoot(page, "outside", scheme)
+
+
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 768), ("light", 390)])
 def test_narrow_windows_need_no_scrolling_sideways(visit, scheme, width):
     page = visit(viewport={"width": width, "height": 1024})
