@@ -1,7 +1,6 @@
 """The model card as a document: complete, in agreement with the card, and never stale."""
 
 import dataclasses
-import json
 import math
 import re
 from pathlib import Path
@@ -357,13 +356,31 @@ def test_command_says_what_is_wrong(models_dir, tmp_path, monkeypatch):
     assert "No model is in use yet" in done.stderr
 
 
-# The shipped document
+# What is shipped
 
 
-def test_shipped_document_is_that_of_the_model_in_use():
-    """`python -m melanoma_core card --output docs/model-card.md` makes it anew."""
+@pytest.fixture
+def shipped():
+    """Folder of the model that is in use in this checkout."""
     models_dir = paths.PROJECT_DIR / "models"
     if not (models_dir / "champion.json").exists():
         pytest.skip("No model is shipped with this checkout.")
-    in_use = json.loads((models_dir / "champion.json").read_text())["in_use"][0]["model_id"]
-    assert DOCUMENT.read_text(encoding="utf-8") == expected_document(models_dir / in_use)
+    return models_dir / registry.in_use(models_dir)[0].model_id
+
+
+def test_shipped_document_is_that_of_the_model_in_use(shipped):
+    """`python -m melanoma_core card --output docs/model-card.md` makes it anew."""
+    assert DOCUMENT.read_text(encoding="utf-8") == expected_document(shipped)
+
+
+def test_shipped_differential_holds_the_true_diagnosis_as_often_as_it_says(shipped):
+    """Within two standard errors, SE² = p(1 − p)(1/n_cal + 1/n_test), in all and in melanomas."""
+    found = registry.read_card(shipped).differential
+    num_val = found.val_photographs + found.val_melanomas
+    for figure, num_chosen_on in (
+        (found.coverage, num_val),
+        (found.melanoma_coverage, found.val_melanomas),
+    ):
+        variance = found.level * (1 - found.level)
+        error = math.sqrt(variance * (1 / num_chosen_on + 1 / figure.num_photographs))
+        assert abs(figure.value - found.level) <= 2 * error
