@@ -184,6 +184,7 @@ def test_maps_go_with_the_lesion(models_dir, children):
     app = computed(assessed())
     button(app, "New lesion").click().run()
     assert "other_maps" not in app.session_state
+    assert "network_image" not in repr(app.session_state._state._state)  # in no callback either
     app = upload(app, PHOTOGRAPH)
     assert not any("Score-CAM" in alt for alt in alts(app))
     assert COMPUTE in labels(app)

@@ -41,10 +41,21 @@ class _Kept:
     """What was computed for one photograph, and what is being computed."""
 
     network_image: NDArray[np.uint8]  # whose maps these are
+    model_id: str  # of the model that they explain
     maps: dict[str, Maps] = field(default_factory=dict)  # by diagnosis
     job: Job | None = None
     code: str = ""  # the diagnosis that the job is about
     problem: str = ""  # why there are no maps, in Markdown
+
+    def collect(self) -> None:
+        """Take what a finished job gives: maps, or a reason why there are none."""
+        if self.job is None:
+            return
+        try:
+            self.maps[self.code] = self.job.result()
+        except MelanomaError as error:
+            self.problem = errors.in_words(error)
+        self.job = None
 
     def stop(self) -> None:
         """End what is being computed."""
@@ -75,17 +86,18 @@ def show(found: Assessment, outline: NDArray[np.bool_] | None = None) -> None:
         disabled=kept.job is not None,
     )  # fmt: skip
     if kept.job is not None:
-        _watch(kept)
+        _watch()
     elif code in kept.maps:
         _show_maps(found, kept.maps[code], code, outline)
     else:
-        _offer(found, kept, code)
+        _offer(kept.problem, code)
 
 
 def _kept(found: Assessment) -> _Kept:
     kept = st.session_state.get(sessions.OTHER_MAPS)
     if not isinstance(kept, _Kept) or kept.network_image is not found.network_image:
-        kept = st.session_state[sessions.OTHER_MAPS] = _Kept(found.network_image)
+        kept = _Kept(found.network_image, found.card.model_id)
+        st.session_state[sessions.OTHER_MAPS] = kept
     return kept
 
 
@@ -95,13 +107,13 @@ def _codes(found: Assessment) -> list[str]:
     return sorted(found.prediction.codes, key=lambda code: (code != "MEL", -probability(code)))
 
 
-def _offer(found: Assessment, kept: _Kept, code: str) -> None:
+def _offer(problem: str, code: str) -> None:
     shortage = attribution_jobs.shortage()
-    if kept.problem:
-        errors.show(kept.problem)
+    if problem:
+        errors.show(problem)
     st.button(
         "Compute the other maps", disabled=shortage is not None,
-        on_click=_start, args=(found, kept, code),
+        on_click=_start, args=(code,),
     )  # fmt: skip
     st.markdown(
         small(
@@ -112,36 +124,36 @@ def _offer(found: Assessment, kept: _Kept, code: str) -> None:
     )
 
 
-def _start(found: Assessment, kept: _Kept, code: str) -> None:
+# The callbacks and the fragment find by themselves what is kept: Streamlit holds on to what they
+# are given, and it would outlive the lesion.
+
+
+def _start(code: str) -> None:
+    kept: _Kept = st.session_state[sessions.OTHER_MAPS]
     kept.problem = ""
     try:
-        directory = registry.model_dir(paths.models_dir(), found.card.model_id)
-        kept.job = attribution_jobs.start(directory, found.network_image, code)
+        directory = registry.model_dir(paths.models_dir(), kept.model_id)
+        kept.job = attribution_jobs.start(directory, kept.network_image, code)
         kept.code = code
     except MelanomaError as error:
         kept.problem = errors.in_words(error)
 
 
+def _stop() -> None:
+    st.session_state[sessions.OTHER_MAPS].stop()
+
+
 @st.fragment(run_every=_SECONDS)
-def _watch(kept: _Kept) -> None:
+def _watch() -> None:
     """How far the computation is; the whole page runs again when it has ended."""
-    job = kept.job
-    if job is None or job.is_done:
-        _collect(kept)
+    kept: _Kept | None = st.session_state.get(sessions.OTHER_MAPS)
+    if kept is None or kept.job is None or kept.job.is_done:
+        if kept is not None:
+            kept.collect()
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f":material/hourglass_top: {job.progress}", width="content")
-        st.button("Stop", icon=":material/stop:", on_click=kept.stop)
-
-
-def _collect(kept: _Kept) -> None:
-    if kept.job is None:
-        return
-    try:
-        kept.maps[kept.code] = kept.job.result()
-    except MelanomaError as error:
-        kept.problem = errors.in_words(error)
-    kept.job = None
+        st.markdown(f":material/hourglass_top: {kept.job.progress}", width="content")
+        st.button("Stop", icon=":material/stop:", on_click=_stop)
 
 
 def _show_maps(
