@@ -47,6 +47,9 @@ def scored(melanoma: np.ndarray, *, changed: dict | None = None) -> bytes:
         "source": "made",
         "split": "test",
         "diagnosis": np.where(is_melanoma, "MEL", "NV"),
+        "age_approx": np.nan,
+        "sex": None,
+        "anatom_site_general": None,
     }
     table = pd.DataFrame(columns | (changed or {}))
     # Rows of validation that would tip the scales if they were counted.
