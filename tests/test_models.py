@@ -10,11 +10,12 @@ import stub_models
 from made_evaluations import drawn
 from made_pages import button, chart, open_app, text
 
-from melanoma_core import breakdowns, calibration, evaluate, registry
+from melanoma_core import breakdowns, calibration, evaluate, model_cards, registry
 from melanoma_core.configs import TrainConfig
 from melanoma_core.diagnoses import CODES
 from melanoma_core.registry import Figure
-from ui import breakdown_charts, card_tables, model_charts, threshold_explorer, training_charts
+from melanoma_core.wordings import cutoff
+from ui import breakdown_charts, model_charts, model_records, threshold_explorer, training_charts
 from ui.formats import literal, percent, score_figure, share_figure
 from ui.grounds import LIGHT
 from ui.training_charts import Line
@@ -209,6 +210,20 @@ def test_the_roc_curve_is_the_test_splits_with_the_cards_thresholds_on_it(models
     assert curve["y"] == json.loads(found.to_json())["data"][0]["y"]
 
 
+def test_without_a_test_melanoma_what_a_threshold_finds_is_not_known(tmp_path, monkeypatch):
+    none = evaluate.Evaluation(
+        EVALUATION.table.replace({"diagnosis": {"MEL": "NV"}}), EVALUATION.y_prob
+    )
+    stub_models.add(tmp_path, evaluation=none)
+    stub_models.serve(monkeypatch, tmp_path)
+    app = open_app(MODELS)
+    assert not app.exception
+    assert values(app, f"Sensitivity at 8.4{NARROW}%") == "not known"
+    assert "of this threshold is not known" in text(app)
+    for tab in ("Reliability", "Diagnoses", "By group"):
+        open_tab(tab)
+
+
 def test_the_steps_hold_the_cards_thresholds_and_no_second_one_that_reads_alike():
     card = stub_models.card(
         operating_points=(
@@ -219,7 +234,7 @@ def test_the_steps_hold_the_cards_thresholds_and_no_second_one_that_reads_alike(
     steps = threshold_explorer.steps(card)
     assert {0.0463498, 0.0004} <= set(steps)
     assert steps == sorted(steps)
-    read = [card_tables.cutoff(step) for step in steps]
+    read = [cutoff(step) for step in steps]
     assert len(set(read)) == len(read)
     assert f"0.04{NARROW}%" in read
     small = [step for step in steps if 0.01 <= step <= 0.1]
@@ -348,8 +363,12 @@ def test_a_curve_with_a_gap_is_named_at_its_last_known_value():
 
 def test_the_card_can_be_downloaded_as_it_lies_on_disk(models):
     app = open_tab("Card")
-    (download,) = app.get("download_button")
-    assert download.proto.label == "Download the card (JSON)"
+    assert [download.proto.label for download in app.get("download_button")] == [
+        "Download the card (JSON)",
+        "Download as a document (Markdown)",
+    ]
+    record = model_records.read("nine-2026-11-14")
+    assert record.card_json == (models / "nine-2026-11-14" / "card.json").read_bytes()
     page = text(app)
     card = registry.read_card(models / "nine-2026-11-14")
     for name, sha256 in card.files.items():
@@ -361,6 +380,32 @@ def test_the_card_can_be_downloaded_as_it_lies_on_disk(models):
     assert f"11{NARROW}%, chosen on 174 melanoma photographs" in shown
     assert "Skin tone: not recorded 3,106" in page
     assert "Made with keras \u20603.15.1." in page
+
+
+def test_the_document_is_of_this_card_and_its_test_photographs(tmp_path, monkeypatch):
+    config = json.loads(TrainConfig().to_json())
+    counts = dict.fromkeys(("train", "val", "test"), dict.fromkeys(CODES, 100))
+    figures = evaluate.figures_by_source(TEST, counts["train"], 0.084)
+    card = stub_models.card(config=config, class_counts=counts, figures=figures)
+    stub_models.add(tmp_path, card, evaluation=EVALUATION)
+    monkeypatch.setenv("MELANOMA_MODELS", str(tmp_path))
+    record = model_records.read("nine-2026-11-14")
+    assert model_records.document(record) == model_cards.document(
+        record.card, EVALUATION, record.sha256
+    )
+
+
+def test_figures_are_made_anew_for_another_model_of_the_same_name(models, tmp_path_factory):
+    first = model_records.at_threshold(model_records.read("nine-2026-11-14"), 0.084)
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    other = drawn(NUM, seed=1)
+    stub_models.add(elsewhere, evaluation=other)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MELANOMA_MODELS", str(elsewhere))
+        second = model_records.at_threshold(model_records.read("nine-2026-11-14"), 0.084)
+    assert first == breakdowns.at_threshold(TEST, 0.084)
+    assert second == breakdowns.at_threshold(other, 0.084)
+    assert first != second
 
 
 def test_a_real_model_opens_on_every_tab(models_in_use):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.registry import Figure
+from melanoma_core.wordings import measured_on
 from ui import model_charts
 from ui.formats import count, counted, percent
 from ui.grounds import Ground
@@ -114,7 +115,7 @@ def _add_groups(
             "arrayminus": [100 * (f.value - f.low) for f in figures],
             "color": model_charts.LINE_COLOR, "thickness": 2, "width": 0,
         },
-        customdata=[_basis(f) for f in figures], hovertemplate="%{customdata}<extra></extra>",
+        customdata=[measured_on(f) for f in figures], hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
     for row, name in enumerate(names):
         if name not in shown:
@@ -149,9 +150,3 @@ def too_few(figure: Figure) -> str:
 def _plain(text: str) -> str:
     """Text from outside; Plotly would make links and bold print of what looks like HTML."""
     return text.replace("&", "&amp;").replace("<", "&lt;")
-
-
-def _basis(figure: Figure) -> str:
-    return (
-        f"{counted(figure.num_photographs, 'photograph')}, {counted(figure.num_lesions, 'lesion')}"
-    )

@@ -6,8 +6,8 @@ from typing import Any
 
 from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.registry import Card, Figure, OperatingPoint
+from melanoma_core.wordings import cutoff, measured_on, score, score_range
 from ui.formats import (
-    NARROW_SPACE,
     NOT_RECORDED,
     count,
     counted,
@@ -66,12 +66,12 @@ def headline(name: str, figure: Figure | None, *, is_share: bool = True) -> Head
     if figure is None:
         return Headline(name, NOT_RECORDED, "")
     if math.isnan(figure.value):
-        return Headline(name, percent(figure.value), _basis(figure))
+        return Headline(name, percent(figure.value), measured_on(figure))
     if is_share:
         value, interval = percent(figure.value), percent_range(figure.low, figure.high)
     else:
-        value, _, interval = score_figure(figure).removesuffix(")").partition(" (")
-    return Headline(name, value, f"{interval}; {_basis(figure)}")
+        value, interval = score(figure.value), score_range(figure.low, figure.high)
+    return Headline(name, value, f"{interval}; {measured_on(figure)}")
 
 
 def class_counts(card: Card) -> Table:
@@ -156,7 +156,7 @@ def differential(card: Card) -> Table:
             f"{counted(found.val_photographs, 'other photograph')}",
             _measured(found.coverage),
             _measured(found.melanoma_coverage),
-            f"{score_figure(found.mean_size, 2)}; {_basis(found.mean_size)}",
+            f"{score_figure(found.mean_size, 2)}; {measured_on(found.mean_size)}",
             _measured(found.review_share),
         ],
     }
@@ -196,17 +196,6 @@ def checksums(card: Card, card_sha256: str) -> str:
     return "\n".join(f"{sha256}  {name}" for name, sha256 in shown.items())
 
 
-def cutoff(probability: float) -> str:
-    """A probability that something begins at; one below 1 % with digits, or "<1 %" would hide it.
-
-    >>> cutoff(0.0035), cutoff(0.084)
-    ('0.35\u202f%', '8.4\u202f%')
-    """
-    if 0 < probability < 0.01:
-        return f"{100 * probability:.2g}{NARROW_SPACE}%"
-    return percent(probability)
-
-
 def score_cell(figure: Figure) -> str:
     """A figure that is no share, with its interval, in a table."""
     # Undefined there: a data set without melanomas has no melanoma AUROC.
@@ -234,12 +223,4 @@ def _figure(name: str, figure: Figure | None) -> str:
 
 
 def _measured(figure: Figure) -> str:
-    return f"{share_figure(figure)}; {_basis(figure)}"
-
-
-def _basis(figure: Figure) -> str:
-    hits = "" if figure.num_hits is None else f"{count(figure.num_hits)} of "
-    return (
-        f"{hits}{counted(figure.num_photographs, 'photograph')}, "
-        f"{counted(figure.num_lesions, 'lesion')}"
-    )
+    return f"{share_figure(figure)}; {measured_on(figure)}"

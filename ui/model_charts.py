@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from melanoma_core.calibration import ReliabilityBin
 from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.registry import Figure
-from ui.card_tables import cutoff
+from melanoma_core.wordings import cutoff
 from ui.charts import BELOW_COLOR
 from ui.formats import count, counted, percent
 from ui.grounds import Ground
@@ -132,7 +132,14 @@ def _add_bins(
     shares: Sequence[Figure] = (),
 ) -> None:
     filled = [b for b in bins if b.num_rows]
-    with_intervals = [share for share in shares if share.num_photographs]
+    # The interval of a handful would cross the whole chart; the table has it.
+    reaches = [
+        (share.high - share.value, share.value - share.low)
+        if share.num_photographs >= ENOUGH_IN_BIN
+        else (0.0, 0.0)
+        for share in shares
+        if share.num_photographs
+    ]
     figure.add_scatter(
         x=[100 * b.mean_probability for b in filled], y=[100 * b.share for b in filled],
         mode="lines+markers",
@@ -143,8 +150,8 @@ def _add_bins(
             "line": {"color": color, "width": 2},
         },
         error_y={
-            "array": [100 * (share.high - share.value) for share in with_intervals],
-            "arrayminus": [100 * (share.value - share.low) for share in with_intervals],
+            "array": [100 * up for up, _ in reaches],
+            "arrayminus": [100 * down for _, down in reaches],
             "color": color, "thickness": 1.5, "width": 0,
         },
         customdata=[f"{count(b.num_hits)} of {counted(b.num_rows, 'photograph')}" for b in filled],
@@ -182,7 +189,7 @@ def _reach(figure: Figure, ground: Ground, *, is_mirrored: bool = False) -> dict
 def _add_diagonal(figure: go.Figure, ground: Ground) -> None:
     figure.add_shape(
         type="line", x0=0, x1=100, y0=0, y1=100, layer="below",
-        line={"color": ground.rest, "width": 1.5, "dash": "dash"},
+        line={"color": ground.soft, "width": 1, "dash": "dash"},
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from melanoma_core import breakdowns, evaluate, paths, registry
+from melanoma_core import breakdowns, evaluate, model_cards, paths, registry
 from melanoma_core.breakdowns import DiagnosisFigures
 from melanoma_core.errors import ModelError
 from melanoma_core.evaluate import Evaluation
@@ -110,6 +110,15 @@ def by_attribute(record: Record, attribute: str, threshold: float) -> dict[str, 
     return _by_attribute(record.key, attribute, threshold, record.test)
 
 
+def document(record: Record) -> str:
+    """The model card in Markdown; it takes some seconds the first time.
+
+    Raises:
+        ModelError: the card lacks something that a model card must say.
+    """
+    return _document(record.key, record.card, record.test)
+
+
 @st.cache_data(show_spinner=False, max_entries=512)
 def _at_threshold(
     key: tuple[str, str], threshold: float, _test: Evaluation
@@ -146,3 +155,8 @@ def _by_attribute(
     key: tuple[str, str], attribute: str, threshold: float, _test: Evaluation
 ) -> dict[str, dict[str, Figure]]:
     return breakdowns.by_attribute(_test, attribute, threshold)
+
+
+@st.cache_data(show_spinner=False, max_entries=8)  # asked for by a click, away from the page
+def _document(key: tuple[str, str], _card: Card, _test: Evaluation) -> str:
+    return model_cards.document(_card, _test, key[1])

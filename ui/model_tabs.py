@@ -190,10 +190,17 @@ def _lines(history: tuple[dict[str, Any], ...], ink: str) -> dict[str, list[trai
 def show_card(record: Record, point: OperatingPoint) -> None:
     """Everything else that the card says, and the card itself."""
     card = record.card
-    st.download_button(
-        "Download the card (JSON)", record.card_json, f"{card.model_id}.json", "application/json",
-        icon=":material/download:", on_click="ignore",
-    )  # fmt: skip
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download the card (JSON)", record.card_json, f"{card.model_id}.json",
+            "application/json", icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+        st.download_button(
+            "Download as a document (Markdown)",
+            lambda: model_records.document(record),  # some seconds: only when it is wanted
+            f"{card.model_id}.md", "text/markdown",
+            icon=":material/description:", on_click="ignore",
+        )  # fmt: skip
     st.markdown(
         f"Model {literal(card.model_id)}, made on {day(card.created)} in run "
         f"{literal(card.run_id)}: {literal(card.network)}, {card.image_size} × {card.image_size} "

@@ -3,8 +3,9 @@
 import streamlit as st
 
 from melanoma_core.registry import Card, OperatingPoint
+from melanoma_core.wordings import cutoff
 from ui import consequence_panel, grounds, model_charts, model_records, model_views
-from ui.card_tables import cutoff, headline
+from ui.card_tables import headline
 from ui.formats import percent, small
 from ui.model_charts import Mark
 from ui.model_records import Record
