@@ -11,7 +11,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,13 +114,13 @@ def _measure(
 ) -> tuple[Heat, float]:
     """Shares of heat inside, and the width of the blob in the middle, in sides of the map."""
     melanoma = model.card.diagnoses.index("MEL")
-    rng = np.random.default_rng(0)
-    shuffled = rng.permutation(model.network.kernel.ravel()).reshape(model.network.kernel.shape)
-    untaught = list(_untaught(model, num_seeds))
+    kernel = model.network.kernel
+    numbers = np.random.default_rng(0).permutation(kernel.ravel()).reshape(kernel.shape)
+    shuffled = replace(model, network=replace(model.network, kernel=numbers))
+    untaught = [replace(model, network=network) for network in _untaught(model, num_seeds)]
     heat, maps = Heat(), []
     for path, mask in zip(table["path"], masks, strict=True):
         image = imaging.read_file(Path(path))
-        square = imaging.resize(image, model.card.image_size)
         prediction = predict.classify(model, image)
         cams = saliency.grad_cams(model, prediction)
         likeliest = int(prediction.probabilities.argmax())
@@ -128,10 +128,8 @@ def _measure(
         maps_of = {
             _TRAINED: [cams],
             _EVEN: [np.ones_like(cams)],
-            _HEAD: [_cams(prediction.features, shuffled)],
-            _UNTAUGHT: [
-                _cams(network.graph.run(square)[0], network.kernel) for network in untaught
-            ],
+            _HEAD: [saliency.grad_cams(shuffled, prediction)],
+            _UNTAUGHT: [saliency.grad_cams(m, predict.classify(m, image)) for m in untaught],
         }
         for name, of_networks in maps_of.items():
             heat.add(name, *(_inside(of_networks, code, mask) for code in (likeliest, melanoma)))
@@ -147,11 +145,6 @@ def _inside(of_networks: list[NDArray[np.float32]], code: int, mask: NDArray[np.
     shares = np.array([saliency.heat_inside(cams[code], mask) for cams in of_networks])
     defined = shares[~np.isnan(shares)]
     return float(defined.mean()) if defined.size else math.nan
-
-
-def _cams(features: NDArray[np.float32], kernel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(C, h, w) class activation maps, as `saliency.grad_cams` makes them."""
-    return np.maximum(np.einsum("hwk,kc->chw", features, kernel), 0).astype(np.float32)
 
 
 def _blob(maps: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
