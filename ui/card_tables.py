@@ -162,25 +162,6 @@ def differential(card: Card) -> Table:
     }
 
 
-def seen(card: Card) -> dict[str, Table]:
-    """Training lesions of each age, sex, body site and source; a table each, by its heading."""
-    names = {"age": "Age", "sex": "Sex", "site": "Body site", "source": "Source"}
-    return {
-        name: {
-            name: [literal(value) for value in card.seen[attribute]],
-            "Lesions": [count(number) for number in card.seen[attribute].values()],
-        }
-        for attribute, name in names.items()
-    }
-
-
-def skin_tones(card: Card) -> str:
-    """Training lesions by skin tone, in a sentence."""
-    return ", ".join(
-        f"{literal(tone)} {count(number)}" for tone, number in card.seen["skin_tone"].items()
-    )
-
-
 def settings(card: Card) -> Table:
     """The settings of the run that made the model, one a row."""
     rows = _flat(card.config)

@@ -15,6 +15,7 @@ from melanoma_core.registry import OperatingPoint
 from ui import (
     breakdown_charts,
     card_tables,
+    case_details,
     grounds,
     model_charts,
     model_records,
@@ -216,11 +217,8 @@ def show_card(record: Record, point: OperatingPoint) -> None:
     ):
         st.subheader(heading, anchor=False)
         st.table(table, hide_index=True, alt=heading)
-    st.subheader("Training lesions that the model has seen", anchor=False)
-    seen = card_tables.seen(card)
-    for place, (heading, table) in zip(st.columns(len(seen)), seen.items(), strict=True):
-        place.table(table, hide_index=True, alt=f"Training lesions by {heading.lower()}")
-    st.markdown(f"Skin tone: {card_tables.skin_tones(card)}.")
+    st.subheader("What the model has seen", anchor=False)
+    case_details.show_seen(card)
     if card.notes:
         with st.expander("How the labels were brought together"):
             st.markdown("\n".join(f"- {literal(note)}" for note in card.notes))
