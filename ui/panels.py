@@ -29,7 +29,8 @@ def show_result(found: Assessment, point: OperatingPoint, warning: str | None) -
         point: the threshold; without figures where there is a warning.
         warning: what of the patient lies outside what the model has seen, in Markdown.
     """
-    place = st.container()  # there always, or a warning would move what is below and close it
+    # Places that are there always: what moves on the page is drawn anew, and closed again.
+    place = st.container()
     if warning:
         place.warning(warning, icon=":material/warning:")
     if st.session_state.get(_VIEW) == BOTH:
@@ -47,8 +48,9 @@ def show_result(found: Assessment, point: OperatingPoint, warning: str | None) -
         with right:
             _show_verdict(found.prediction, point)
             _show_diagnoses(found, point, is_outside=warning is not None)
-    if not warning:
-        consequence_panel.show(point.sensitivity, point.specificity, "clinic")
+    with st.container():
+        if not warning:
+            consequence_panel.show(point.sensitivity, point.specificity, "clinic")
     with st.expander("More methods", icon=":material/layers:"):
         more_methods.show(found)
     with st.expander("What the model has and has not seen", icon=":material/fact_check:"):
