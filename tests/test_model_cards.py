@@ -124,11 +124,13 @@ def test_thresholds_stand_with_photographs_and_lesions(card, text):
         assert f"{point.val_photographs} photographs of {point.val_lesions} melanomas" in row
 
 
-def test_below_100_melanomas_the_width_of_the_interval_is_said(measured):
+def test_below_100_melanomas_the_width_of_the_interval_is_said(card, measured):
     few, enough = stub_models.operating_point(val_lesions=99), stub_models.operating_point()
     promises = []
     for point in (few, enough):
-        text = model_cards.document(card_of(measured, operating_points=(point,)), measured, SHA256)
+        text = model_cards.document(
+            dataclasses.replace(card, operating_points=(point,)), measured, SHA256
+        )
         promises.append(sections(text)["Referral thresholds"].strip().splitlines()[-1])
     assert promises[0] == (
         "- The threshold placed to find 95\u202f% was chosen on 99 melanomas and measured on 197; "
@@ -141,12 +143,14 @@ def test_below_100_melanomas_the_width_of_the_interval_is_said(measured):
     )
 
 
-def test_a_sensitivity_that_the_test_excludes_is_not_claimed_however_many_melanomas(measured):
+def test_a_sensitivity_that_the_test_excludes_is_not_claimed_however_many_melanomas(card, measured):
     sensitivity = dataclasses.replace(
         stub_models.operating_point().sensitivity, value=0.9, low=0.87, high=0.93
     )
     point = dataclasses.replace(stub_models.operating_point(), sensitivity=sensitivity)
-    text = model_cards.document(card_of(measured, operating_points=(point,)), measured, SHA256)
+    text = model_cards.document(
+        dataclasses.replace(card, operating_points=(point,)), measured, SHA256
+    )
     assert "with an interval below 95\u202f% no such sensitivity is claimed" in text
 
 
@@ -242,18 +246,18 @@ def test_training_settings_history_versions_and_checksums_stand_in_it(text):
     assert set(registry.FILES) < set(rows(found["Checksums"]))
 
 
-def test_a_model_without_history_says_so(measured):
-    text = model_cards.document(card_of(measured, history=()), measured, SHA256)
+def test_a_model_without_history_says_so(card, measured):
+    text = model_cards.document(dataclasses.replace(card, history=()), measured, SHA256)
     assert "were not recorded" in sections(text)["Training"]
 
 
-def test_text_from_outside_is_shown_as_it_is(measured):
-    card = card_of(
-        measured,
+def test_text_from_outside_is_shown_as_it_is(card, measured):
+    odd = dataclasses.replace(
+        card,
         datasets=(DatasetUse("a|b", "<b>free</b>", "ab", 1, 2, 3),),
         notes=("[link](x) | # heading\n## another",),
     )
-    text = model_cards.document(card, measured, SHA256)
+    text = model_cards.document(odd, measured, SHA256)
     assert "| a\\|b | \\<b\\>free\\</b\\> | 1 | 2 | 3 |" in text
     assert "- \\[link\\](x) \\| \\# heading \\#\\# another\n" in text
 
@@ -315,12 +319,12 @@ def test_an_evaluation_without_test_photographs_makes_no_document(card, measured
 
 
 @pytest.fixture
-def models_dir(measured, tmp_path, monkeypatch):
+def models_dir(card, measured, tmp_path, monkeypatch):
     """A folder with two models, the second one in use."""
     folder = tmp_path / "models"
     monkeypatch.setenv("MELANOMA_MODELS", str(folder))
     for model_id in ("first", "second"):
-        stub_models.add(folder, card_of(measured, model_id=model_id), evaluation=measured)
+        stub_models.add(folder, dataclasses.replace(card, model_id=model_id), evaluation=measured)
     return folder
 
 
