@@ -5,6 +5,7 @@ child. The pixels go to it through stdin as .npy and the maps come back through 
 nothing of a photograph touches the disk. Lines on its stderr say how far it is.
 """
 
+import contextlib
 import io
 import logging
 import os
@@ -134,18 +135,21 @@ def start(
             "The maps of another photograph are being computed; one at a time. Try again in a "
             "minute."
         )
-    try:
-        process = _launch("melanoma_core.attributions", str(directory), code)
-    except OSError as error:
-        _PLACE.release()
-        raise MelanomaError(
-            f"The process that computes the maps cannot be started: {error.strerror}. Try again "
-            "later."
-        ) from error
     outcome = _Outcome()
-    threading.Thread(
-        target=_attend, args=(process, _npy(image), limit_seconds, outcome), daemon=True
-    ).start()
+    with contextlib.ExitStack() as undo:
+        undo.callback(_PLACE.release)
+        try:
+            process = _launch("melanoma_core.attributions", str(directory), code)
+        except OSError as error:
+            raise MelanomaError(
+                f"The process that computes the maps cannot be started: {error.strerror}. Try "
+                "again later."
+            ) from error
+        undo.callback(process.kill)
+        threading.Thread(
+            target=_attend, args=(process, _npy(image), limit_seconds, outcome), daemon=True
+        ).start()
+        undo.pop_all()  # from here on the thread sees to both
     return Job(process, outcome)
 
 

@@ -207,6 +207,24 @@ def test_child_that_cannot_be_started_leaves_the_place_free(child, monkeypatch, 
     assert start(answering(FLAT)).result()
 
 
+def test_server_without_room_for_a_thread_ends_the_child_and_leaves_the_place_free(
+    child, monkeypatch
+):
+    start, processes = child
+    with monkeypatch.context() as patch:
+
+        def refuse(thread):
+            raise RuntimeError("can't start new thread")
+
+        patch.setattr(attribution_jobs.threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError):
+            start(SLEEP)
+    assert processes[0].wait() == -signal.SIGKILL
+    assert start(answering(FLAT)).result()
+    for pipe in (processes[0].stdin, processes[0].stdout, processes[0].stderr):
+        pipe.close()
+
+
 def test_short_memory_is_a_reason_in_words_and_starts_nothing(child, monkeypatch):
     start, processes = child
     monkeypatch.setattr(memory, "available", lambda: attribution_jobs.NEEDED_BYTES - 1)
