@@ -26,7 +26,7 @@ _PIXEL_PERCENTILE = 99
 
 _MEANINGS = {
     _GRAD_CAM: "What the network adds up for {name}, where it found it, less what speaks against "
-    "it. Its strength is that of the evidence map: beside all diagnoses.",
+    "it. Drawn as on the evidence map: on one scale with all other diagnoses.",
     "grad_cam_plus_plus": "The same without what speaks against {name}, so it is hardly ever "
     "empty, even where {name} is improbable.",
     "score_cam": "How high the score of {name} stays when the network sees only what one of its "
@@ -167,6 +167,8 @@ def _show_maps(
                 _show_map(found, method, code, heat)
                 if outline is not None:
                     st.markdown(small(_inside(heat, outline)))
+    if found.is_drawn:
+        st.markdown(small(f":material/draw: {words.DRAWN}"))
     if outline is None:
         st.markdown(
             small("The lesion’s outline was not found, so the share inside it is not known.")
@@ -187,8 +189,6 @@ def _show_map(found: Assessment, method: str, code: str, heat: NDArray[np.float3
     picture = saliency.overlay(found.picture, heat, scale, has_line=method != _OF_PIXELS)
     st.markdown(f"**{title}**")
     st.image(picture, alt=f"{title}: map of the evidence for {name}", width="stretch")
-    if found.is_drawn:
-        st.markdown(small(f":material/draw: {words.DRAWN}"))
     if not saliency.is_drawable(heat, scale):
         st.markdown(small(words.map_caption(name, heat, scale)))
     st.markdown(small(_MEANINGS[method].format(name=name)))
