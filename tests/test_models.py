@@ -200,7 +200,7 @@ def test_the_roc_curve_is_the_test_splits_with_the_cards_thresholds_on_it(models
     curve, *marks = spec["data"]
     rates, sensitivities, _ = breakdowns.roc(TEST)
     assert len(rates) > 10
-    assert "In use: for 95" in alt
+    assert "On the card: for 95" in alt
     diamonds = [mark for mark in marks if mark["marker"].get("symbol") == "diamond"]
     assert [mark["y"][0] for mark in diamonds] == pytest.approx([100 * 205 / 216, 100 * 195 / 216])
     assert diamonds[0]["x"][0] == pytest.approx(100 - 100 * 1220 / 1800)
@@ -222,6 +222,16 @@ def test_without_a_test_melanoma_what_a_threshold_finds_is_not_known(tmp_path, m
     assert "of this threshold is not known" in text(app)
     for tab in ("Reliability", "Diagnoses", "By group"):
         open_tab(tab)
+
+
+def test_thresholds_that_do_the_same_share_one_mark(tmp_path, monkeypatch):
+    points = (stub_models.operating_point(), stub_models.operating_point(0.90))
+    card = stub_models.card(operating_points=points)
+    stub_models.add(tmp_path, card, evaluation=EVALUATION)
+    stub_models.serve(monkeypatch, tmp_path)
+    alt, spec, _ = chart(open_app(MODELS), "roc")
+    assert f"for 95{NARROW}% and 90{NARROW}%: sensitivity" in alt
+    assert len(spec["data"]) == 3  # curve, mark, the threshold that is looked at
 
 
 def test_the_steps_hold_the_cards_thresholds_and_no_second_one_that_reads_alike():

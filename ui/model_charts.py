@@ -100,7 +100,7 @@ def roc_alt(shipped: Sequence[Mark], explored: tuple[Figure, Figure]) -> str:
         for mark in shipped
     )
     return (
-        f"ROC curve for melanoma. In use: {marks}. Looked at: sensitivity "
+        f"ROC curve for melanoma. On the card: {marks}. Looked at: sensitivity "
         f"{percent(explored[0].value)}, specificity {percent(explored[1].value)}."
     )
 

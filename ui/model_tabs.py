@@ -149,10 +149,9 @@ def show_training(record: Record, point: OperatingPoint) -> None:
     card = record.card
     lines = _lines(card.history, grounds.in_use().ink)
     if lines:
-        seconds = sum(epoch.get("seconds") or 0 for epoch in card.history)
-        st.markdown(
-            f"{counted(len(card.history), 'epoch')} in {counted(round(seconds / 60), 'minute')}."
-        )
+        minutes = round(sum(epoch.get("seconds") or 0 for epoch in card.history) / 60)
+        time = counted(minutes, "minute") if minutes else "less than a minute"
+        st.markdown(f"{counted(len(card.history), 'epoch')} in {time}.")
         for place, (title, drawn) in zip(st.columns(2, gap="medium"), lines.items(), strict=False):
             with place, st.container(border=True):
                 st.subheader(title, anchor=False)

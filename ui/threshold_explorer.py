@@ -19,10 +19,7 @@ def show(record: Record, point: OperatingPoint) -> None:
     """The ROC curve with the thresholds on the card, and one to move; the clinic goes along."""
     threshold = _ask_threshold(record, point)
     sensitivity, specificity = model_records.at_threshold(record, threshold)
-    marks = [
-        Mark(f"for {percent(p.target)}", p.sensitivity.value, p.specificity.value)
-        for p in record.card.operating_points
-    ]
+    marks = _marks(record.card)
     left, right = st.columns([13, 10], gap="medium")
     left.plotly_chart(
         model_charts.roc(
@@ -66,6 +63,15 @@ def _ask_threshold(record: Record, point: OperatingPoint) -> float:
         )
     )
     return threshold
+
+
+def _marks(card: Card) -> list[Mark]:
+    """The thresholds on the card; those that do the same have one mark between them."""
+    names: dict[tuple[float, float], list[str]] = {}
+    for point in card.operating_points:
+        place = point.sensitivity.value, point.specificity.value
+        names.setdefault(place, []).append(percent(point.target))
+    return [Mark(f"for {' and '.join(of)}", *place) for place, of in names.items()]
 
 
 def steps(card: Card) -> list[float]:
