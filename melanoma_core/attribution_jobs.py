@@ -37,7 +37,9 @@ METHODS = {
 # Measured: 1,200 MB at most for MobileNetV2 at 192 px. The twelfth above it is for what the server
 # itself takes meanwhile.
 NEEDED_BYTES = 1_300_000_000
-LIMIT_SECONDS = 600.0  # it takes about 40 on two free cores, and 170 beside three other processes
+# For MobileNetV2 at 192 px it takes 57 s of processor time: a minute on two cores that train
+# beside it, six and a half on two that a dozen processes share.
+LIMIT_SECONDS = 600.0
 # What a line of the child's stderr begins with; all others are TensorFlow's.
 PROGRESS = "progress: "
 REFUSAL = "refused: "
