@@ -4,6 +4,7 @@ The same function serves training on any backend and the pages that show what au
 Geometry is one affine map and colour one matrix, so each view is resampled once only.
 """
 
+import io
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ from melanoma_core.configs import AugmentConfig
 
 # ITU-R BT.601, as Pillow uses for its grey conversion.
 _LUMA = np.array([0.299, 0.587, 0.114])
+_BEST_JPEG = 96  # from here on nothing is to be seen of it
 
 
 def augment(
@@ -32,9 +34,13 @@ def augment(
     rng = np.random.default_rng(seed)
     view = _warp(image, rng, config)
     view = view.convert("RGB", tuple(_color_matrix(rng, config).ravel().tolist()))
-    if config.blur and rng.random() < 0.25:
-        view = view.filter(ImageFilter.GaussianBlur(rng.uniform(0, config.blur)))
+    view = _change_sharpness(view, rng, config)
+    if config.jpeg and rng.random() < 0.25:
+        view = _compress(view, int(rng.integers(config.jpeg, _BEST_JPEG)))
     changed = np.array(view)
+    if config.noise and rng.random() < 0.25:
+        noise = rng.normal(0, rng.uniform(0, config.noise), changed.shape)
+        changed = np.clip(np.rint(changed + noise), 0, 255).astype(np.uint8)
     if config.cutout and rng.random() < 0.5:
         _cut_out(changed, rng, config.cutout)
     return changed
@@ -87,6 +93,25 @@ def _color_matrix(rng: np.random.Generator, config: AugmentConfig) -> NDArray[np
     linear = gain * contrast * (grey + saturation * (np.eye(3) - grey)) @ hue
     offset = np.full((3, 1), 127.5 * (1 - contrast))
     return np.hstack([linear, offset])
+
+
+def _change_sharpness(
+    view: Image.Image, rng: np.random.Generator, config: AugmentConfig
+) -> Image.Image:
+    """Blurred, sharpened or neither: optics, and the archive's own processing, differ in it."""
+    kind = rng.random()
+    if config.blur and kind < 0.25:
+        return view.filter(ImageFilter.GaussianBlur(rng.uniform(0, config.blur)))
+    if config.sharpen and kind >= 0.75:
+        percent = round(100 * rng.uniform(0, config.sharpen))
+        return view.filter(ImageFilter.UnsharpMask(radius=1, percent=percent, threshold=0))
+    return view
+
+
+def _compress(view: Image.Image, quality: int) -> Image.Image:
+    buffer = io.BytesIO()
+    view.save(buffer, "JPEG", quality=quality)
+    return Image.open(buffer).convert("RGB")
 
 
 def _cut_out(image: NDArray[np.uint8], rng: np.random.Generator, largest: float) -> None:

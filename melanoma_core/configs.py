@@ -47,12 +47,15 @@ class AugmentConfig:
     saturation: float = 0.25
     hue_degrees: float = 12.0  # white balance differs between cameras
     blur: float = 1.0  # largest radius of a Gaussian, in pixels, on one photograph in four
+    sharpen: float = 2.0  # largest strength of an unsharp mask, on another one in four
+    noise: float = 8.0  # largest standard deviation, in levels, on one photograph in four
+    jpeg: int = 40  # lowest quality that one photograph in four is compressed to again; 0: off
     cutout: float = 0.3  # largest side of a grey square, of the side, on one photograph in two
 
 
 NO_AUGMENTATION = AugmentConfig(
     flip=False, rotate_degrees=0, scale=0, shift=0, stretch=0, brightness=0, contrast=0,
-    saturation=0, hue_degrees=0, blur=0, cutout=0,
+    saturation=0, hue_degrees=0, blur=0, sharpen=0, noise=0, jpeg=0, cutout=0,
 )  # fmt: skip
 
 
@@ -61,7 +64,7 @@ AUGMENTATIONS = {
     # For the last epochs of a network that has learnt from strong views.
     "mild": AugmentConfig(
         scale=0.15, brightness=0.12, contrast=0.12, saturation=0.12, hue_degrees=6, blur=0.6,
-        cutout=0.15,
+        sharpen=1.0, noise=4.0, jpeg=60, cutout=0.15,
     ),
     "none": NO_AUGMENTATION,
 }  # fmt: skip

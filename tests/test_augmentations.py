@@ -12,7 +12,10 @@ from melanoma_core.configs import NO_AUGMENTATION, AugmentConfig
 
 SIZE = 48
 ALL = AugmentConfig()
-GEOMETRY = replace(ALL, brightness=0, contrast=0, saturation=0, hue_degrees=0, blur=0, cutout=0)
+GEOMETRY = replace(
+    ALL, brightness=0, contrast=0, saturation=0, hue_degrees=0, blur=0, sharpen=0, noise=0,
+    jpeg=0, cutout=0,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +146,38 @@ def test_blur_comes_to_about_one_view_in_four_and_cutout_to_one_in_two(noise):
     assert 30 < sum(not np.array_equal(view, noise) for view in blurred) < 70
     cut = views(noise, replace(NO_AUGMENTATION, cutout=0.3), 200)
     assert 75 < sum(not np.array_equal(view, noise) for view in cut) < 125
+
+
+def sharpness(view):
+    return np.abs(np.diff(view.astype(float), axis=1)).mean()
+
+
+def test_sharpening_comes_to_about_one_view_in_four_and_never_to_a_blurred_one(noise):
+    sharpened = views(noise, replace(NO_AUGMENTATION, sharpen=2), 200)
+    changed = [view for view in sharpened if not np.array_equal(view, noise)]
+    assert 30 < len(changed) < 70
+    assert all(sharpness(view) > sharpness(noise) for view in changed)
+    both = views(noise, replace(NO_AUGMENTATION, sharpen=2, blur=3), 200)
+    assert 70 < sum(not np.array_equal(view, noise) for view in both) < 130
+
+
+def test_noise_has_at_most_the_deviation_asked_for_and_no_bias():
+    grey = np.full((64, 64, 3), 128, np.uint8)
+    noisy = views(grey, replace(NO_AUGMENTATION, noise=8), 200)
+    deviations = [view.std() for view in noisy if view.std() > 0]
+    assert 30 < len(deviations) < 70
+    assert 6 < max(deviations) < 8.5
+    assert abs(np.mean(noisy) - 128) < 0.05
+
+
+def test_compression_loses_more_at_a_lower_quality(lesion):
+    def loss(quality):
+        compressed = views(lesion, replace(NO_AUGMENTATION, jpeg=quality), 200)
+        changed = [view for view in compressed if not np.array_equal(view, lesion)]
+        assert 30 < len(changed) < 70
+        return max(np.abs(view.astype(float) - lesion).mean() for view in changed)
+
+    assert 2 * loss(95) < loss(10)
 
 
 def test_cutout_is_one_square_of_the_mean_colour_no_larger_than_asked(noise):
