@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ _NOTES = {
     "two folders": "Left out, as folders alone call them by two names: {:,}.",
     "overruled": "Published tables were believed, not folders that say otherwise: {:,}.",
     "bowen": "“akiec” that another set calls Squamous cell carcinoma, and is so here: {:,}.",
-    "copies": "Copies of photographs that are there already, left out: {:,}.",
+    "copies": "Further files of photographs that are there already, not counted again: {:,}.",
 }
 
 
@@ -45,6 +45,8 @@ class Dataset:
     sha256: str  # of rows, file sizes and a zip's bytes; not of names of files
     is_official: bool = False  # labels come from a published table, not from folder names
     is_ak_with_bowen: bool = False  # AK stands for `akiec`, which holds Bowen's disease too
+    # Of a combined set, by image id: paths of what other sets made of the same photograph.
+    further_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read(path: Path, cache_dir: Path | None = None) -> Dataset:
@@ -120,6 +122,7 @@ def combine(datasets: Sequence[Dataset]) -> Dataset:
             rows.setdefault(record["image_id"], []).append(record | flags)
     counts: Counter[str] = Counter()
     kept = [row for copies in rows.values() if (row := _merged(copies, counts))]
+    further_files = {row["image_id"]: _further_files(rows[row["image_id"]]) for row in kept}
     if not kept:
         raise DatasetError("No photograph is left to combine. Give at least one data set.")
     notes = [text.format(counts[key]) for key, text in _NOTES.items() if counts[key]]
@@ -130,7 +133,16 @@ def combine(datasets: Sequence[Dataset]) -> Dataset:
         licence="; ".join(dict.fromkeys(f"{d.name}: {d.licence}" for d in datasets)),
         sha256=_sha256("".join(sorted(d.sha256 for d in datasets)), kept, [0] * len(kept)),
         is_official=all(dataset.is_official for dataset in datasets),
+        further_files={image_id: files for image_id, files in further_files.items() if files},
     )
+
+
+def _further_files(copies: list[dict[str, Any]]) -> tuple[str, ...]:
+    """One file of each set but that whose file is taken: within a set copies are the same bytes."""
+    of_source: dict[str, str] = {}
+    for row in copies:
+        of_source.setdefault(row["source"], row["path"])
+    return tuple(of_source.values())[1:]
 
 
 def _merged(copies: list[dict[str, Any]], counts: Counter[str]) -> dict[str, Any] | None:

@@ -84,7 +84,10 @@ def fit(
 
 
 def correct_prior(
-    network: keras.Model, counts: NDArray[np.int64], config: TrainConfig
+    network: keras.Model,
+    counts: NDArray[np.int64],
+    config: TrainConfig,
+    real_counts: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:
     """Undo, in the bias of the last layer, that rare classes were drawn or weighed more.
 
@@ -93,8 +96,9 @@ def correct_prior(
 
     Args:
         network: trained; its last bias is changed in place.
-        counts: (C,) training photographs of each class.
+        counts: (C,) training images of each class, as epochs drew from them.
         config: the settings it was trained with.
+        real_counts: (C,) photographs of each class; `counts` where each gave one image.
 
     Returns:
         (C,) what was added to the bias; 0 for a class without photographs.
@@ -104,7 +108,8 @@ def correct_prior(
         seen *= class_weights(counts)
     present = counts > 0
     shift = np.zeros(len(counts))
-    shift[present] = np.log(counts[present] / counts.sum()) - np.log(seen[present] / seen.sum())
+    real = counts if real_counts is None else real_counts
+    shift[present] = np.log(real[present] / real.sum()) - np.log(seen[present] / seen.sum())
     layer = network.get_layer("logits")
     kernel, bias = layer.get_weights()
     layer.set_weights([kernel, (bias + shift).astype(bias.dtype)])

@@ -1,6 +1,7 @@
 """Train a network on data sets and leave a candidate in `models/`."""
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,16 @@ class TrainingData:
     datasets: tuple[datasets.Dataset, ...]  # as they were read
     table: pd.DataFrame  # combined and split; the rows of all splits
     images: dict[str, NDArray[np.uint8]]  # "train" and "val": (N, S, S, 3)
-    rows: dict[str, pd.DataFrame]  # "train" and "val": the rows of `images`
+    rows: dict[str, pd.DataFrame]  # "train" and "val": the rows of `images`, one a file
     notes: tuple[str, ...]  # what was translated, merged or left out
 
     def labels(self, split: str) -> NDArray[np.int64]:
-        """(N,) position of each photograph's diagnosis in `CODES`."""
-        return np.array([CODES.index(code) for code in self.rows[split]["diagnosis"]], np.int64)
+        """(N,) position of the diagnosis of each image in `CODES`."""
+        return _labels(self.rows[split])
+
+    def photographs(self, split: str) -> pd.DataFrame:
+        """The rows of a split, one a photograph, of however many files it was taught."""
+        return self.rows[split].drop_duplicates("image_id")
 
 
 def train(
@@ -80,7 +85,10 @@ def _train(plan: RunPlan, run_dir: Path, models_dir: Path, report: Report) -> Ca
         runs.write_status(run_dir, "measuring")
         report("Exporting the network and measuring it on the photographs held out.")
         shift = fitting.correct_prior(
-            network, np.bincount(data.labels("train"), minlength=len(CODES)), plan.config
+            network,
+            np.bincount(data.labels("train"), minlength=len(CODES)),
+            plan.config,
+            np.bincount(_labels(data.photographs("train")), minlength=len(CODES)),
         )
         report(f"Bias moved to the real class shares by {np.round(shift, 2).tolist()}.")
         if plan.from_model and plan.config.start_share:
@@ -223,10 +231,15 @@ def prepare(
     if plan.from_model is not None:
         notes.insert(0, f"Training went on from the model {plan.from_model}.")
     images, rows = {}, {}
+    parts = {split: table[table["split"] == split] for split in ("train", "val")}
+    parts["train"] = _with_further_files(parts["train"], combined.further_files)
+    num_further = len(parts["train"]) - int((table["split"] == "train").sum())
+    if num_further:
+        notes.append(f"Taught in a further file as well, as another set has it: {num_further:,}.")
     report(f"Reading {int((table['split'] != 'test').sum()):,} photographs.")
-    for split in ("train", "val"):
+    for split, part in parts.items():
         images[split], rows[split], refused = input_pipeline.read_images(
-            table[table["split"] == split],
+            part,
             plan.config.image_size,
             lambda done, total: runs.write_status(run_dir, "reading", done=done, total=total),
         )
@@ -234,8 +247,29 @@ def prepare(
     for note in notes:
         report(note)
     # What could not be read was not learnt from, and is not counted.
-    table = pd.concat([*rows.values(), table[table["split"] == "test"]], ignore_index=True)
+    read_rows = pd.concat(rows.values()).drop_duplicates("image_id")
+    table = pd.concat([read_rows, table[table["split"] == "test"]], ignore_index=True)
     return TrainingData(read, table, images, rows, tuple(notes))
+
+
+def _with_further_files(
+    part: pd.DataFrame, further_files: Mapping[str, tuple[str, ...]]
+) -> pd.DataFrame:
+    """The rows, and each again for every further file of its photograph.
+
+    Taught one archive's files for one diagnosis and another's for the next, a network tells the
+    archives apart instead: files of all archives under one label leave it nothing to tell.
+    """
+    further = [
+        record | {"path": path}
+        for record in part.to_dict("records")
+        for path in further_files.get(record["image_id"], ())
+    ]
+    return pd.concat([part, pd.DataFrame(further, columns=part.columns)], ignore_index=True)
+
+
+def _labels(rows: pd.DataFrame) -> NDArray[np.int64]:
+    return np.array([CODES.index(code) for code in rows["diagnosis"]], np.int64)
 
 
 def _check(part: pd.DataFrame, split: str) -> None:

@@ -163,7 +163,9 @@ def test_copies_count_once_and_stay_held_out(tmp_path):
         "ISIC_1": "test",
         "2": "train",
     }
-    assert combined.notes == ("Copies of photographs that are there already, left out: 1.",)
+    assert combined.notes == (
+        "Further files of photographs that are there already, not counted again: 1.",
+    )
 
 
 def test_plain_names_in_two_sets_are_two_photographs(tmp_path):
@@ -216,6 +218,17 @@ def test_combined_set_says_what_it_is_made_of(tmp_path):
     assert combined.notes[0].startswith("ham10000: “bkl” is read as Pigmented benign keratosis")
     assert tuple(combined.table.columns) == datasets.COLUMNS
     assert combined.sha256 == datasets.combine(parts[::-1]).sha256
+
+
+def test_what_other_sets_made_of_a_photograph_is_told_beside_its_row(tmp_path):
+    official = ham(tmp_path / "h", ISIC_1="nv", ISIC_2="mel")
+    nine = folders(tmp_path / "Nine", "nevus/ISIC_1.jpg", "melanoma/ISIC_1.jpg", "nevus/ISIC_3.jpg")
+    combined = datasets.combine([nine, official])
+    (further,) = combined.further_files.items()
+    assert further[0] == "ISIC_1"
+    assert [Path(path).parts[-2:] for path in further[1]] == [("melanoma", "ISIC_1.jpg")]
+    assert set(combined.table["image_id"]) == {"ISIC_1", "ISIC_2", "ISIC_3"}
+    assert official.further_files == {}
 
 
 def test_nothing_to_combine_is_refused():

@@ -213,6 +213,13 @@ def test_prior_by_hand():
     np.testing.assert_allclose(bias, 0.5 + shift, rtol=1e-6)
 
 
+def test_prior_is_that_of_photographs_where_some_were_taught_in_two_files():
+    network = linear([[0.0] * 2], [0.0] * 2)
+    config = replace(CONFIG, balance="none")
+    shift = fitting.correct_prior(network, np.array([50, 50]), config, np.array([80, 20]))
+    np.testing.assert_allclose(shift, np.log([0.8 / 0.5, 0.2 / 0.5]))
+
+
 def test_prior_of_a_run_that_changed_no_shares_stays():
     network = linear([[1.0, 2.0]], [0.1, 0.2])
     shift = fitting.correct_prior(network, np.array([70, 30]), replace(CONFIG, balance="none"))

@@ -365,3 +365,41 @@ def test_labels_are_positions_in_the_table_of_diagnoses(plan, tmp_path):
     assert data.labels("val").tolist() == [expected[name] for name in names]
     assert len(names) == len(data.images["val"]) == 8
     assert len(data.images["train"]) == 12
+
+
+def test_photograph_of_two_sets_is_taught_in_both_files_but_counted_and_measured_once(tmp_path):
+    """The second set has every photograph in its own, brighter file."""
+    drawn = made_models.draw_class_folders(tmp_path / "drawn", num_each=6)
+    rows = []
+    for number, path in enumerate(sorted(drawn.rglob("*.png"))):
+        image_id = f"ISIC_{number:07d}"
+        rows.append(
+            (image_id, "", "", ("train", "train", "train", "train", "val", "test")[number % 6])
+        )
+        image = imaging.read_file(path)
+        for name, pixels in (("first", image), ("second", np.maximum(image, 200))):
+            file = tmp_path / name / path.parent.name / f"{image_id}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(imaging.png(pixels))
+    columns = ["image_id", "lesion_id", "group_id", "split"]
+    splits = tmp_path / "splits.csv"
+    pd.DataFrame(rows, columns=columns).to_csv(splits, index=False)
+    sets = (str(tmp_path / "first"), str(tmp_path / "second"))
+    lines = []
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    data = train.prepare(
+        RunPlan(made_models.CONFIG, sets, str(splits), None), run_dir, lines.append
+    )
+
+    num_train = sum(row[3] == "train" for row in rows)
+    assert len(data.images["train"]) == len(data.labels("train")) == 2 * num_train
+    first, second = data.images["train"][:num_train], data.images["train"][num_train:]
+    assert second.min() >= 199 > first.min()  # 199: resizing rounds
+    np.testing.assert_array_equal(
+        data.labels("train")[:num_train], data.labels("train")[num_train:]
+    )
+    assert len(data.photographs("train")) == num_train
+    assert len(data.images["val"]) == sum(row[3] == "val" for row in rows)
+    assert len(data.table) == len(rows)
+    assert f"Taught in a further file as well, as another set has it: {num_train}." in lines
