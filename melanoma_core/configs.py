@@ -128,12 +128,15 @@ class TrainConfig:
     def from_json(cls, text: str) -> "TrainConfig":
         """The settings that `to_json` wrote.
 
+        A change of photographs that the text does not name was not there yet when it was written,
+        and is off: a run of before goes on as it began.
+
         Raises:
             RunError: the text is not such an object.
         """
         try:
             fields: dict[str, Any] = json.loads(text)
-            fields["augment"] = AugmentConfig(**fields["augment"])
+            fields["augment"] = dataclasses.replace(NO_AUGMENTATION, **fields["augment"])
             return cls(**fields)
         except (ValueError, TypeError, KeyError) as error:
             raise RunError(
