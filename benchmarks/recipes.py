@@ -10,11 +10,12 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks import records, tables
 from melanoma_core import paths, runs
-from melanoma_core.configs import AUGMENTATIONS, AugmentConfig
+from melanoma_core.configs import AUGMENTATIONS, NO_AUGMENTATION, AugmentConfig
 from melanoma_core.errors import RunError
 
 _FIGURES = (
@@ -126,7 +127,15 @@ def _history(run_dir: Path) -> list[dict[str, float]]:
 
 
 def _augmentation(augment: AugmentConfig) -> str:
-    return next((name for name, known in AUGMENTATIONS.items() if known == augment), "its own")
+    """Its name, and which changes were off that it has since, such as "strong without noise"."""
+    if augment == NO_AUGMENTATION:
+        return "none"
+    settings = asdict(augment)
+    for name, known in AUGMENTATIONS.items():
+        other = [key for key, value in asdict(known).items() if settings[key] != value]
+        if not any(settings[key] for key in other):
+            return f"{name} without {', '.join(other)}" if other else name
+    return "its own"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """The table of recipes: one row a run, replaced when the run went on, without any folder's name."""
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks import recipes
@@ -47,7 +49,14 @@ def test_a_run_without_a_finished_epoch_has_a_row_without_figures(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("augment", "name"), [(AUGMENTATIONS["mild"], "mild"), (AugmentConfig(blur=9), "its own")]
+    ("augment", "name"),
+    [
+        (AUGMENTATIONS["mild"], "mild"),
+        (AUGMENTATIONS["none"], "none"),
+        (AugmentConfig(noise=0, jpeg=0), "strong without noise, jpeg"),
+        (replace(AUGMENTATIONS["mild"], sharpen=0), "mild without sharpen"),
+        (AugmentConfig(blur=9), "its own"),
+    ],
 )
 def test_an_augmentation_is_called_by_its_name_where_it_has_one(tmp_path, augment, name):
     assert recipes.row_of(made_run(tmp_path, augment=augment))["augment"] == name
