@@ -20,7 +20,7 @@ from melanoma_core import imaging, metrics, predict, splits
 from melanoma_core.configs import HELD_OUT
 from melanoma_core.errors import DatasetError
 from melanoma_core.predict import Model
-from melanoma_core.registry import Figure, figure_record
+from melanoma_core.registry import Figure
 
 _NUM_EACH = 600  # photographs of an archive at most: about as many as only the nine-class set has
 _NUM_FOLDS = 5
@@ -63,8 +63,8 @@ def main() -> None:
             "models": held_out.describe(models),
             "seed": _SEED,
             "num_folds": _NUM_FOLDS,
-            "probes": [_as_json(row) for row in rows],
-            "melanoma_auroc_within": [_as_json(row) for row in within],
+            "probes": records.as_json(rows),
+            "melanoma_auroc_within": records.as_json(within),
         }
 
 
@@ -218,13 +218,6 @@ def _print_within(models: list[Model]) -> list[dict[str, Any]]:
         ("model", "test photographs of", "n", "melanoma AUROC (95 %)"), lines, num_texts=2
     )
     return rows
-
-
-def _as_json(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: figure_record(cell) if isinstance(cell, Figure) else cell
-        for name, cell in row.items()
-    }
 
 
 if __name__ == "__main__":

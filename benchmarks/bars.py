@@ -15,7 +15,7 @@ from melanoma_core import breakdowns, evaluate
 from melanoma_core.errors import ModelError
 from melanoma_core.evaluate import Evaluation
 from melanoma_core.predict import Model
-from melanoma_core.registry import Figure, figure_record
+from melanoma_core.registry import Figure
 
 _SOURCES = {"all": "all", "ham10000": "HAM10000", "isic2017": "ISIC 2017 Part 3"}
 _ROUNDING = 2e-3  # evaluation.json holds six decimals of a probability, the card was made of all
@@ -80,11 +80,9 @@ def main() -> None:
         )
         record |= {
             "models": held_out.describe(models),
-            "figures": [
-                {**row, "figure": figure_record(row["figure"])} for row in rows
-            ],
-            "nine_class_folder": nine_class_folder.as_json(folder),
-        }  # fmt: skip
+            "figures": records.as_json(rows),
+            "nine_class_folder": records.as_json(folder),
+        }
 
 
 def _arguments() -> argparse.Namespace:

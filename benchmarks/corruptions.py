@@ -19,7 +19,7 @@ from benchmarks.corrupted_photographs import CORRUPTIONS, STRENGTHS, corrupt
 from melanoma_core import evaluate, metrics, predict
 from melanoma_core.evaluate import Evaluation
 from melanoma_core.predict import Model
-from melanoma_core.registry import Figure, figure_record
+from melanoma_core.registry import Figure
 
 _NUM_PHOTOGRAPHS = 800  # 36 passes for two models take about ten minutes on two cores
 _SEED = 0
@@ -54,7 +54,7 @@ def main() -> None:
                 kind: {"levels": corruption.levels, "unit": corruption.unit}
                 for kind, corruption in CORRUPTIONS.items()
             },
-            "rows": [_as_json(row) for row in rows],
+            "rows": records.as_json(rows),
         }
 
 
@@ -197,13 +197,6 @@ def _print_means(models: list[Model], rows: list[dict[str, Any]]) -> None:
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     first, *others = (row[name] for name in _FIGURES)
     return tables.interval(first), *(tables.number(figure.value) for figure in others)
-
-
-def _as_json(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: figure_record(cell) if isinstance(cell, Figure) else cell
-        for name, cell in row.items()
-    }
 
 
 if __name__ == "__main__":

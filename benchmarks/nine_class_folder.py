@@ -20,7 +20,7 @@ from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import DatasetError, ModelError
 from melanoma_core.evaluate import Evaluation
 from melanoma_core.predict import Model
-from melanoma_core.registry import Figure, figure_record
+from melanoma_core.registry import Figure
 
 _WAYS = {"before": "as its authors did", "after": "honestly"}
 _PARTS = ("Test folder, as filed", "Test folder, sound labels")  # as `starting_cnn` calls them
@@ -62,17 +62,6 @@ def print_rows(found: list[dict[str, Any]]) -> None:
                 f"{row['network']} finds the same diagnosis likeliest in both files of "
                 f"{row['num_same_answer']:,} of {row['num_in_both']:,} photographs."
             )
-
-
-def as_json(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows as JSON can hold them."""
-    return [
-        {
-            name: figure_record(cell) if isinstance(cell, Figure) else cell
-            for name, cell in row.items()
-        }
-        for row in found
-    ]
 
 
 def _starting_rows(results_dir: Path) -> list[dict[str, Any]]:

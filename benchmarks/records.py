@@ -5,12 +5,13 @@ import contextlib
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import tables
 from melanoma_core import paths
+from melanoma_core.registry import Figure, figure_record
 
 RESULTS_DIR = Path(__file__).resolve().parent / "results"
 
@@ -45,6 +46,17 @@ def recorded(name: str, results_dir: Path, *packages: str) -> Iterator[dict[str,
     results_dir.mkdir(parents=True, exist_ok=True)
     paths.write_atomic(results_dir / f"{name}.txt", printed.getvalue().encode())
     paths.write_atomic(results_dir / f"{name}.json", text.encode())
+
+
+def as_json(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of figures and of what JSON can hold, as JSON can hold all of it."""
+    return [
+        {
+            name: figure_record(cell) if isinstance(cell, Figure) else cell
+            for name, cell in row.items()
+        }
+        for row in rows
+    ]
 
 
 class _Copying(io.StringIO):
