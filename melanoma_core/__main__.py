@@ -131,10 +131,17 @@ def _in_words(record: dict[str, Any]) -> str:
 @click.option("--learning-rate", type=float, default=_DEFAULTS.learning_rate, show_default=True)
 @click.option(
     "--balance",
-    type=click.Choice(list(configs.BALANCE_POWERS)),
+    metavar=f"[{'|'.join(configs.BALANCE_POWERS)}|floor:N]",
     default=_DEFAULTS.balance,
     show_default=True,
-    help="How often a class is drawn.",
+    help="How much of each class is taught; floor:N brings rare classes to N photographs.",
+)
+@click.option(
+    "--balance-by",
+    type=click.Choice(list(configs.BALANCE_METHODS)),
+    default=_DEFAULTS.balance_by,
+    show_default=True,
+    help="Draw rare classes more, add further views of them, or weigh them more in the loss.",
 )
 @click.option(
     "--start-share",

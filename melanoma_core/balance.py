@@ -3,29 +3,43 @@
 The plan that a page shows and the rows that a training epoch sees come from the same functions.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from melanoma_core.configs import BALANCE_POWERS
+from melanoma_core.configs import BALANCE_POWERS, balance_floor
 
 
-def planned_counts(counts: ArrayLike, balance: str) -> NDArray[np.int64]:
-    """How many images of each class one epoch holds; its length stays the same.
+def planned_counts(counts: ArrayLike, balance: str, method: str = "sampling") -> NDArray[np.int64]:
+    """How many images of each class one epoch holds.
 
     Args:
         counts: (C,) images of each class.
-        balance: "none", "sqrt" (square root of the frequency) or "even".
+        balance: "none", "sqrt" (square root of the frequency), "even", or "floor:n" (classes
+            below n images are brought to n).
+        method: "sampling" keeps the epoch's length: common classes are drawn less. "copies" takes
+            nothing away: the largest class stays, the others get further views, and the epoch
+            grows. "weights" leaves the epoch as it is; see `class_weights`.
 
     Returns:
-        (C,) whole numbers; their sum is that of `counts`. A class without images stays empty.
+        (C,) whole numbers. A class without images stays empty.
 
     >>> planned_counts([900, 100], "sqrt").tolist()
     [750, 250]
+    >>> planned_counts([900, 100], "sqrt", "copies").tolist()
+    [900, 300]
     """
     counts = np.asarray(counts, dtype=np.int64)
-    weights = np.where(counts > 0, np.maximum(counts, 1) ** BALANCE_POWERS[balance], 0.0)
+    if method == "weights":
+        return counts
+    weights = _shares(counts, balance)
+    if method == "copies":
+        # The shares of a floor are numbers of images as they stand.
+        scale = 1.0 if balance_floor(balance) is not None else counts.max() / weights.max()
+        filled: NDArray[np.int64] = np.maximum(counts, np.rint(weights * scale).astype(np.int64))
+        return filled
     wanted = counts.sum() * weights / weights.sum()
     planned = np.floor(wanted).astype(np.int64)
     # The images lost to rounding go to the classes with the largest remainders.
@@ -34,7 +48,20 @@ def planned_counts(counts: ArrayLike, balance: str) -> NDArray[np.int64]:
     return np.asarray(planned, dtype=np.int64)
 
 
-def draw_rows(labels: ArrayLike, balance: str, seed: Sequence[int]) -> NDArray[np.int64]:
+def _shares(counts: NDArray[np.int64], balance: str) -> NDArray[np.float64]:
+    """What the classes are to be taught in proportion to; 0 for one without images."""
+    floor = balance_floor(balance)
+    shares = (
+        np.maximum(counts, 1) ** BALANCE_POWERS[balance]
+        if floor is None
+        else np.maximum(counts, floor).astype(np.float64)
+    )
+    return np.where(counts > 0, shares, 0.0)
+
+
+def draw_rows(
+    labels: ArrayLike, balance: str, seed: Sequence[int], method: str = "sampling"
+) -> NDArray[np.int64]:
     """The rows of one epoch, shuffled: each class as often as planned.
 
     A row comes twice only when its whole class has come once.
@@ -43,14 +70,15 @@ def draw_rows(labels: ArrayLike, balance: str, seed: Sequence[int]) -> NDArray[n
         labels: (N,) class of each row, from 0.
         balance: as in `planned_counts`.
         seed: whole numbers; the same seed draws the same rows.
+        method: as in `planned_counts`.
 
     Returns:
-        (N,) row numbers.
+        Row numbers, as many as `planned_counts` sums to.
     """
     labels = np.asarray(labels, dtype=np.int64)
     rng = np.random.default_rng(seed)
     drawn = []
-    for label, num_wanted in enumerate(planned_counts(np.bincount(labels), balance)):
+    for label, num_wanted in enumerate(planned_counts(np.bincount(labels), balance, method)):
         rows = np.flatnonzero(labels == label)
         while num_wanted > 0:
             drawn.append(rng.permutation(rows)[:num_wanted])
@@ -59,12 +87,56 @@ def draw_rows(labels: ArrayLike, balance: str, seed: Sequence[int]) -> NDArray[n
     return rows_drawn
 
 
-def class_weights(counts: ArrayLike) -> NDArray[np.float64]:
-    """Weight of each class in the loss: one over its frequency, 1 on the average image.
+def class_weights(counts: ArrayLike, balance: str = "even") -> NDArray[np.float64]:
+    """Weight of each class in the loss, 1 on the average image.
+
+    Args:
+        counts: (C,) images of each class.
+        balance: as in `planned_counts`; with "even", a class weighs one over its frequency.
 
     >>> class_weights([3, 1]).tolist()
     [0.6666666666666666, 2.0]
     """
-    counts = np.asarray(counts, dtype=np.float64)
-    num_classes = int((counts > 0).sum())
-    return np.where(counts > 0, counts.sum() / (num_classes * np.maximum(counts, 1)), 0.0)
+    counts = np.asarray(counts, dtype=np.int64)
+    shares = _shares(counts, balance)
+    weights: NDArray[np.float64] = counts.sum() * shares / (shares.sum() * np.maximum(counts, 1))
+    return weights
+
+
+def taught(counts: ArrayLike, balance: str, method: str) -> NDArray[np.float64]:
+    """How much each class counts for in one epoch: its images, times their weight in the loss.
+
+    Args:
+        counts: (C,) images of each class.
+        balance: as in `planned_counts`.
+        method: as in `planned_counts`.
+    """
+    drawn = planned_counts(counts, balance, method).astype(np.float64)
+    return drawn * class_weights(counts, balance) if method == "weights" else drawn
+
+
+def ratio(counts: ArrayLike) -> float:
+    """The largest class over the smallest that has images; NaN where none has.
+
+    >>> ratio([462, 77, 0])
+    6.0
+    """
+    present = np.asarray(counts, dtype=np.float64)
+    present = present[present > 0]
+    return float(present.max() / present.min()) if len(present) else math.nan
+
+
+def effective_classes(counts: ArrayLike) -> float:
+    """How many classes of one size would be as mixed: exp of the entropy (Hill, 1973).
+
+    C for C classes of one size, near 1 where one class is nearly all; NaN without images.
+
+    >>> effective_classes([10, 10, 0])
+    2.0
+    """
+    present = np.asarray(counts, dtype=np.float64)
+    present = present[present > 0]
+    if not len(present):
+        return math.nan
+    shares = present / present.sum()
+    return float(np.exp(-(shares * np.log(shares)).sum()))

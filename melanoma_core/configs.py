@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,21 @@ HELD_OUT = SPLITS[1:]  # nothing is learnt from these
 
 # Share of a class in an epoch is proportional to (number of its images) ** power.
 BALANCE_POWERS = {"none": 1.0, "sqrt": 0.5, "even": 0.0}
+_FLOOR = re.compile(r"floor:(\d{1,6})")  # no class below this many images
+
+# How a plan is carried out: rare photographs drawn more in an epoch of the same length, further
+# views of them in a longer one, or a larger weight in the loss.
+BALANCE_METHODS = ("sampling", "copies", "weights")
+
+
+def balance_floor(balance: str) -> int | None:
+    """The n of "floor:n"; None of every other balance.
+
+    >>> balance_floor("floor:500")
+    500
+    """
+    found = _FLOOR.fullmatch(balance)
+    return int(found[1]) if found else None
 
 
 @dataclass(frozen=True)
@@ -83,7 +99,8 @@ class TrainConfig:
     warmup_epochs: float = 0.5  # a fresh dense layer would otherwise shake the pretrained weights
     label_smoothing: float = 0.05
     dropout: float = 0.2
-    balance: str = "sqrt"  # of `BALANCE_POWERS`: how often each class is drawn
+    balance: str = "sqrt"  # of `BALANCE_POWERS`, or "floor:n": how much of each class is taught
+    balance_by: str = "sampling"  # of `BALANCE_METHODS`
     mixup: float = 0.0  # alpha of Beta(alpha, alpha), the share of a second photograph; 0: off
     class_weights: bool = False  # weigh the loss by class instead of drawing rare classes more
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -95,9 +112,14 @@ class TrainConfig:
             raise RunError(
                 f"There is no network “{self.network}”. Choose one of: {', '.join(NETWORKS)}."
             )
-        if self.balance not in BALANCE_POWERS:
+        if self.balance not in BALANCE_POWERS and balance_floor(self.balance) is None:
             known = ", ".join(BALANCE_POWERS)
-            raise RunError(f"balance is “{self.balance}”; it must be one of: {known}.")
+            raise RunError(
+                f"balance is “{self.balance}”; it must be one of: {known}, or floor: and a number."
+            )
+        if self.balance_by not in BALANCE_METHODS:
+            known = ", ".join(BALANCE_METHODS)
+            raise RunError(f"balance_by is “{self.balance_by}”; it must be one of: {known}.")
         if self.class_weights and self.balance != "none":
             # Weights are of the photographs as they are: rare classes would come out on top.
             raise RunError(

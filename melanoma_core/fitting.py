@@ -53,7 +53,9 @@ def fit(
     """
     images, labels = train
     num_classes = network.output_shape[-1]
-    steps_per_epoch = math.ceil(len(labels) / config.batch_size)
+    counts = np.bincount(labels, minlength=num_classes)
+    num_drawn = int(planned_counts(counts, config.balance, config.balance_by).sum())
+    steps_per_epoch = math.ceil(num_drawn / config.batch_size)
     _compile(network, config, steps_per_epoch)
     state, notes = checkpoints.restore(run_dir / "checkpoint", network)
     for note in notes:
@@ -61,8 +63,7 @@ def fit(
     history: list[dict[str, Any]] = state["history"] if state else []
     if history:
         report(f"Resuming after epoch {len(history)} of {config.epochs}.")
-    counts = np.bincount(labels, minlength=num_classes)
-    weights = class_weights(counts) if config.class_weights else None
+    weights = _loss_weights(counts, config)
 
     for epoch in range(len(history), config.epochs):
         started = time.monotonic()
@@ -103,9 +104,10 @@ def correct_prior(
     Returns:
         (C,) what was added to the bias; 0 for a class without photographs.
     """
-    seen = planned_counts(counts, config.balance).astype(np.float64)
-    if config.class_weights:
-        seen *= class_weights(counts)
+    seen = planned_counts(counts, config.balance, config.balance_by).astype(np.float64)
+    weights = _loss_weights(counts, config)
+    if weights is not None:
+        seen *= weights
     present = counts > 0
     shift = np.zeros(len(counts))
     real = counts if real_counts is None else real_counts
@@ -114,6 +116,13 @@ def correct_prior(
     kernel, bias = layer.get_weights()
     layer.set_weights([kernel, (bias + shift).astype(bias.dtype)])
     return shift
+
+
+def _loss_weights(counts: NDArray[np.int64], config: TrainConfig) -> NDArray[np.float64] | None:
+    """Weight of each class in the loss; None where all weigh the same."""
+    if config.class_weights:
+        return class_weights(counts)
+    return class_weights(counts, config.balance) if config.balance_by == "weights" else None
 
 
 def _compile(network: keras.Model, config: TrainConfig, steps_per_epoch: int) -> None:

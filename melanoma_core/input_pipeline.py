@@ -81,7 +81,7 @@ class EpochBatches(keras.utils.PyDataset):
         self._one_hot = np.eye(num_classes, dtype=np.float32)
         self._config, self._epoch = config, epoch
         self._weight_of_class = weight_of_class
-        self._rows = draw_rows(labels, config.balance, (config.seed, epoch))
+        self._rows = draw_rows(labels, config.balance, (config.seed, epoch), config.balance_by)
 
     def __len__(self) -> int:
         return -(-len(self._rows) // self._config.batch_size)

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from melanoma_core.balance import class_weights, draw_rows, planned_counts
+from melanoma_core.balance import (
+    class_weights,
+    draw_rows,
+    effective_classes,
+    planned_counts,
+    ratio,
+    taught,
+)
 
 
 @pytest.mark.parametrize(
@@ -73,3 +80,57 @@ def test_class_weights_give_each_class_the_same_share_and_the_average_photograph
     weights = class_weights(counts)
     np.testing.assert_allclose(weights * counts, [100 / 3, 100 / 3, 0, 100 / 3])
     assert (weights * counts).sum() / counts.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("counts", "balance", "planned"),
+    [
+        ([900, 100], "none", [900, 100]),
+        ([900, 100], "sqrt", [900, 300]),  # the root of 900 to that of 100 is 3 to 1
+        ([900, 100, 0], "even", [900, 900, 0]),
+        ([900, 100, 40], "floor:90", [900, 100, 90]),
+        ([50, 10], "floor:200", [200, 200]),
+    ],
+)
+def test_copies_take_nothing_away_and_let_the_epoch_grow(counts, balance, planned):
+    assert planned_counts(counts, balance, "copies").tolist() == planned
+
+
+def test_a_floor_by_sampling_is_in_the_same_shares_and_keeps_the_length():
+    assert planned_counts([90, 10, 0], "floor:30", "sampling").tolist() == [75, 25, 0]
+
+
+def test_weights_leave_the_epoch_as_it_is():
+    assert planned_counts([90, 10], "even", "weights").tolist() == [90, 10]
+    labels = np.repeat([0, 1], [90, 10])
+    assert sorted(draw_rows(labels, "even", (0, 0), "weights")) == list(range(100))
+
+
+def test_copies_draw_every_photograph_and_further_views_of_rare_ones():
+    rows = draw_rows(np.repeat([0, 1], [8, 3]), "even", (0, 0), "copies")
+    times = np.bincount(rows, minlength=11)
+    assert times[:8].tolist() == [1] * 8
+    assert sorted(times[8:]) == [2, 3, 3]
+
+
+@pytest.mark.parametrize("balance", ["none", "sqrt", "even", "floor:30"])
+def test_weights_teach_what_sampling_teaches_up_to_rounding(balance):
+    counts = [90, 10, 0, 5]
+    np.testing.assert_allclose(
+        taught(counts, balance, "weights"), taught(counts, balance, "sampling"), atol=1
+    )
+    assert taught(counts, balance, "weights").sum() == pytest.approx(105)
+
+
+def test_weights_of_an_unchanged_balance_are_all_one():
+    np.testing.assert_allclose(class_weights([90, 10, 0], "none"), [1, 1, 0])
+
+
+def test_unevenness_by_hand():
+    assert ratio([462, 77, 0]) == 6
+    assert effective_classes([1, 1, 1]) == pytest.approx(3)
+    assert effective_classes([100, 0]) == 1
+    # exp(-(0.9 ln 0.9 + 0.1 ln 0.1))
+    assert effective_classes([90, 10]) == pytest.approx(1.38414, abs=1e-5)
+    assert np.isnan(ratio([0, 0]))
+    assert np.isnan(effective_classes([]))

@@ -25,6 +25,8 @@ def test_settings_cannot_be_changed():
     [
         ({"network": "resnet"}, "“resnet”.*mobilenet_v2, starting_cnn, tiny"),
         ({"balance": "odd"}, "“odd”.*none, sqrt, even"),
+        ({"balance": "floor:many"}, "“floor:many”.*or floor: and a number"),
+        ({"balance_by": "magic"}, "“magic”.*sampling, copies, weights"),
         ({"class_weights": True}, "balance is “sqrt”: .*twice. Set balance to none"),
         ({"class_weights": True, "balance": "even"}, "balance is “even”: .*twice"),
         ({"image_size": 30}, "30 px.*even and at least 32"),

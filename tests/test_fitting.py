@@ -233,6 +233,13 @@ def test_prior_of_weighted_classes_is_that_of_even_ones():
     np.testing.assert_allclose(shift, np.log(counts / 100) - np.log(1 / 3))
 
 
+@pytest.mark.parametrize("method", ["copies", "weights"])
+def test_prior_is_put_right_however_the_classes_were_evened_out(method):
+    config = replace(CONFIG, balance="even", balance_by=method)
+    shift = fitting.correct_prior(linear([[0.0] * 2], [0.0] * 2), np.array([90, 10]), config)
+    np.testing.assert_allclose(shift, np.log([0.9 / 0.5, 0.1 / 0.5]))
+
+
 @pytest.mark.parametrize(
     ("balance", "seen"), [("none", [0.9, 0.1]), ("sqrt", [0.75, 0.25]), ("even", [0.5, 0.5])]
 )

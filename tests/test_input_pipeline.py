@@ -111,6 +111,12 @@ def test_photograph_drawn_twice_gives_two_views(images):
     np.testing.assert_array_equal(views[first], expected)
 
 
+def test_copies_make_the_epoch_longer(images):
+    config = replace(CONFIG, balance="even", balance_by="copies")
+    labels = np.concatenate([batch[1] for batch in batches(images, config)])
+    assert labels.sum(axis=0).tolist() == [7, 7, 0]
+
+
 def test_weights_of_classes_come_with_their_labels(images):
     weights = np.array([0.5, 2.5, 0])
     for _, labels, weight in batches(images, weights=weights):
