@@ -355,6 +355,15 @@ def test_the_differential_says_where_it_was_calibrated_and_what_it_held():
     )
 
 
+def test_a_threshold_below_one_percent_has_its_digits_everywhere():
+    point, shown = operating_point(threshold=0.0035), f"0.35{NARROW}%"
+    assert f"threshold {shown} for" in words.intended_use_line(card(), point)
+    made = card(operating_points=(point,))
+    assert card_tables.operating_points(made)["Threshold"] == [shown]
+    notes = [note.text for note in charts.ruler(0.31, 0.0035, LIGHT).layout.annotations]
+    assert f"Referral threshold {shown}" in notes
+
+
 def test_a_threshold_unlike_what_it_was_measured_on_promises_nothing():
     point = words.unmeasured(operating_point())
     assert point.threshold == operating_point().threshold

@@ -105,7 +105,7 @@ def operating_points(card: Card) -> Table:
     points = sorted(card.operating_points, key=lambda point: -point.target)
     return {
         "Placed for": [f"{percent(point.target)} sensitivity" for point in points],
-        "Threshold": [percent(point.threshold) for point in points],
+        "Threshold": [cutoff(point.threshold) for point in points],
         "Chosen on": [
             f"{counted(point.val_photographs, 'melanoma photograph')} of "
             f"{counted(point.val_lesions, 'lesion')}"

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from melanoma_core.consequences import Consequences
 from melanoma_core.diagnoses import BY_CODE, GROUPS
 from melanoma_core.predict import Prediction
+from melanoma_core.wordings import cutoff
 from ui.formats import count, percent
 from ui.grounds import Ground
 
@@ -129,7 +130,7 @@ def ruler(probability: float, threshold: float, ground: Ground) -> go.Figure:
     )  # fmt: skip
     # The lesion's label stands above and the threshold's below, so that they cannot collide.
     _add_label(figure, probability, 5.6, f"<b>{ruler_label(probability, threshold)}</b>", ground)
-    _add_label(figure, threshold, -5.0, f"Referral threshold {percent(threshold)}", ground)
+    _add_label(figure, threshold, -5.0, f"Referral threshold {cutoff(threshold)}", ground)
     if threshold < 0.3:
         figure.add_annotation(
             x=100, y=-5.0, text=percent(1.0), xanchor="right", showarrow=False,

@@ -7,6 +7,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from melanoma_core.errors import MelanomaError
 from melanoma_core.paths import PROJECT_DIR
 from melanoma_core.registry import Card, OperatingPoint
+from melanoma_core.wordings import cutoff
 from ui import words
 from ui.formats import day, literal, percent, small
 from ui.serving import Serving, serving
@@ -93,7 +94,7 @@ def choose_operating_point(card: Card) -> OperatingPoint:
             "Sensitivity for melanoma that the threshold was placed for",
             sorted(points, reverse=True),
             format_func=lambda target: (
-                f"{percent(target)}: threshold {percent(points[target].threshold)}"
+                f"{percent(target)}: threshold {cutoff(points[target].threshold)}"
             ),
             key="target",
             persist_state="page",
@@ -107,6 +108,6 @@ def choose_operating_point(card: Card) -> OperatingPoint:
 def _cost(point: OperatingPoint) -> str:
     found, cleared = point.sensitivity, point.specificity
     return (
-        f"{percent(point.threshold)} found {percent(found.value)} of the melanoma photographs of "
+        f"{cutoff(point.threshold)} found {percent(found.value)} of the melanoma photographs of "
         f"the test set and referred {percent(1 - cleared.value)} of the others."
     )

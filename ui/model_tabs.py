@@ -12,6 +12,7 @@ from melanoma_core import calibration
 from melanoma_core.diagnoses import CODES
 from melanoma_core.evaluate import Evaluation
 from melanoma_core.registry import OperatingPoint
+from melanoma_core.wordings import cutoff
 from ui import (
     breakdown_charts,
     card_tables,
@@ -117,7 +118,7 @@ def show_groups(record: Record, point: OperatingPoint) -> None:
     attribute = ATTRIBUTES[name]
     found = model_records.by_attribute(record, attribute, point.threshold)
     measures = {
-        f"{measure} at {percent(point.threshold)}": {
+        f"{measure} at {cutoff(point.threshold)}": {
             group: figures[measure.lower()] for group, figures in found.items()
         }
         for measure in ("Sensitivity", "Specificity")

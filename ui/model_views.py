@@ -5,6 +5,7 @@ import streamlit as st
 from melanoma_core import paths, registry
 from melanoma_core.errors import ModelError
 from melanoma_core.registry import Card, OperatingPoint
+from melanoma_core.wordings import cutoff
 from ui import card_tables, errors, words
 from ui.formats import counted, day, literal, percent, small
 from ui.serving import Serving
@@ -73,7 +74,7 @@ def show_headlines(card: Card, point: OperatingPoint) -> None:
     )
     st.markdown(
         small(
-            f"Threshold {percent(point.threshold)}{aim}; chosen on {chosen_on} of the validation "
+            f"Threshold {cutoff(point.threshold)}{aim}; chosen on {chosen_on} of the validation "
             "split. Everything above was measured on test photographs, of lesions that the network "
             "had never seen. Accuracies, mean AUROC and ECE are of seven diagnoses: the two "
             "keratoses count as one, and so do actinic keratosis and squamous cell carcinoma."

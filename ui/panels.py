@@ -9,6 +9,7 @@ from melanoma_core import saliency
 from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.predict import Prediction
 from melanoma_core.registry import Card, OperatingPoint
+from melanoma_core.wordings import cutoff
 from ui import case_details, charts, consequence_panel, grounds, more_methods, words
 from ui.assessments import Assessment
 from ui.formats import literal, percent, small
@@ -133,7 +134,7 @@ def _show_verdict(prediction: Prediction, point: OperatingPoint) -> None:
             charts.ruler(probability, point.threshold, grounds.in_use()),
             config=charts.CONFIG, key="ruler",
             alt=f"{words.heading(above)}: {charts.ruler_label(probability, point.threshold)}, "
-            f"referral threshold {percent(point.threshold)}.",
+            f"referral threshold {cutoff(point.threshold)}.",
         )  # fmt: skip
         st.markdown(words.verdict(prediction, point))
         st.markdown(small(words.evidence(point)))

@@ -15,7 +15,7 @@ from melanoma_core.diagnoses import BENIGN, BY_CODE
 from melanoma_core.percentages import digits
 from melanoma_core.predict import Prediction
 from melanoma_core.registry import Card, Figure, OperatingPoint
-from melanoma_core.wordings import is_well_measured
+from melanoma_core.wordings import cutoff, is_well_measured
 from ui.formats import count, counted, literal, percent, percent_range, score_figure, share_figure
 
 DRAWN = "Drawn by code, not a photograph."
@@ -35,7 +35,7 @@ def unmeasured(point: OperatingPoint) -> OperatingPoint:
 def intended_use_line(card: Card, point: OperatingPoint) -> str:
     """The line under the title: what this is for, and which model and threshold answer."""
     aim = f" for {percent(point.target)} sensitivity" if is_well_measured(point) else ""
-    model = f"Model {literal(card.model_id)}, threshold {percent(point.threshold)}{aim}."
+    model = f"Model {literal(card.model_id)}, threshold {cutoff(point.threshold)}{aim}."
     return f"{literal(card.intended_use)} {model}"
 
 
