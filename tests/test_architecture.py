@@ -29,7 +29,7 @@ FLOORS = {
     "file_trees": 1.2,
     **dict.fromkeys(("class_folders", "published_sets"), 1.4),
     **dict.fromkeys(("datasets", "augmentations", "outlines"), 2),
-    **dict.fromkeys(("splits", "balance", "boundaries"), 3),
+    **dict.fromkeys(("splits", "balance", "boundaries", "embedded"), 3),
     **dict.fromkeys(("registry", "runs"), 4),
     "wordings": 4.2,
     "predict": 5,
