@@ -24,12 +24,15 @@ FLOORS = {
     "image_formats": 0.5,  # the checks of single formats, apart from the door `imaging`
     **dict.fromkeys(("imaging", "metrics", "calibration", "drawings", "consequences"), 1),
     **dict.fromkeys(("archives", "csv_tables", "differentials"), 1),
+    **dict.fromkeys(("server_folders", "image_sizes"), 1),
     "resamples": 1.1,  # what `metrics` draws, at once
     # The steps from a folder to a table; `datasets` is the door that the others use.
     "file_trees": 1.2,
     **dict.fromkeys(("class_folders", "published_sets"), 1.4),
-    **dict.fromkeys(("datasets", "augmentations", "outlines"), 2),
+    "fingerprints": 1.9,
+    **dict.fromkeys(("datasets", "augmentations", "outlines", "duplicates"), 2),
     **dict.fromkeys(("splits", "balance", "boundaries", "embedded"), 3),
+    "catalogues": 3.5,
     **dict.fromkeys(("registry", "runs"), 4),
     "wordings": 4.2,
     "predict": 5,
