@@ -3,13 +3,14 @@
 import csv
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from melanoma_core.errors import DatasetError
 
 _DELIMITERS = (",", ";", "\t")  # as published; as spreadsheets save it; as Dataverse serves it
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")  # what spreadsheets compute
 _UNKNOWN = frozenset({"", "unknown", "nan", "na", "n/a", "none", "null"})
 
 
@@ -109,3 +110,28 @@ def number(text: str, where: str) -> float | None:
     if not math.isfinite(result):
         raise DatasetError(f"{where}: “{text}” is not a number. Correct it or leave it empty.")
     return result
+
+
+def written(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """A CSV file for people: UTF-8 with a mark that spreadsheets know, cells defused.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe before it; numbers stay
+    numbers, and None is an empty cell.
+    """
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\r\n")
+    writer.writerow([defused(name) for name in header])
+    writer.writerows([defused(cell) for cell in row] for row in rows)
+    return file.getvalue().encode("utf-8-sig")
+
+
+def defused(cell: object) -> object:
+    """The cell so that no spreadsheet computes it; only text is changed, NaN becomes empty.
+
+    >>> defused("=1+1"), defused(-1.5)
+    ("'=1+1", -1.5)
+    """
+    if cell is None or cell != cell:
+        return ""
+    is_formula = isinstance(cell, str) and cell.lstrip(" ").startswith(_FORMULA_STARTS)
+    return f"'{cell}" if is_formula else cell

@@ -23,6 +23,20 @@ def runs_dir() -> Path:
     return _dir_of("MELANOMA_RUNS", "runs")
 
 
+def is_demo() -> bool:
+    """Whether this server is a public demo, on which strangers may do little: `MELANOMA_DEMO`."""
+    return os.environ.get("MELANOMA_DEMO", "").lower() not in ("", "0", "no", "false")
+
+
+def server_data_dir() -> Path | None:
+    """The one folder below which pages read data sets by path; None where there is none.
+
+    `MELANOMA_SERVER_DATA` names it. A public demo has none, whatever that says.
+    """
+    value = os.environ.get("MELANOMA_SERVER_DATA")
+    return Path(value).expanduser() if value and not is_demo() else None
+
+
 def _dir_of(variable: str, default: str) -> Path:
     value = os.environ.get(variable)
     return Path(value).expanduser() if value else PROJECT_DIR / default

@@ -75,3 +75,17 @@ def test_number_is_read_or_named():
     for text in ("forty", "inf", "4,5"):
         with pytest.raises(DatasetError, match=f"t.csv, line 2, column age: “{text}” is not a"):
             csv_tables.number(text, "t.csv, line 2, column age")
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\0", "  ="])
+def test_text_that_a_spreadsheet_would_compute_is_defused(start):
+    assert csv_tables.defused(f"{start}1+1") == f"'{start}1+1"
+
+
+def test_numbers_and_plain_text_are_written_as_they_are():
+    written = csv_tables.written(
+        ["image_id", "age", "note"], [["ISIC_1", -4.5, None], ["=cmd()", float("nan"), 'a "b", c']]
+    )
+    assert written.decode("utf-8-sig") == (
+        'image_id,age,note\r\nISIC_1,-4.5,\r\n\'=cmd(),,"a ""b"", c"\r\n'
+    )
