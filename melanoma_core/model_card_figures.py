@@ -13,6 +13,8 @@ from melanoma_core.registry import Card, Figure, OperatingPoint
 from melanoma_core.wordings import (
     ENOUGH_MELANOMAS,
     ENOUGH_PHOTOGRAPHS,
+    SCORES,
+    SHARES,
     count,
     counted,
     cutoff,
@@ -24,20 +26,6 @@ from melanoma_core.wordings import (
     share_figure,
 )
 
-_SHARES = {
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "prior_adjusted_balanced_accuracy": "Balanced accuracy, prior-adjusted",
-    "sensitivity": "Sensitivity for melanoma",
-    "specificity": "Specificity",
-}
-_SCORES = {
-    "melanoma_auroc": "AUROC, melanoma",
-    "macro_auroc": "AUROC, mean of seven",
-    "keratoses_auroc": "AUROC, both keratoses together",
-    "ece": "ECE (15 bins)",
-    "brier": "Brier score",
-}
 _SOURCES = {"ham10000": "HAM10000", "isic2017": "ISIC 2017"}
 _TOGETHER = {
     "BKL": "Both keratoses (pigmented benign, seborrheic) together",
@@ -102,10 +90,10 @@ def by_source(card: Card) -> str:
     columns = [*sources, "all"]
     rows = [
         (name, *(score_figure(card.figures[source][key]) for source in columns))
-        for key, name in _SCORES.items()
+        for key, name in SCORES.items()
     ] + [
         (name, *(share_figure(card.figures[source][key]) for source in columns))
-        for key, name in _SHARES.items()
+        for key, name in SHARES.items()
     ]
     bases = [card.figures[source]["accuracy"] for source in columns]
     rows.append(("Photographs", *(count(base.num_photographs) for base in bases)))
@@ -172,7 +160,7 @@ def calibration(card: Card, measured: Evaluation) -> str:
     before = evaluate.calibration_figures(evaluate.before_calibration(measured, card.temperature))
     after = card.figures["all"]
     rows = [
-        (_SCORES[name], score_figure(before[name]), score_figure(after[name]))
+        (SCORES[name], score_figure(before[name]), score_figure(after[name]))
         for name in ("ece", "brier")
     ]
     return table(("Of the seven classes", "Before", "After"), rows)
@@ -186,8 +174,9 @@ def differential(card: Card) -> str:
         f"on {counted(found.val_melanomas, 'validation photograph')} of melanomas; any other "
         f"diagnosis from {cutoff(found.other_cutoff)} on, chosen on the other "
         f"{counted(found.val_photographs, 'validation photograph')}; the likeliest is always in. "
-        f"Both cutoffs are placed so that the set holds the true diagnosis in "
-        f"{percent(found.level)} of cases (split conformal prediction)."
+        "The cutoffs are placed so that the set holds the true diagnosis in "
+        f"{percent(found.level)} of melanoma photographs and in {percent(found.level)} of the "
+        "others (split conformal prediction; the temperature was fitted on the same photographs)."
     )
     rows = [
         (name, share_figure(figure), measured_on(figure))

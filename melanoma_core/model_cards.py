@@ -6,9 +6,8 @@ and others, "Model cards for model reporting", 2019; CLEAR Derm, JAMA Dermatolog
 
 import datetime
 import math
-from typing import Any
 
-from melanoma_core import breakdowns, model_card_figures
+from melanoma_core import boundaries, breakdowns, model_card_figures, wordings
 from melanoma_core.configs import NETWORKS, SPLITS
 from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.errors import ModelError
@@ -69,8 +68,8 @@ def _opening(card: Card) -> str:
     return (
         f"Made on {made.day} {made:%b %Y} in the run {literal(card.run_id)}. Written by `python -m "
         "melanoma_core card` from the model’s own files. In brackets are 95 % intervals, "
-        "bootstrapped over groups of photographs that show one lesion or near copies; photographs "
-        "and lesions are counted apart."
+        "bootstrapped over groups of photographs that show one lesion or near copies (Wilson’s, of "
+        "groups, where a share is none or all); photographs and lesions are counted apart."
     )
 
 
@@ -90,8 +89,9 @@ def _what_it_is(card: Card) -> dict[str, str]:
         ),
         "Data": f"{_datasets(card)}\n\n{_class_counts(card)}\n\n{_labels(card)}",
         "Evidence boundary": (
-            "Lesions that it learnt from. How well it does on what is missing here is not known; "
-            "the app says so when a case lies outside.\n\n" + model_card_figures.seen(card)
+            "Lesions that it learnt from. How well it does on a kind of which it saw fewer than "
+            f"{boundaries.FEW} is not known; the app says so when a case lies outside.\n\n"
+            + model_card_figures.seen(card)
         ),
     }
 
@@ -135,8 +135,9 @@ def _how_good(card: Card, test: Evaluation) -> dict[str, str]:
     return {
         "Referral thresholds": model_card_figures.operating_points(card),
         "Figures on test photographs": (
-            "Of the seven classes of HAM10000, sums of the nine. Sensitivity and specificity are "
-            f"those at {at}.\n\n{model_card_figures.by_source(card)}"
+            "Of the seven classes of HAM10000, sums of the nine; of a source that lacks some of "
+            "them, means are over those that it has. Sensitivity and specificity are those at "
+            f"{at}.\n\n{model_card_figures.by_source(card)}"
         ),
         "By diagnosis": (
             "The label seborrheic keratosis comes from one archive and pigmented benign keratosis "
@@ -159,8 +160,7 @@ def _how_good(card: Card, test: Evaluation) -> dict[str, str]:
 
 def _making(card: Card, card_sha256: str) -> dict[str, str]:
     settings = [
-        (literal(name.replace("_", " ")), literal(str(value)))
-        for name, value in _flat(card.config).items()
+        (literal(name), literal(value)) for name, value in wordings.settings(card.config).items()
     ]
     versions = [(literal(name), literal(version)) for name, version in card.versions.items()]
     files = {"card.json": card_sha256, **card.files}
@@ -186,12 +186,3 @@ def _history(card: Card) -> str:
 
 def _decimal(value: float) -> str:
     return "not known" if math.isnan(value) else f"{value:.3f}"
-
-
-def _flat(config: dict[str, Any], before: str = "") -> dict[str, Any]:
-    """Nested settings as `augment: flip`."""
-    rows: dict[str, Any] = {}
-    for name, value in config.items():
-        nested = isinstance(value, dict)
-        rows.update(_flat(value, f"{before}{name}: ") if nested else {f"{before}{name}": value})
-    return rows

@@ -1,6 +1,8 @@
 """Figures in words, alike on the pages and in documents: no finer than they are, with n."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from melanoma_core.percentages import NOT_KNOWN, digits
 from melanoma_core.registry import Figure, OperatingPoint
@@ -10,6 +12,22 @@ NARROW_SPACE = "\u202f"  # no-break: a line never ends in a number whose % is on
 ENOUGH_MELANOMAS = 100
 # Of fewer test photographs an interval says too little for a column of its own.
 ENOUGH_PHOTOGRAPHS = 50
+# The figures of a card by name. A mean is over the classes that occur: ISIC 2017 has three of the
+# seven.
+SHARES = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "prior_adjusted_balanced_accuracy": "Balanced accuracy, prior-adjusted",
+    "sensitivity": "Sensitivity for melanoma",
+    "specificity": "Specificity",
+}
+SCORES = {
+    "melanoma_auroc": "AUROC, melanoma",
+    "macro_auroc": "AUROC, mean of the classes",
+    "keratoses_auroc": "AUROC, both keratoses together",
+    "ece": "Calibration error (ECE)",
+    "brier": "Brier score",
+}
 
 
 def is_well_measured(point: OperatingPoint) -> bool:
@@ -84,6 +102,22 @@ def share_figure(figure: Figure) -> str:
     if math.isnan(figure.value):
         return NOT_KNOWN
     return f"{percent(figure.value)} ({percent_range(figure.low, figure.high)})"
+
+
+def settings(config: Mapping[str, Any]) -> dict[str, str]:
+    """The settings of a run in words.
+
+    >>> settings({"image_size": 64, "augment": {"flip": True}})
+    {'image size': '64', 'augment: flip': 'True'}
+    """
+    rows: dict[str, str] = {}
+    for name, value in config.items():
+        words = name.replace("_", " ")
+        if isinstance(value, Mapping):
+            rows |= {f"{words}: {inner}": text for inner, text in settings(value).items()}
+        else:
+            rows[words] = str(value)
+    return rows
 
 
 def measured_on(figure: Figure) -> str:

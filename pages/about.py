@@ -8,6 +8,7 @@ import plotly
 import streamlit as st
 
 from melanoma_core.registry import INTENDED_USE, NOT_FOR
+from melanoma_core.wordings import ENOUGH_PHOTOGRAPHS
 from ui import card_tables, case_details, frame
 from ui.formats import day, literal
 from ui.serving import serving_or_words
@@ -49,8 +50,7 @@ if card:
     st.table(card_tables.operating_points(card), hide_index=True, alt="Referral thresholds")
     st.table(card_tables.figures(card), hide_index=True, alt="Figures on the test photographs")
     st.markdown(
-        f"A data set of fewer than {card_tables.ENOUGH_PHOTOGRAPHS} test photographs counts in All "
-        "only."
+        f"A data set of fewer than {ENOUGH_PHOTOGRAPHS} test photographs counts in All only."
     )
 
 st.header("Privacy", anchor=False)

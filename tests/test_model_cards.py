@@ -91,8 +91,8 @@ def test_figures_are_those_of_the_card_for_each_source_and_all(card, text):
         score_figure(figures["keratoses_auroc"]) for figures in columns
     ]
     assert found["AUROC, melanoma"] == [score_figure(f["melanoma_auroc"]) for f in columns]
-    assert found["AUROC, mean of seven"] == [score_figure(f["macro_auroc"]) for f in columns]
-    assert found["ECE (15 bins)"] == [score_figure(f["ece"]) for f in columns]
+    assert found["AUROC, mean of the classes"] == [score_figure(f["macro_auroc"]) for f in columns]
+    assert found["Calibration error (ECE)"] == [score_figure(f["ece"]) for f in columns]
     for name, key in {
         "Accuracy": "accuracy",
         "Balanced accuracy": "balanced_accuracy",
@@ -183,7 +183,7 @@ def test_calibration_is_given_before_and_after(card, measured, text):
     test = measured.where((measured.table["split"] == "test").to_numpy())
     before = evaluate.calibration_figures(evaluate.before_calibration(test, card.temperature))
     found = rows(sections(text)["Calibration"])
-    assert found["ECE (15 bins)"] == [
+    assert found["Calibration error (ECE)"] == [
         score_figure(before["ece"]), score_figure(card.figures["all"]["ece"]),
     ]  # fmt: skip
     assert found["Brier score"][0] == score_figure(before["brier"])
@@ -195,6 +195,8 @@ def test_differential_says_what_it_was_chosen_on_and_what_it_held(card, text):
     section, found = sections(text)["Differential"], card.differential
     assert f"{found.val_melanomas} validation photographs of melanomas" in section
     assert f"the other {found.val_photographs} validation photographs" in section
+    aim = f"{found.level:.0%}".replace("%", "\u202f%")
+    assert f"in {aim} of melanoma photographs and in {aim} of the others" in section
     held = rows(section)
     assert held["True diagnosis in the set"][0] == share_figure(found.coverage)
     assert held["The same of melanomas"][0] == share_figure(found.melanoma_coverage)
@@ -208,6 +210,7 @@ def test_evidence_boundary_is_that_of_the_card(text):
     assert "- Age (years): 0–9: 12; 40–49: 2,100; 70–79: 900; 90+: 4; not recorded: 90." in section
     assert "- Source: HAM10000: 3,066; my\\*set\\*: 40." in section
     assert "- Skin tone: not recorded: 3,106." in section
+    assert "a kind of which it saw fewer than 20 is not known" in section
 
 
 def test_failures_by_hand():

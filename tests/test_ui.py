@@ -426,7 +426,7 @@ def test_a_card_as_tables_says_what_was_not_recorded():
     assert sets["Licence"] == ["CC BY-NC 4.0", "not recorded"]
     figures = card_tables.figures(card())
     assert figures["All"][0] == f"81{NARROW}% (79–83{NARROW}%)"
-    melanoma = figures["Figure"].index("AUROC, melanoma against the rest")
+    melanoma = figures["Figure"].index("AUROC, melanoma")
     assert figures["isic2017"][melanoma] == "n/a"  # no melanoma there: undefined, not 0
     assert figures["isic2017"][0] == "not recorded"
     points = card_tables.operating_points(card())

@@ -2,11 +2,19 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
+from melanoma_core import wordings
 from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.registry import Card, Figure, OperatingPoint
-from melanoma_core.wordings import cutoff, measured_on, score, score_range
+from melanoma_core.wordings import (
+    ENOUGH_PHOTOGRAPHS,
+    SCORES,
+    SHARES,
+    cutoff,
+    measured_on,
+    score,
+    score_range,
+)
 from ui.formats import (
     NOT_RECORDED,
     count,
@@ -18,23 +26,11 @@ from ui.formats import (
     share_figure,
 )
 
-# Of fewer test photographs an interval says too little for a column of its own.
-ENOUGH_PHOTOGRAPHS = 50
 Table = dict[str, list[str]]
 
 _SPLITS = {"train": "Training", "val": "Validation", "test": "Test"}
-_SHARES = {
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "prior_adjusted_balanced_accuracy": "Balanced accuracy, prior-adjusted",
-}
-_SCORES = {
-    "macro_auroc": "AUROC, mean of the diagnoses",
-    "melanoma_auroc": "AUROC, melanoma against the rest",
-    "keratoses_auroc": "AUROC, both keratoses against the rest",
-    "ece": "Calibration error (ECE)",
-    "brier": "Brier score",
-}
+# Those at a threshold stand in `operating_points`.
+_AT_THRESHOLD = ("sensitivity", "specificity")
 
 
 @dataclass(frozen=True)
@@ -123,7 +119,7 @@ def figures(card: Card) -> Table:
         for source in sorted(card.figures, key=lambda source: (source != "all", source))
         if source == "all" or _num_photographs(card.figures[source]) >= ENOUGH_PHOTOGRAPHS
     ]
-    shown = {**_SHARES, **_SCORES}
+    shown = {name: words for name, words in (SHARES | SCORES).items() if name not in _AT_THRESHOLD}
     table: Table = {"Figure": [*shown.values(), "Photographs", "Lesions"]}
     for source in sources:
         of_source = card.figures[source]
@@ -164,11 +160,8 @@ def differential(card: Card) -> Table:
 
 def settings(card: Card) -> Table:
     """The settings of the run that made the model, one a row."""
-    rows = _flat(card.config)
-    return {
-        "Setting": [literal(name.replace("_", " ")) for name in rows],
-        "Value": [literal(str(value)) for value in rows.values()],
-    }
+    rows = wordings.settings(card.config)
+    return {"Setting": [*map(literal, rows)], "Value": [*map(literal, rows.values())]}
 
 
 def checksums(card: Card, card_sha256: str) -> str:
@@ -183,14 +176,6 @@ def score_cell(figure: Figure) -> str:
     return "n/a" if math.isnan(figure.value) else score_figure(figure)
 
 
-def _flat(config: dict[str, Any], before: str = "") -> dict[str, Any]:
-    rows: dict[str, Any] = {}
-    for name, value in config.items():
-        nested = isinstance(value, dict)
-        rows.update(_flat(value, f"{before}{name}: ") if nested else {f"{before}{name}": value})
-    return rows
-
-
 def _num_photographs(figures: dict[str, Figure]) -> int:
     return max((figure.num_photographs for figure in figures.values()), default=0)
 
@@ -198,7 +183,7 @@ def _num_photographs(figures: dict[str, Figure]) -> int:
 def _figure(name: str, figure: Figure | None) -> str:
     if figure is None:
         return NOT_RECORDED
-    if math.isnan(figure.value) or name not in _SHARES:
+    if math.isnan(figure.value) or name not in SHARES:
         return score_cell(figure)
     return share_figure(figure)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from melanoma_core.breakdowns import DiagnosisFigures
 from melanoma_core.diagnoses import BY_CODE, SEVEN_CLASSES
 from melanoma_core.registry import Card, Figure
+from melanoma_core.wordings import SCORES
 from ui.breakdown_charts import is_enough, too_few
 from ui.card_tables import Table, score_cell
 from ui.formats import count, literal, percent, percent_range, share_figure
@@ -62,9 +63,9 @@ def _cell(write: Callable[[Figure], str], figure: Figure, fewest: int) -> str:
 def calibration(card: Card, before: Mapping[str, Figure]) -> Table:
     """ECE and Brier score without the temperature and with it."""
     after = card.figures["all"]
-    shown = {"ece": "Calibration error (ECE)", "brier": "Brier score"}
+    shown = ("ece", "brier")
     return {
-        "Figure": list(shown.values()),
+        "Figure": [SCORES[name] for name in shown],
         "Before calibration": [score_cell(before[name]) for name in shown],
         "After calibration": [score_cell(after[name]) for name in shown],
     }
