@@ -15,7 +15,7 @@ from melanoma_core import attribution_jobs, drawings, imaging, memory
 NARROW = "\u202f"
 PHOTOGRAPH = imaging.jpeg(drawings.lesion(3, (120, 160)))
 COMPUTE = "Compute the other maps"
-NOT_FOUND = "The lesion’s outline was not found, so the share inside it is not known."
+NO_OUTLINE = "The outline of the lesion is not known, nor the share of the evidence inside it."
 WAITING = "import sys, time; sys.stderr.write('progress: Score-CAM, 3 of 16 channels\\n'); "
 WAITING += "sys.stderr.flush(); time.sleep(100)"
 # Heat in the right half alone; SmoothGrad with one pixel far above all others.
@@ -126,7 +126,7 @@ def test_maps_stand_beside_grad_cam_with_name_alt_and_what_they_are(models_dir, 
         "sees only what one of its features responds to",
         "Single pixels whose change would change the score of melanoma most",
         "on a scale of their own",
-        NOT_FOUND,
+        NO_OUTLINE,
     ):  # fmt: skip
         assert words in page, words
     assert page.count("No region of this photograph supports melanoma.") == 1  # Score-CAM’s
@@ -239,7 +239,7 @@ def test_each_map_says_its_share_inside_the_outline_when_there_is_one(models_dir
     assert f"0{NARROW}% of the evidence lies inside the lesion." in page
     assert f"67{NARROW}% of the evidence lies inside the lesion." in page
     assert "There is no evidence to lie inside the lesion." in page  # Score-CAM is empty
-    assert NOT_FOUND not in page
+    assert NO_OUTLINE not in page
 
 
 def test_one_hot_pixel_does_not_hide_all_others_of_smooth_grad(models_dir, children):

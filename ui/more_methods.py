@@ -69,7 +69,7 @@ def show(found: Assessment, outline: NDArray[np.bool_] | None = None) -> None:
 
     Args:
         found: the lesion on screen.
-        outline: (H, W) of its photograph, True inside the lesion; None where it was not found.
+        outline: (H, W) of its photograph, True inside the lesion; None where it is not known.
     """
     if found.maps is None:
         st.markdown(small("The network of this model gives no evidence map."))
@@ -171,7 +171,9 @@ def _show_maps(
         st.markdown(small(f":material/draw: {words.DRAWN}"))
     if outline is None:
         st.markdown(
-            small("The lesion’s outline was not found, so the share inside it is not known.")
+            small(
+                "The outline of the lesion is not known, nor the share of the evidence inside it."
+            )
         )
     st.markdown(
         small(
