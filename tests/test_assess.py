@@ -177,7 +177,7 @@ def test_the_differential_stands_under_the_bars_with_what_it_was_calibrated_on(m
     page = text(upload(open_app(), PHOTOGRAPH))
     assert "**Differential:** nevus, melanoma. **Review:** melanoma stands beside benign" in page
     assert (
-        "its cut-offs come from 174 melanoma photographs and 1,001 others of the validation set."
+        "its cutoffs come from 174 melanoma photographs and 1,001 others of the validation set."
         in page
     )
     assert f"90{NARROW}% (89–92{NARROW}%) of 2,016 photographs from 1,528 lesions" in page

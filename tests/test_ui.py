@@ -340,8 +340,8 @@ def test_a_differential_without_a_melanoma_above_the_threshold_says_how_that_can
 
 def test_the_differential_says_where_it_was_calibrated_and_what_it_held():
     basis = (
-        "Such a set is placed to hold the true diagnosis of 90 of 100 lesions, and of 90 of 100 "
-        "melanomas; its cut-offs come from 174 melanoma photographs and 1,001 others of the "
+        "Such a set is placed to hold the true diagnosis of 90 of 100 melanomas, and of 90 of 100 "
+        "other lesions; its cutoffs come from 174 melanoma photographs and 1,001 others of the "
         "validation set."
     )
     assert words.differential_evidence(card(), is_outside=False) == (

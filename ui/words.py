@@ -162,9 +162,9 @@ def differential_evidence(card: Card, is_outside: bool) -> str:
     made = card.differential
     aim = _of_100(made.level)
     text = (
-        f"Such a set is placed to hold the true diagnosis of {aim} of 100 lesions, and of {aim} of "
-        f"100 melanomas; its cut-offs come from {count(made.val_melanomas)} melanoma photographs "
-        f"and {count(made.val_photographs)} others of the validation set."
+        f"Such a set is placed to hold the true diagnosis of {aim} of 100 melanomas, and of {aim} "
+        f"of 100 other lesions; its cutoffs come from {count(made.val_melanomas)} melanoma "
+        f"photographs and {count(made.val_photographs)} others of the validation set."
     )
     if is_outside:
         return f"{text} How often it holds that of lesions like this one is not known."
