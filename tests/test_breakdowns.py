@@ -134,6 +134,19 @@ def test_confusion_has_the_true_diagnosis_in_rows():
     np.testing.assert_array_equal(counts, expected)
 
 
+def test_confusion_and_curve_agree_with_scikit_learn(random_evaluation):
+    measured = random_evaluation
+    np.testing.assert_array_equal(
+        breakdowns.confusion(measured),
+        sk.confusion_matrix(measured.true, measured.y_prob.argmax(axis=1), labels=range(9)),
+    )
+    ties = made(measured.table["diagnosis"], np.round(measured.y_prob, 1))
+    for part in (measured, ties):
+        expected = sk.roc_curve(part.is_melanoma, part.melanoma_probability)
+        for found, wanted in zip(breakdowns.roc(part), expected, strict=True):
+            np.testing.assert_allclose(found, wanted)
+
+
 def test_curve_rises_from_nothing_referred_to_everything_referred():
     measured = made(["MEL", "MEL", "NV", "NV"], [spread("MEL", p) for p in (0.9, 0.3, 0.5, 0.1)])
     rates, sensitivities, thresholds = breakdowns.roc(measured)
