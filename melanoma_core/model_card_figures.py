@@ -18,12 +18,14 @@ from melanoma_core.wordings import (
     count,
     counted,
     cutoff,
+    is_enough,
     is_well_measured,
     measured_on,
     percent,
     percent_range,
     score_figure,
     share_figure,
+    too_few,
 )
 
 _SOURCES = {"ham10000": "HAM10000", "isic2017": "ISIC 2017"}
@@ -135,7 +137,7 @@ def by_subgroup(found: Subgroups) -> str:
         rows = [
             (
                 source_name(value) if attribute == "source" else literal(value),
-                score_figure(figures["melanoma_auroc"]),
+                _auroc_in_group(figures),
                 share_figure(figures["sensitivity"]),
                 _lesions(figures["sensitivity"]),
                 share_figure(figures["specificity"]),
@@ -149,6 +151,13 @@ def by_subgroup(found: Subgroups) -> str:
         )  # fmt: skip
         tables.append(table(headings, rows))
     return "\n\n".join(tables)
+
+
+def _auroc_in_group(figures: Mapping[str, Figure]) -> str:
+    # Its two sides are the photographs of the other two: the smaller says how much it is worth.
+    sides = (figures["sensitivity"], figures["specificity"])
+    smaller = min(sides, key=lambda figure: figure.num_lesions)
+    return score_figure(figures["melanoma_auroc"]) if is_enough(smaller) else too_few(smaller)
 
 
 def _lesions(figure: Figure) -> str:

@@ -12,6 +12,9 @@ NARROW_SPACE = "\u202f"  # no-break: a line never ends in a number whose % is on
 ENOUGH_MELANOMAS = 100
 # Of fewer test photographs an interval says too little for a column of its own.
 ENOUGH_PHOTOGRAPHS = 50
+# With 20 lesions the interval of a share is some 40 points wide; with fewer it says nothing, and
+# that of an AUROC less than nothing: resamples of one melanoma all hold the same one.
+ENOUGH_LESIONS = 20
 # The figures of a card by name. A mean is over the classes that occur: ISIC 2017 has three of the
 # seven.
 SHARES = {
@@ -118,6 +121,16 @@ def settings(config: Mapping[str, Any]) -> dict[str, str]:
         else:
             rows[words] = str(value)
     return rows
+
+
+def is_enough(figure: Figure, fewest: int = ENOUGH_LESIONS) -> bool:
+    """Whether a group's figure was measured on enough lesions to be shown."""
+    return figure.num_lesions >= fewest and not math.isnan(figure.value)
+
+
+def too_few(figure: Figure) -> str:
+    """What stands in the place of a figure of too few lesions."""
+    return f"too few: {counted(figure.num_lesions, 'lesion')}" if figure.num_lesions else "none"
 
 
 def measured_on(figure: Figure) -> str:

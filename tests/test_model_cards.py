@@ -176,7 +176,24 @@ def test_subgroups_say_what_is_not_recorded(text):
     for value in ("HAM10000", "ISIC 2017", "female", "male", "0–9", "40–49", "back"):
         assert value in found
     assert "not recorded" in found  # an age
+    assert found["male"][0].startswith("0.")
     assert "**Skin tone is not recorded**" in section
+
+
+def test_the_auroc_of_a_group_of_few_melanomas_is_left_out(measured):
+    table = measured.table.copy()
+    is_test, is_melanoma = table["split"] == "test", table["diagnosis"] == "MEL"
+    table["anatom_site_general"] = "back"
+    table.loc[table.index[is_test & is_melanoma][:3], "anatom_site_general"] = "scalp"
+    table.loc[table.index[is_test & ~is_melanoma][:60], "anatom_site_general"] = "scalp"
+    few = dataclasses.replace(measured, table=table)
+    found = rows(sections(model_cards.document(card_of(few), few, SHA256))["By subgroup"])
+    of_scalp = table[is_test & is_melanoma & (table["anatom_site_general"] == "scalp")]
+    num_lesions = of_scalp["lesion_id"].nunique()
+    assert num_lesions > 1
+    assert found["scalp"][0] == f"too few: {num_lesions} lesions"
+    assert found["scalp"][2].startswith("3 (")
+    assert found["back"][0].startswith("0.")
 
 
 def test_calibration_is_given_before_and_after(card, measured, text):

@@ -10,7 +10,7 @@ import stub_models
 from made_evaluations import drawn
 from made_pages import button, chart, open_app, text
 
-from melanoma_core import breakdowns, calibration, evaluate, model_cards, registry
+from melanoma_core import breakdowns, calibration, evaluate, model_cards, registry, wordings
 from melanoma_core.configs import TrainConfig
 from melanoma_core.diagnoses import CODES
 from melanoma_core.registry import Figure
@@ -317,8 +317,8 @@ def test_groups_show_what_the_threshold_does_in_each_and_skip_small_ones(models)
 
 def test_a_group_without_melanomas_has_none_rather_than_a_figure():
     nothing = Figure(float("nan"), float("nan"), float("nan"), 0, 0, 0)
-    assert breakdown_charts.too_few(nothing) == "none"
-    assert not breakdown_charts.is_enough(nothing, 0)
+    assert wordings.too_few(nothing) == "none"
+    assert not wordings.is_enough(nothing, 0)
 
 
 def test_names_of_groups_are_no_html():

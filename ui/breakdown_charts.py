@@ -1,6 +1,5 @@
 """Which diagnosis is taken for which, and figures by group, as charts; each has its `alt` text."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,9 +8,9 @@ from numpy.typing import NDArray
 
 from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.registry import Figure
-from melanoma_core.wordings import measured_on
+from melanoma_core.wordings import is_enough, measured_on, too_few
 from ui import model_charts
-from ui.formats import count, counted, percent
+from ui.formats import count, percent
 from ui.grounds import Ground
 
 _ROW_HEIGHT = 26  # px
@@ -91,7 +90,7 @@ def groups(
         model_charts.share_axis(figure.layout[f"xaxis{place}"].update, measure, ground)
     figure.update_yaxes(
         range=[len(names) - 0.4, -0.6], tickvals=list(range(len(names))),
-        ticktext=[_plain(name) for name in names],
+        ticktext=[plain_text(name) for name in names],
         tickfont={"color": ground.ink, "size": 13}, automargin=True, showgrid=False,
         zeroline=False, fixedrange=True, ticks="",
     )  # fmt: skip
@@ -137,16 +136,6 @@ def groups_alt(attribute: str, measures: Mapping[str, Mapping[str, Figure]], few
     return f"By {attribute}. " + " ".join(parts)
 
 
-def is_enough(figure: Figure, fewest: int) -> bool:
-    """Whether a group's figure was measured on enough lesions to be shown."""
-    return figure.num_lesions >= fewest and not math.isnan(figure.value)
-
-
-def too_few(figure: Figure) -> str:
-    """What stands in the place of a figure of too few lesions."""
-    return f"too few: {counted(figure.num_lesions, 'lesion')}" if figure.num_lesions else "none"
-
-
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """Text from outside; Plotly would make links and bold print of what looks like HTML."""
     return text.replace("&", "&amp;").replace("<", "&lt;")

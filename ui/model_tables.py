@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping
 from melanoma_core.breakdowns import DiagnosisFigures
 from melanoma_core.diagnoses import BY_CODE, SEVEN_CLASSES
 from melanoma_core.registry import Card, Figure
-from melanoma_core.wordings import SCORES
-from ui.breakdown_charts import is_enough, too_few
+from melanoma_core.wordings import SCORES, is_enough, too_few
 from ui.card_tables import Table, score_cell
 from ui.formats import count, literal, percent, percent_range, share_figure
 from ui.model_charts import Diagram

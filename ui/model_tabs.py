@@ -12,7 +12,7 @@ from melanoma_core import calibration
 from melanoma_core.diagnoses import CODES
 from melanoma_core.evaluate import Evaluation
 from melanoma_core.registry import OperatingPoint
-from melanoma_core.wordings import cutoff
+from melanoma_core.wordings import ENOUGH_LESIONS, cutoff
 from ui import (
     breakdown_charts,
     card_tables,
@@ -28,8 +28,6 @@ from ui.formats import NOT_RECORDED, counted, day, literal, percent, small
 from ui.model_records import Record
 
 ATTRIBUTES = {"Source": "source", "Sex": "sex", "Age": "age", "Body site": "site"}
-# With 20 lesions the interval of a share is some 40 points wide; with fewer it says nothing.
-ENOUGH_LESIONS = 20
 
 
 def show_reliability(record: Record, point: OperatingPoint) -> None:
