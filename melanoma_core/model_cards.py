@@ -150,7 +150,8 @@ def _how_good(card: Card, test: Evaluation) -> dict[str, str]:
             f"known.\n\n{model_card_figures.by_subgroup(found)}"
         ),
         "Calibration": (
-            f"Temperature {card.temperature:.3f}, fitted on the validation photographs.\n\n"
+            f"Temperature {card.temperature:.3f}, fitted on the validation photographs. The "
+            "calibration error is that of the likeliest class, in 15 bins.\n\n"
             f"{model_card_figures.calibration(card, test)}"
         ),
         "Differential": model_card_figures.differential(card),
