@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks import records, tables
 from melanoma_core import paths, runs
-from melanoma_core.configs import AUGMENTATIONS, NO_AUGMENTATION, AugmentConfig
+from melanoma_core.configs import AUGMENTATIONS, NO_AUGMENTATION, AugmentConfig, TrainConfig
 from melanoma_core.errors import RunError
 
 _FIGURES = (
@@ -38,6 +38,7 @@ COLUMNS = (
     "start",  # the model gone on from, else the file of weights, else nothing
     "start_share",
     "seed",
+    "others",  # settings without a column of their own, where they are not the usual ones
     *_FIGURES,
 )
 _SHORT = {
@@ -82,6 +83,7 @@ def row_of(run_dir: Path) -> Row:
         "run_id": run_dir.resolve().name,
         "epochs_done": len(epochs),
         "augment": _augmentation(config.augment),
+        "others": _others(config),
         "start": plan.from_model or (Path(plan.weights).name if plan.weights else "nothing"),
         **{name: f"{last[name]:.4f}" if name in last else "" for name in _FIGURES},
     }
@@ -124,6 +126,15 @@ def _history(run_dir: Path) -> list[dict[str, float]]:
             f"The history of the run “{run_dir.name}” cannot be read ({error}). Restore it from a "
             "copy, or leave the run out."
         ) from error
+
+
+def _others(config: TrainConfig) -> str:
+    usual = asdict(TrainConfig())
+    return ", ".join(
+        f"{name} {value}"
+        for name, value in asdict(config).items()
+        if name not in COLUMNS and value != usual[name]
+    )
 
 
 def _augmentation(augment: AugmentConfig) -> str:

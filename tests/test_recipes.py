@@ -18,7 +18,7 @@ EPOCHS = [
 def made_run(tmp_path, epochs=EPOCHS, weights="/far/away/backbone.h5", **settings):
     """A run's folder with a plan and a history."""
     run_dir = tmp_path / "run-1"
-    run_dir.mkdir(exist_ok=True)
+    run_dir.mkdir(parents=True, exist_ok=True)
     config = TrainConfig(**settings)
     if not (run_dir / "config.json").exists():
         runs.write_plan(run_dir, runs.RunPlan(config, ("/far/away/set.zip",), None, weights))
@@ -35,6 +35,12 @@ def test_a_row_holds_the_recipe_and_the_last_epoch(tmp_path):
     assert (row["epochs"], row["epochs_done"]) == ("12", "2")
     assert (row["val_loss"], row["val_accuracy"]) == ("0.6123", "0.7500")
     assert row["val_melanoma_auroc"] == ""  # this run did not record it
+
+
+def test_recipes_that_differ_in_a_setting_without_a_column_do_not_read_alike(tmp_path):
+    assert recipes.row_of(made_run(tmp_path / "a"))["others"] == ""
+    changed = recipes.row_of(made_run(tmp_path / "b", dropout=0.5, label_smoothing=0.0))
+    assert changed["others"] == "label_smoothing 0.0, dropout 0.5"
 
 
 def test_no_folder_of_the_machine_is_named(tmp_path):
