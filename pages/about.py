@@ -58,8 +58,8 @@ st.markdown(
     "- A photograph is decoded in memory, and its file and all that it says of names, dates and "
     "places are dropped at once. So is the file’s name, unless the photograph is refused: the "
     "refusal, which names the file, stays in your session until the next photograph or example.\n"
-    "- The picture and its result stay in your session and go with it; no other visitor sees "
-    "them.\n"
+    "- The picture, its result and what you say of the patient stay in your session and go with "
+    "it, or with New lesion; no other visitor sees them.\n"
     "- Nothing of a patient is written to disk or to a log, and nothing is sent elsewhere.\n"
     "- Where somebody else runs this app for you, the photograph travels to their computer: ask "
     "them first."
@@ -74,7 +74,9 @@ st.markdown(
     "International Skin Imaging Collaboration, CC0, CC BY or CC BY-NC by photograph.\n"
     "- It stands on Streamlit, TensorFlow, Keras and LiteRT (Apache-2.0), Plotly and tf-keras-vis "
     "(MIT), Pillow (MIT-CMU), NumPy, pandas, scikit-learn and SciPy (BSD).\n"
-    "- The evidence map is Grad-CAM (R. R. Selvaraju and others, 2017)."
+    "- The evidence map is Grad-CAM (R. R. Selvaraju and others, 2017). The other maps are "
+    "Grad-CAM++ (A. Chattopadhay and others, 2018), Score-CAM (H. Wang and others, 2020) and "
+    "SmoothGrad (D. Smilkov and others, 2017)."
 )
 
 st.header("Versions", anchor=False)
