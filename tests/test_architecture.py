@@ -30,8 +30,10 @@ FLOORS = {
     "file_trees": 1.2,
     **dict.fromkeys(("class_folders", "published_sets"), 1.4),
     "fingerprints": 1.9,
+    "findings": 2.5,  # what an audit is made of; `audits` is the door
+    **dict.fromkeys(("copy_findings", "split_findings", "label_findings"), 2.7),
     **dict.fromkeys(("datasets", "augmentations", "outlines", "duplicates"), 2),
-    **dict.fromkeys(("splits", "balance", "boundaries", "embedded"), 3),
+    **dict.fromkeys(("splits", "balance", "boundaries", "embedded", "audits"), 3),
     "catalogues": 3.5,
     **dict.fromkeys(("registry", "runs"), 4),
     "wordings": 4.2,
