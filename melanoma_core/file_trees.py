@@ -208,7 +208,7 @@ def metadata(tables: Iterable[CsvTable]) -> dict[str, Metadata]:
     """What the tables know of each image id; where two tables know, the first is believed.
 
     Raises:
-        DatasetError: an age is not a number; names file, line and column.
+        DatasetError: an age is not a number or below 0; names file, line and column.
     """
     known: dict[str, dict[str, Any]] = {}
     for table in tables:
@@ -228,7 +228,13 @@ def metadata(tables: Iterable[CsvTable]) -> dict[str, Metadata]:
 def _translated(column: str, text: str, where: str) -> str | float | None:
     field = _METADATA_COLUMNS[column]
     if field == "age_approx":
-        return csv_tables.number(text, f"{where}, column {column}")
+        age = csv_tables.number(text, f"{where}, column {column}")
+        if age is not None and age < 0:  # or a training would find it at its very end
+            raise DatasetError(
+                f"{where}, column {column}: the age “{text}” is below 0; it must be a number of "
+                "years from 0. Correct it or leave it empty."
+            )
+        return age
     if field.endswith("_id"):
         return text if csv_tables.known(text) else None
     return csv_tables.known(text)

@@ -84,6 +84,12 @@ def test_metadata_is_translated_and_joined_over_tables(tmp_path):
     }
 
 
+def test_age_below_0_is_named_with_file_line_and_column(tmp_path):
+    made(tmp_path, "1.jpg", ages="image,age\n1,0\n2,-5\n")
+    with pytest.raises(DatasetError, match=r"ages.csv, line 3, column age: the age “-5” is below"):
+        file_trees.metadata(file_trees.scan(tmp_path, "set").tables)
+
+
 def test_age_that_is_no_number_is_named_with_file_line_and_column(tmp_path):
     made(tmp_path, "1.jpg", ages="image,age\n1,old\n")
     with pytest.raises(DatasetError, match=r"ages.csv, line 2, column age: “old” is not a number"):
