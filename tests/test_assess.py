@@ -216,6 +216,18 @@ def test_outside_of_what_was_seen_nothing_is_promised(models_dir, key, value, wo
     assert assessed(app)  # the verdict stays
 
 
+def test_a_site_that_only_this_model_s_archive_names_can_be_chosen(tmp_path, monkeypatch):
+    seen = stub_models.card().seen | {"site": {"posterior torso": 40, "not recorded": 9}}
+    stub_models.add(tmp_path, stub_models.card(seen=seen))
+    stub_models.serve(monkeypatch, tmp_path)
+    app = upload(open_app(), PHOTOGRAPH)
+    assert widget(app, "patient_site").options[-1] == "Posterior torso"
+    choose(app, "patient_site", "posterior torso")
+    assert not app.warning
+    choose(app, "patient_site", "back")
+    assert app.warning
+
+
 def test_inside_of_what_was_seen_nothing_changes(models_dir):
     app = upload(open_app(), PHOTOGRAPH)
     before = text(app)

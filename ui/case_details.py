@@ -25,6 +25,7 @@ _PLACES = {
     "nail": "a nail",
     "upper extremity": "an upper extremity",
 }
+_KNOWN = {"age": _AGE_BANDS, "sex": boundaries.SEXES, "site": boundaries.SITES}
 _HEADINGS = {
     "age": "Age in years",
     "sex": "Sex",
@@ -34,7 +35,7 @@ _HEADINGS = {
 }
 
 
-def ask() -> None:
+def ask(card: Card) -> None:
     """Draw the fields for the patient; `sessions.patient` has what was entered."""
     with st.expander("About this patient (optional)", icon=":material/person:"):
         st.number_input(
@@ -43,7 +44,7 @@ def ask() -> None:
         )  # fmt: skip
         for label, options, key in (
             ("Sex", boundaries.SEXES, sessions.PATIENT_SEX),
-            ("Site of the lesion", boundaries.SITES, sessions.PATIENT_SITE),
+            ("Site of the lesion", _kinds(card, "site"), sessions.PATIENT_SITE),
         ):
             st.selectbox(
                 label, options, index=None, format_func=str.capitalize,
@@ -106,13 +107,20 @@ def seen_table(card: Card, attribute: str) -> str:
     Not `st.table`, which would load pandas into a page that has no other need of it.
     """
     counts = card.seen[attribute]
-    known = {"age": _AGE_BANDS, "sex": boundaries.SEXES, "site": boundaries.SITES}
-    kinds = list(known.get(attribute, ()))
-    kinds += [kind for kind in counts if kind not in kinds and kind != NOT_RECORDED]
     rows = [f"| {_HEADINGS[attribute]} | Lesions |", "| :-- | --: |"]
-    for kind in [*kinds, NOT_RECORDED]:
+    for kind in [*_kinds(card, attribute), NOT_RECORDED]:
         number = counts.get(kind, 0)
-        is_little = number < boundaries.FEW and kind != NOT_RECORDED and attribute in known
+        is_little = number < boundaries.FEW and kind != NOT_RECORDED and attribute in _KNOWN
         shown = f"**{count(number)}**, too few" if is_little else count(number)
         rows.append(f"| {literal(kind)} | {shown} |")
     return "\n".join(rows)
+
+
+def _kinds(card: Card, attribute: str) -> list[str]:
+    """The kinds of a known vocabulary, then those that the training table has beside them.
+
+    Archives have words of their own: to one that says "posterior torso", a back is unknown.
+    """
+    kinds = list(_KNOWN.get(attribute, ()))
+    others = [kind for kind in card.seen[attribute] if kind not in (*kinds, NOT_RECORDED)]
+    return kinds + others

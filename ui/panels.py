@@ -39,13 +39,13 @@ def show_result(found: Assessment, point: OperatingPoint, warning: str | None) -
         with st.container(border=True):
             _show_picture(found)
         _show_diagnoses(found, point, is_outside=warning is not None)
-        case_details.ask()
+        case_details.ask(found.card)
     else:
         left, right = st.columns([10, 13], gap="medium")
         with left:
             with st.container(border=True):
                 _show_picture(found)
-            case_details.ask()
+            case_details.ask(found.card)
         with right:
             _show_verdict(found.prediction, point)
             _show_diagnoses(found, point, is_outside=warning is not None)
