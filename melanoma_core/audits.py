@@ -71,7 +71,8 @@ class Change:
     row: int
     image_id: str
     is_dropped: bool  # else it has another diagnosis
-    reason: str
+    reason: str  # alike for all rows that are changed for one reason
+    kept_id: str | None = None  # of the photograph that a copy was dropped for
 
 
 def audit(
@@ -221,7 +222,8 @@ class _Cleaning:
         kept = min(of_strictest, key=self._changes.__contains__)
         for row in left:
             if row != kept:
-                self.drop(row, f"A copy of {self.ids[kept]}, which stays.")
+                reason = "A copy of a photograph that stays."
+                self._changes[row] = Change(row, self.ids[row], True, reason, self.ids[kept])
 
     def keep_strictest(self, rows: Sequence[int]) -> None:
         left = self._left(rows)

@@ -35,6 +35,7 @@ FLOORS = {
     **dict.fromkeys(("datasets", "augmentations", "outlines", "duplicates"), 2),
     **dict.fromkeys(("splits", "balance", "boundaries", "embedded", "audits"), 3),
     "catalogues": 3.5,
+    "audit_reports": 3.5,
     **dict.fromkeys(("registry", "runs"), 4),
     "wordings": 4.2,
     "predict": 5,

@@ -81,7 +81,7 @@ def test_clean_table_drops_what_spoils_and_says_why(spoiled):
     assert sorted(ids(table)) == [f"ISIC_00000{n}" for n in ("01", "02", "06", "07", "13")]
     reasons = {change.image_id: change.reason for change in changes}
     assert reasons == {
-        "ISIC_0000001": "A copy of ISIC_0000001, which stays.",
+        "ISIC_0000001": "A copy of a photograph that stays.",
         "ISIC_0000003": "Its picture or its lesion is in test.",
         "ISIC_0000004": "Filed as Melanoma and Nevus; no published table says which.",
         "ISIC_0000005": "The file cannot be read.",
@@ -110,7 +110,9 @@ def test_published_diagnosis_takes_the_place_of_a_folders():
     cleaned, changes = audits.clean(dataset, found_in(dataset, [table]))
     assert list(zip(cleaned["image_id"], cleaned["diagnosis"], strict=True)) == [
         ("a", "MEL"), ("b", "NV"), ("c", "SK")]  # fmt: skip
-    assert [(change.row, change.is_dropped) for change in changes] == [(1, True), (2, False)]
+    assert [(change.row, change.is_dropped) for change in changes] == [(0, True), (2, False)]
+    assert changes[0].reason == "A copy of a photograph that stays."
+    assert changes[0].kept_id == "a"
     assert changes[1].reason == "A published table says Nevus, not Melanoma."
 
 
