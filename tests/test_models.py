@@ -10,12 +10,27 @@ import stub_models
 from made_evaluations import drawn
 from made_pages import button, chart, open_app, text
 
-from melanoma_core import breakdowns, calibration, evaluate, model_cards, registry, wordings
+from melanoma_core import (
+    breakdowns,
+    calibration,
+    evaluate,
+    metrics,
+    model_cards,
+    registry,
+    wordings,
+)
 from melanoma_core.configs import TrainConfig
 from melanoma_core.diagnoses import CODES
 from melanoma_core.registry import Figure
 from melanoma_core.wordings import cutoff
-from ui import breakdown_charts, model_charts, model_records, threshold_explorer, training_charts
+from ui import (
+    breakdown_charts,
+    model_charts,
+    model_records,
+    model_tabs,
+    threshold_explorer,
+    training_charts,
+)
 from ui.formats import literal, percent, score_figure, share_figure
 from ui.grounds import LIGHT
 from ui.training_charts import Line
@@ -280,6 +295,10 @@ def test_the_bins_of_the_likeliest_diagnosis_add_up_to_the_calibration_error(mod
     assert sum(int(cell.split(" of ")[1]) for cell in numbers["Photographs"]) == len(TEST)
     hits = sum(int(cell.split(" of ")[0]) for cell in numbers["Photographs"])
     assert hits == (TEST.seven_prob.argmax(axis=1) == TEST.seven_true).sum()
+    bins = [b for b in calibration.reliability(*model_tabs._likeliest(TEST), 15) if b.num_rows]
+    assert [percent(b.mean_probability) for b in bins] == list(numbers["Mean"])
+    off = sum(abs(b.num_hits - b.num_rows * b.mean_probability) for b in bins)
+    assert off / len(TEST) == pytest.approx(metrics.ece(TEST.seven_true, TEST.seven_prob))
 
 
 def test_diagnoses_show_every_test_photograph_once_and_both_keratoses_as_one(models):
