@@ -1,14 +1,15 @@
 """Which photographs are for training, choosing and testing; one lesion is in one split only."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from melanoma_core import csv_tables, diagnoses, file_trees
+from melanoma_core import csv_tables, diagnoses, duplicates, file_trees, findings, fingerprints
 from melanoma_core.configs import SPLITS
 from melanoma_core.errors import DatasetError
+from melanoma_core.fingerprints import Report
 
 _SHOWN = 3  # ids that an error names before it gives the count
 
@@ -19,12 +20,14 @@ def assign(
     seed: int = 0,
     fractions: tuple[float, float, float] = (0.7, 0.1, 0.2),
     keep_given: bool = False,
+    copies: Iterable[tuple[str, str]] = (),
 ) -> pd.DataFrame:
     """The table with each photograph in a split, drawn by lesion and by diagnosis.
 
     Photographs of one patient (column `patient_id`, where there is one) or one lesion are one
-    group; a photograph of which neither is known is a group of its own. A group's place in the
-    draw hangs on its id and the seed alone, so the order of rows makes no difference.
+    group; a photograph of which neither is known is a group of its own. Groups that hold copies of
+    one picture are one. A group's place in the draw hangs on its id and the seed alone, so the
+    order of rows makes no difference.
 
     Args:
         table: has the columns of `datasets.COLUMNS`.
@@ -33,6 +36,8 @@ def assign(
         keep_given: groups that the table holds out already (as published) stay there, as do
             those given for training, save that a diagnosis which nothing is held out of for a
             split gives it some of its training groups.
+        copies: pairs of image ids of one picture, as `near_copies` has them; ids that are not in
+            the table are passed over.
 
     Returns:
         A copy with `split` and `group_id`. Of each diagnosis with three groups or more, every
@@ -44,7 +49,7 @@ def assign(
     if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
         raise ValueError(f"fractions is {fractions}; three shares that sum to 1 are expected.")
     shares = dict(zip(SPLITS, fractions, strict=True))
-    group_ids = _group_ids(table)
+    group_ids = _with_copies(table, _group_ids(table), copies)
     given: dict[str, str | None] = dict.fromkeys(group_ids)
     if keep_given:
         columns = pd.DataFrame({"group": group_ids, "split": table["split"]}).dropna()
@@ -74,6 +79,43 @@ def _group_ids(table: pd.DataFrame) -> pd.Series:
         lesions = group_ids.groupby(patients).transform("min")
         group_ids = lesions.where(patients.notna(), group_ids)
     return group_ids
+
+
+def near_copies(table: pd.DataFrame, report: Report | None = None) -> tuple[tuple[str, str], ...]:
+    """Pairs of image ids that show one picture, for `assign`; every photograph is read.
+
+    Give the table of all data sets that are divided at once: copies lie across archives.
+
+    Args:
+        table: has the columns of `datasets.COLUMNS`.
+        report: is told the number of photographs read, and of all.
+    """
+    found = fingerprints.of_files([Path(path) for path in table["path"]], report)
+    image_ids = list(table["image_id"])
+    pairs = [(group[0], row) for group in duplicates.exact(found.sha256) for row in group[1:]]
+    pairs += [(copy.first, copy.second) for copy in duplicates.near(found)]
+    named = ((image_ids[first], image_ids[second]) for first, second in pairs)
+    return tuple(dict.fromkeys((first, second) for first, second in named if first != second))
+
+
+def _with_copies(
+    table: pd.DataFrame, group_ids: pd.Series, copies: Iterable[tuple[str, str]]
+) -> pd.Series:
+    """The groups, those that hold copies of one picture called after the first of them by name."""
+    group_of = dict(zip(table["image_id"], group_ids, strict=True))
+    names = sorted(set(group_ids))
+    places = {name: place for place, name in enumerate(names)}
+    pairs = [
+        (places[group_of[first]], places[group_of[second]])
+        for first, second in copies
+        if first in group_of and second in group_of
+    ]
+    first_of = {
+        names[place]: names[group[0]]
+        for group in findings.joined(len(names), pairs)
+        for place in group
+    }
+    return group_ids.map(first_of)
 
 
 def _groups_by_diagnosis(table: pd.DataFrame, group_ids: pd.Series) -> dict[str, list[str]]:

@@ -3,10 +3,11 @@
 import itertools
 import random
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from melanoma_core import splits
+from melanoma_core import datasets, drawings, imaging, splits
 from melanoma_core.errors import DatasetError
 
 
@@ -58,6 +59,51 @@ def test_number_of_a_patient_is_in_no_group_id():
     table = table_of(("b", "l2", "NV", None), ("a", None, "NV", None), ("c", None, "NV", None))
     result = splits.assign(table.assign(patient_id=["4711", "4711", None]))
     assert list(result["group_id"]) == ["a", "a", "c"]
+
+
+def test_groups_that_hold_copies_of_one_picture_are_one():
+    table = table_of(*lesions(30, "NV", num_photographs=2), ("x", None, "MEL", None))
+    copies = [("NV3-0", "NV7-1"), ("x", "NV7-0"), ("NV4-0", "not there")]
+    result = splits.assign(table, copies=copies)
+    joined = result[result["group_id"] == "NV3"]
+    assert list(joined["image_id"]) == ["NV3-0", "NV3-1", "NV7-0", "NV7-1", "x"]
+    assert joined["split"].nunique() == 1
+    assert result["group_id"].nunique() == 29
+    assert list(joined["lesion_id"]) == ["NV3", "NV3", "NV7", "NV7", None]
+
+
+def test_copies_across_archives_keep_what_is_held_out_out():
+    table = table_of(*lesions(20, "NV", "train"), *lesions(5, "MEL", "test"))
+    result = by_id(splits.assign(table, keep_given=True, copies=[("NV2-0", "MEL1-0")]))
+    assert result["NV2-0"] == result["MEL1-0"] == "test"
+
+
+def test_without_copies_the_draw_is_the_same_as_before():
+    table = table_of(*lesions(50, "NV"), *lesions(9, "MEL"))
+    alone = [("NV1-0", "NV1-0"), ("gone", "NV2-0")]
+    assert by_id(splits.assign(table)) == by_id(splits.assign(table, copies=alone))
+
+
+def test_copies_are_found_by_their_pictures(tmp_path):
+    pictures = [drawings.lesion(seed, (90, 120)) for seed in range(4)]
+    files = {f"a{n}": imaging.png(picture) for n, picture in enumerate(pictures)}
+    files["b0"] = imaging.png(pictures[0])
+    files["b1"] = imaging.jpeg(np.ascontiguousarray(pictures[1][::-1]), quality=60)
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    table = table_of(*((name, None, "NV", None) for name in files))
+    table = table.assign(path=[str(tmp_path / name) for name in files])
+    assert splits.near_copies(table) == (("a0", "b0"), ("a1", "b1"))
+
+
+def test_near_copies_across_the_research_archives_are_joined(research_data):
+    sets = [datasets.read(research_data / f"{name}.zip") for name in ("isic9", "isic2017")]
+    table = datasets.combine(sets).table
+    wanted = ["ISIC_0012970", "ISIC_0012127", "ISIC_0000399", "ISIC_0001124", "ISIC_0012345"]
+    table = table[table["image_id"].isin(wanted) | (table["diagnosis"] == "SK")]
+    assert ("ISIC_0012127", "ISIC_0012970") in {
+        tuple(sorted(pair)) for pair in splits.near_copies(table)
+    }
 
 
 def test_every_diagnosis_is_divided_by_the_fractions():
