@@ -15,6 +15,7 @@ page = st.navigation(
         "Clinic": [
             st.Page("pages/assess.py", title="Assess", icon=":material/search:", default=True)
         ],
+        "Data": [st.Page("pages/explore.py", title="Explore", icon=":material/grid_view:")],
         "Laboratory": [
             st.Page("pages/models.py", title="Models", icon=":material/inventory_2:"),
             st.Page("pages/about.py", title="About", icon=":material/info:"),

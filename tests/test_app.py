@@ -22,6 +22,7 @@ def test_the_app_opens_on_assess(empty_models):
 def test_every_page_in_the_navigation_opens(empty_models):
     for page, title in (
         ("pages/assess.py", "Assess a lesion"),
+        ("pages/explore.py", "Explore"),
         ("pages/models.py", "Models"),
         ("pages/about.py", "About"),
     ):

@@ -54,7 +54,7 @@ def ask() -> Upload | None:
     if refused:
         errors.show(refused)
     st.markdown(small("Names, dates and places inside the file are removed; nothing is saved."))
-    return None if file is None else _take(file)
+    return None if file is None else take(file)
 
 
 def ask_example() -> NDArray[np.uint8] | None:
@@ -73,7 +73,7 @@ def ask_example() -> NDArray[np.uint8] | None:
     return drawings.lesion(number, kind=drawings.KINDS[number % len(drawings.KINDS)])
 
 
-def _take(file: UploadedFile) -> Upload:
+def take(file: UploadedFile) -> Upload:
     """The file's content; Streamlit, which keeps uploads past the session, loses it here."""
     upload = Upload(file.getvalue(), file.name)
     context = get_script_run_ctx()

@@ -1,0 +1,133 @@
+"""Which data set is looked at: the embedded one, an uploaded zip, or one below the server's folder.
+
+A session keeps what it reads for itself. An uploaded archive is unpacked into a temporary folder
+that goes with the session, or as soon as another archive takes its place; no cache holds any of it.
+"""
+
+import re
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+
+import streamlit as st
+from streamlit.typing import UploadedFile
+
+from melanoma_core import catalogues, datasets, embedded, paths, server_folders
+from melanoma_core.catalogues import Catalogue
+from melanoma_core.errors import MelanomaError
+from ui import errors, uploads
+from ui.formats import literal, small
+
+MAX_ARCHIVE_MB = 200
+EMBEDDED = "Nine-class set the project started from (facts, no photographs)"
+UPLOADED = "Upload a zip"
+ON_SERVER = "On this server"
+
+_KEPT = "explore_kept"
+_REFUSAL = "explore_refusal"
+_ROUND = "explore_upload_round"
+_NAME_BYTES = 120  # of a file's name; systems take 255
+
+
+class Kept:
+    """A data set that this session has read, and the temporary folder that it lies in, if any."""
+
+    def __init__(self, place: str, catalogue: Catalogue, folder: Path | None = None) -> None:
+        self.place = place  # where it came from, so that it is read once
+        self.catalogue = catalogue
+        if folder is not None:
+            # When the session forgets this, or the server ends, the folder goes.
+            self._remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+
+def choose() -> Catalogue | None:
+    """Draw the choice; the data set that was chosen, or None until there is one."""
+    server_dir = paths.server_data_dir()
+    choices = (EMBEDDED, UPLOADED) if server_dir is None else (EMBEDDED, UPLOADED, ON_SERVER)
+    choice = st.selectbox("Data set", choices, key="explore_source", persist_state="session")
+    if choice == UPLOADED:
+        return _uploaded()
+    if choice == ON_SERVER and server_dir is not None:
+        with errors.shown():
+            return _on_server(server_dir)
+        return None
+    return _kept_or_read(EMBEDDED, None)
+
+
+def _kept_or_read(place: str, path: Path | None) -> Catalogue:
+    kept = st.session_state.get(_KEPT)
+    if isinstance(kept, Kept) and kept.place == place:
+        return kept.catalogue
+    with st.spinner("Reading the data set"):
+        dataset = embedded.read() if path is None else datasets.read(path)
+        found = catalogues.catalogue(dataset)
+    st.session_state[_KEPT] = Kept(place, found)
+    return found
+
+
+def _on_server(server_dir: Path) -> Catalogue | None:
+    given = st.selectbox(
+        "Folder or zip",
+        server_folders.names(server_dir),
+        index=None,
+        placeholder="Choose, or type a path below the server’s folder",
+        accept_new_options=True,
+        key="explore_path",
+        persist_state="session",
+    )
+    if not given:
+        return None
+    path = server_folders.below(server_dir, given)
+    return _kept_or_read(f"{ON_SERVER}: {path}", path)
+
+
+def _uploaded() -> Catalogue | None:
+    file = st.file_uploader(
+        "Zip of class folders, of HAM10000 or of an ISIC challenge set, with its CSV table",
+        type="zip",
+        max_upload_size=MAX_ARCHIVE_MB,
+        key=f"explore_upload_{st.session_state.get(_ROUND, 0)}",
+    )
+    st.markdown(small("It is unpacked for this session alone, and removed when the session ends."))
+    if file is not None:
+        _take(file)
+        # The next run draws an empty uploader: Streamlit would hold the archive in memory.
+        st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
+        st.rerun()
+    refusal = st.session_state.get(_REFUSAL)
+    if refusal:
+        errors.show(refusal)
+    kept = st.session_state.get(_KEPT)
+    if not isinstance(kept, Kept) or kept.place != UPLOADED:
+        return None
+    st.markdown(f"**{literal(kept.catalogue.dataset.name)}** is the data set on screen.")
+    return kept.catalogue
+
+
+def _take(file: UploadedFile) -> None:
+    """Read an archive into this session; a refusal is kept for the next run to show."""
+    upload = uploads.take(file)
+    st.session_state.pop(_REFUSAL, None)
+    st.session_state.pop(_KEPT, None)
+    folder = Path(tempfile.mkdtemp(prefix="explore-"))
+    archive = folder / _file_name(upload.name)
+    try:
+        with st.spinner("Unpacking and reading the archive"):
+            archive.write_bytes(upload.data)
+            found = catalogues.catalogue(datasets.read(archive, folder))
+            archive.unlink()
+    except MelanomaError as error:
+        st.session_state[_REFUSAL] = errors.in_words(error)
+        shutil.rmtree(folder, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    else:
+        st.session_state[_KEPT] = Kept(UPLOADED, found, folder)
+
+
+def _file_name(name: str) -> str:
+    """The uploaded name as one that any file system takes."""
+    plain = re.sub(r"[/\\\x00-\x1f]", "_", name).lstrip(".")
+    return plain.encode()[-_NAME_BYTES:].decode(errors="ignore") or "archive.zip"
