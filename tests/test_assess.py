@@ -4,13 +4,13 @@ import gc
 import io
 
 import pytest
-import streamlit as st
 import stub_models
 from made_pages import button, chart, open_app, text, upload
 from PIL import Image
 from starlette.formparsers import MultiPartParser
 
 from melanoma_core import drawings, imaging, registry
+from ui import uploads
 
 NARROW = "\u202f"
 PHOTOGRAPH = imaging.jpeg(drawings.lesion(3, (120, 160)))
@@ -456,7 +456,13 @@ def test_streamlit_itself_lets_go_of_the_bytes(models_dir, monkeypatch):
 
 def test_an_arriving_file_is_held_in_memory_and_never_in_a_temporary_file(models_dir):
     open_app()
-    assert MultiPartParser.spool_max_size > st.get_option("server.maxUploadSize") * 2**20
+    assert MultiPartParser.spool_max_size > uploads.MAX_PHOTOGRAPH_MB * 2**20
+
+
+def test_a_photograph_as_large_as_an_archive_is_refused_unread(models_dir):
+    app = upload(open_app(), PHOTOGRAPH + bytes(uploads.MAX_PHOTOGRAPH_MB * 2**20))
+    assert "larger than 20 MB" in app.error[0].value
+    assert not assessed(app)
 
 
 def test_two_sessions_share_nothing(models_dir):

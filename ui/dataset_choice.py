@@ -86,7 +86,8 @@ def _uploaded() -> Catalogue | None:
     file = st.file_uploader(
         "Zip of class folders, of HAM10000 or of an ISIC challenge set, with its CSV table",
         type="zip",
-        max_upload_size=MAX_ARCHIVE_MB,
+        # More than the server takes it would refuse without a word of why.
+        max_upload_size=min(MAX_ARCHIVE_MB, st.get_option("server.maxUploadSize")),
         key=f"explore_upload_{st.session_state.get(_ROUND, 0)}",
     )
     st.markdown(small("It is unpacked for this session alone, and removed when the session ends."))

@@ -15,6 +15,8 @@ from ui import errors, sessions
 from ui.formats import small
 
 TYPES = ("jpg", "jpeg", "png", "webp", "tif", "tiff")
+# The server lets archives of data sets through, which are larger (`server.maxUploadSize`).
+MAX_PHOTOGRAPH_MB = 20
 CAMERA = "Camera"
 FILE = "File"
 
@@ -30,7 +32,7 @@ class Upload:
 def ask() -> Upload | None:
     """Draw the uploader or the camera, and the refusal of the photograph before, if any."""
     # What exceeds this while a file arrives, 1 MB otherwise, would go into a temporary file.
-    MultiPartParser.spool_max_size = 2**20 * st.get_option("server.maxUploadSize") + 2**20
+    MultiPartParser.spool_max_size = 2**20 * (MAX_PHOTOGRAPH_MB + 1)
     st.subheader("Add a dermoscopic photograph", anchor=False)
     source = st.segmented_control(
         "Where the photograph comes from", (FILE, CAMERA), default=FILE, required=True,
@@ -48,13 +50,23 @@ def ask() -> Upload | None:
         file = st.file_uploader(
             "Photograph of one lesion, through the dermatoscope",
             type=TYPES,
+            max_upload_size=MAX_PHOTOGRAPH_MB,
             key=sessions.upload_key("uploader"),
         )
     refused = sessions.refusal()
     if refused:
         errors.show(refused)
     st.markdown(small("Names, dates and places inside the file are removed; nothing is saved."))
-    return None if file is None else take(file)
+    if file is None:
+        return None
+    upload = take(file)
+    if len(upload.data) > MAX_PHOTOGRAPH_MB * 2**20:  # which a browser does not send by itself
+        sessions.refuse(
+            f"**The photograph is larger than {MAX_PHOTOGRAPH_MB} MB.** Export it as a JPEG file."
+        )
+        sessions.drop_uploads()
+        st.rerun()
+    return upload
 
 
 def ask_example() -> NDArray[np.uint8] | None:
