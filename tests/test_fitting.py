@@ -233,6 +233,13 @@ def test_prior_of_weighted_classes_is_that_of_even_ones():
     np.testing.assert_allclose(shift, np.log(counts / 100) - np.log(1 / 3))
 
 
+def test_copies_make_the_steps_more_and_the_learning_rate_still_ends_at_nothing(tmp_path):
+    config = replace(CONFIG, epochs=1, balance="floor:10", balance_by="copies")
+    network, _ = fit(tmp_path / "run", config)
+    assert int(network.optimizer.iterations) == 4  # of 30 views in eights
+    assert float(network.optimizer.learning_rate) == pytest.approx(0, abs=1e-9)
+
+
 @pytest.mark.parametrize("method", ["copies", "weights"])
 def test_prior_is_put_right_however_the_classes_were_evened_out(method):
     config = replace(CONFIG, balance="even", balance_by=method)
