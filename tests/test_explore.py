@@ -247,6 +247,18 @@ def test_unpacked_archives_go_with_the_session_and_when_another_takes_their_plac
     assert left_behind() == []
 
 
+def test_an_uploaded_archive_is_removed_at_a_word_or_when_another_set_is_looked_at():
+    app = upload(class_folders(2))
+    assert left_behind()
+    button(app, "Remove it now").click().run()
+    assert left_behind() == []
+    assert not app.metric
+    app = upload(class_folders(2))
+    assert left_behind()
+    app.selectbox[0].set_value(dataset_choice.EMBEDDED).run()
+    assert left_behind() == []
+
+
 def test_hostile_names_of_archives_are_names_of_files():
     app = upload(class_folders(2), "../../.x/" + "ä" * 300 + "**.zip")
     assert metrics(app)["Photographs"] == "3"

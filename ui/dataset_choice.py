@@ -1,7 +1,9 @@
 """Which data set is looked at: the embedded one, an uploaded zip, or one below the server's folder.
 
 A session keeps what it reads for itself. An uploaded archive is unpacked into a temporary folder
-that goes with the session, or as soon as another archive takes its place; no cache holds any of it.
+that goes when the visitor says so, when another data set takes its place, and with the session
+(which Streamlit keeps for two minutes after the browser has left, and forgets when the next one
+leaves); no cache holds any of it.
 """
 
 import re
@@ -36,9 +38,13 @@ class Kept:
     def __init__(self, place: str, catalogue: Catalogue, folder: Path | None = None) -> None:
         self.place = place  # where it came from, so that it is read once
         self.catalogue = catalogue
-        if folder is not None:
-            # When the session forgets this, or the server ends, the folder goes.
-            self._remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        # When the session forgets this, or the server ends, the folder goes.
+        self._remove = folder and weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+    def remove(self) -> None:
+        """Remove the temporary folder now."""
+        if self._remove:
+            self._remove()
 
 
 def choose() -> Catalogue | None:
@@ -62,8 +68,16 @@ def _kept_or_read(place: str, path: Path | None) -> Catalogue:
     with st.spinner("Reading the data set"):
         dataset = embedded.read() if path is None else datasets.read(path)
         found = catalogues.catalogue(dataset)
+    _forget()
     st.session_state[_KEPT] = Kept(place, found)
     return found
+
+
+def _forget() -> None:
+    """Let go of what was read before, with the folder that it lies in."""
+    kept = st.session_state.pop(_KEPT, None)
+    if isinstance(kept, Kept):
+        kept.remove()
 
 
 def _on_server(server_dir: Path) -> Catalogue | None:
@@ -102,7 +116,9 @@ def _uploaded() -> Catalogue | None:
     kept = st.session_state.get(_KEPT)
     if not isinstance(kept, Kept) or kept.place != UPLOADED:
         return None
-    st.markdown(f"**{literal(kept.catalogue.dataset.name)}** is the data set on screen.")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"On screen: **{literal(kept.catalogue.dataset.name)}**", width="content")
+        st.button("Remove it now", icon=":material/delete:", on_click=_forget)
     return kept.catalogue
 
 
@@ -110,7 +126,7 @@ def _take(file: UploadedFile) -> None:
     """Read an archive into this session; a refusal is kept for the next run to show."""
     upload = uploads.take(file)
     st.session_state.pop(_REFUSAL, None)
-    st.session_state.pop(_KEPT, None)
+    _forget()
     folder = Path(tempfile.mkdtemp(prefix="explore-"))
     archive = folder / _file_name(upload.name)
     try:
