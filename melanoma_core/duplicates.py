@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from melanoma_core.fingerprints import SIDE, Fingerprints
 
-# Measured on 1,071 photographs of HAM10000 and ISIC 2017 (572,571 pairs of distinct lesions, 42
-# known near copies): quality 50 or half size changes 6 of the 120 bits at most and 1.5 on average,
-# known near copies differ in up to 27, and two lesions taken at random in 59.
+# Measured on 1,071 photographs of HAM10000 and ISIC 2017 (572,571 pairs of distinct lesions, 43
+# known near copies): quality 50 or half size changes 7 of the 120 bits at most and 1.5 on average,
+# known near copies differ in up to 27 where they show the same part of the skin, and two lesions
+# taken at random in 59.
 FREQUENCIES = 12  # cosines a side whose signs make the hash
 MAX_BITS_APART = 36
-# The same measurement: known near copies reach 0.93 and 0.62 but for three, which are cropped
-# otherwise; two lesions as alike as 0.85 reach 0.39 in fine structure.
+# The same measurement: known near copies reach 0.93 and 0.62 but for four, which are cropped or
+# focused otherwise; two lesions as alike as 0.85 reach 0.39 in fine structure at most.
 MIN_THUMBNAIL_CORRELATION = 0.85
 MIN_FINE_CORRELATION = 0.5
 
@@ -114,35 +115,36 @@ def candidates(hashes: NDArray[np.float32]) -> NDArray[np.int64]:
     Returns:
         (P, 3): first place, second place (higher), and the view of the second that is near.
     """
-    num_hashes = len(hashes)
     is_bit = _is_bit()
     signed = hashes[:, is_bit]
     packed = _packed(signed)
-    width = min(int(is_bit.sum()), int(np.ceil(np.log2(max(num_hashes, 2)))) + _SPARE_BITS)
+    width = min(signed.shape[1], int(np.ceil(np.log2(max(len(hashes), 2)))) + _SPARE_BITS)
     rng = np.random.default_rng(0)  # which bits make a bucket is the same in every audit
     bands = [rng.choice(signed.shape[1], width, replace=False) for _ in range(_BANDS)]
-    near_pairs: list[NDArray[np.int64]] = []
-    orders = []
-    for band in bands:
-        keys = _keys(signed[:, band])
-        order = np.argsort(keys, kind="stable")
-        orders.append((keys[order], order))
+    keys = [_keys(signed[:, band]) for band in bands]
+    orders = [np.argsort(of_band, kind="stable") for of_band in keys]
+    found = np.empty(0, np.int64)
     for view in range(VIEWS):
         seen = _view(hashes, view)[:, is_bit]
         seen_packed = _packed(seen)
-        for band, (keys, order) in zip(bands, orders, strict=True):
-            for probe in _probes(seen[:, band]):
-                pairs = _meetings(probe, keys, order)
-                apart = np.bitwise_count(packed[pairs[:, 0]] ^ seen_packed[pairs[:, 1]])
-                pairs = pairs[apart.sum(axis=1) <= MAX_BITS_APART]
-                near_pairs.append(np.column_stack([pairs, np.full(len(pairs), view)]))
-    found = np.concatenate(near_pairs)
-    swapped = found[:, 0] > found[:, 1]
-    inverse = np.array([_inverse(view) for view in range(VIEWS)])
-    found[swapped] = np.column_stack(
-        [found[swapped, 1], found[swapped, 0], inverse[found[swapped, 2]]]
-    )
-    return np.unique(found, axis=0)
+        for band, of_band, order in zip(bands, keys, orders, strict=True):
+            ordered = of_band[order]
+            met = [_meetings(probe, ordered, order) for probe in _probes(seen[:, band])]
+            pairs = np.concatenate(met)
+            apart = np.bitwise_count(packed[pairs[:, 0]] ^ seen_packed[pairs[:, 1]])
+            pairs = pairs[apart.sum(axis=1) <= MAX_BITS_APART]
+            # At once: of hundreds of one picture the same pairs come back from every band.
+            found = np.union1d(found, _numbered(pairs, view, len(hashes)))
+    pair, views = np.divmod(found, VIEWS)
+    return np.column_stack([*np.divmod(pair, max(1, len(hashes))), views])
+
+
+def _numbered(pairs: NDArray[np.int64], view: int, num_hashes: int) -> NDArray[np.int64]:
+    """One number for each pair, the lower place first, and the view of the second."""
+    low, high = pairs.min(axis=1), pairs.max(axis=1)
+    views = np.where(pairs[:, 0] == low, view, _inverse(view))
+    numbers: NDArray[np.int64] = (low * num_hashes + high) * VIEWS + views
+    return numbers
 
 
 def _is_bit() -> NDArray[np.bool_]:

@@ -1,5 +1,7 @@
 """Copies are found whatever was done to them, and lesions that only look alike are let be."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -116,7 +118,11 @@ def test_candidates_name_the_view_that_brings_the_second_onto_the_first():
 
 def test_hundreds_of_one_picture_do_not_meet_all_others():
     hashes = np.random.default_rng(2).normal(size=(1, 12, 12)).astype(np.float32)
-    found = duplicates.candidates(np.repeat(hashes, 600, axis=0))
-    # Every one meets the first, so they are one group, and far fewer than the 179,700 pairs.
-    assert set(found[found[:, 0] == 0][:, 1]) == set(range(1, 600))
-    assert len(found) < 600 * duplicates._BUCKET * 2
+    tracemalloc.start()
+    found = duplicates.candidates(np.repeat(hashes, 2000, axis=0))
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # Every one meets the first, so they are one group, and far fewer than the 1,999,000 pairs.
+    assert set(found[found[:, 0] == 0][:, 1]) == set(range(1, 2000))
+    assert len(found) < 2000 * duplicates._BUCKET
+    assert peak_bytes < 50e6
