@@ -124,6 +124,9 @@ def test_a_floor_brings_rare_classes_up_to_it():
     assert after["SK"] == after["DF"] == 200
     assert after["MEL"] == 438
     assert "--balance floor:200" in text(app)
+    assert "only copies bring n itself" not in text(app)
+    app.segmented_control[1].set_value("sampling").run()
+    assert "only copies bring n itself" in text(app)
 
 
 def test_unevenness_is_said_before_and_after():

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from melanoma_core import balance, catalogues, csv_tables
 from melanoma_core.boundaries import NOT_RECORDED
 from melanoma_core.catalogues import CODES_BY_GROUP, Catalogue
-from melanoma_core.configs import TrainConfig
+from melanoma_core.configs import TrainConfig, balance_floor
 from melanoma_core.diagnoses import BY_CODE
 from ui import balance_charts, grounds
 from ui.balance_charts import SPLIT_NAMES
@@ -112,6 +112,11 @@ def _show_figures(before: NDArray[np.int64], after: NDArray[np.float64], plan: P
 def _legend(taught_split: str, plan: Plan) -> str:
     words = "Full colour: the photographs as they are. Outline: what training makes of them. "
     words += _MEANINGS[plan.method] if plan.balance != "none" else "Here it changes nothing."
+    if balance_floor(plan.balance) is not None and plan.method != "copies":
+        words += (
+            " Classes stand to each other as if each had at least n; as an epoch gets no longer, "
+            "only copies bring n itself."
+        )
     if taught_split == NOT_RECORDED:
         words += " No split is given, so all photographs are counted as if they were for training."
     elif taught_split == "train":

@@ -104,7 +104,12 @@ def _uploaded() -> Catalogue | None:
         max_upload_size=min(MAX_ARCHIVE_MB, st.get_option("server.maxUploadSize")),
         key=f"explore_upload_{st.session_state.get(_ROUND, 0)}",
     )
-    st.markdown(small("It is unpacked for this session alone, and removed when the session ends."))
+    st.markdown(
+        small(
+            "It is unpacked for this session alone, and removed when you say so, when you look at "
+            "another data set, or some minutes after you have left."
+        )
+    )
     if file is not None:
         _take(file)
         # The next run draws an empty uploader: Streamlit would hold the archive in memory.
