@@ -38,6 +38,30 @@ def chromium():
     pytest.skip("No Chromium on this machine; install Debian's package `chromium`.")
 
 
+@pytest.fixture(scope="module")
+def browser(chromium):
+    """The browser itself; a test file that asks for it skips itself where Playwright is absent."""
+    import made_browser
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=1000 * made_browser.SECONDS)
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=chromium, args=list(made_browser.CHROMIUM_ARGS)
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server(chromium, trained_models, tmp_path_factory):
+    """The app with the tiny model in use, in a process of its own."""
+    import made_browser
+
+    with made_browser.serve(trained_models, tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
 def research_data():
     """Folder with the research archives, beside the checkout; tests that need it are skipped."""

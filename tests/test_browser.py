@@ -21,7 +21,7 @@ pytest.importorskip("playwright.sync_api", reason="Playwright is not installed."
 
 import made_browser
 from made_browser import expect_one, photograph, served, shoot, upload, uploader, verdict
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from melanoma_core import drawings, imaging, registry
 from melanoma_core.diagnoses import BY_CODE
@@ -33,23 +33,6 @@ INSIDES = re.compile(r"Traceback|\.py\b|site-packages|(?:/[\w.-]+){2,}|\w:\\")
 EMPTY = "Add a dermoscopic photograph"
 MAP = re.compile("Where the network found support for")
 CAPTION = re.compile("White line: half of the strongest|No region of this|is too faint to draw")
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    expect.set_options(timeout=1000 * made_browser.SECONDS)
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=chromium, args=list(made_browser.CHROMIUM_ARGS)
-        )
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def server(chromium, trained_models, tmp_path_factory):
-    with made_browser.serve(trained_models, tmp_path_factory.mktemp("server")) as server:
-        yield server
 
 
 @pytest.fixture(params=SCHEMES)

@@ -13,7 +13,7 @@ pytest.importorskip("playwright.sync_api", reason="Playwright is not installed."
 
 import made_browser
 from made_browser import shoot
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from melanoma_core import drawings, imaging
 
@@ -25,17 +25,6 @@ CHARTS = {
     "Skin tone": "Skin tone: ",
 }
 OPENS_WITHIN = 2.0  # seconds, once the app is up
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    expect.set_options(timeout=1000 * made_browser.SECONDS)
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=chromium, args=list(made_browser.CHROMIUM_ARGS)
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

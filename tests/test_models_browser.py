@@ -9,7 +9,7 @@ pytest.importorskip("playwright.sync_api", reason="Playwright is not installed."
 
 import made_browser
 from made_browser import shoot
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 SCHEMES = ("light", "dark") if os.environ.get("MELANOMA_SCREENSHOTS") else ("light",)
 # What is on screen once a tab has drawn itself.
@@ -20,23 +20,6 @@ CHARTS = {
     "By group": "By source",
     "Training": "Loss: training from",
 }
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    expect.set_options(timeout=1000 * made_browser.SECONDS)
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=chromium, args=list(made_browser.CHROMIUM_ARGS)
-        )
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def server(chromium, trained_models, tmp_path_factory):
-    with made_browser.serve(trained_models, tmp_path_factory.mktemp("server")) as server:
-        yield server
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
