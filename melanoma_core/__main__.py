@@ -4,6 +4,7 @@ Imports stand inside the commands: `assess` answers in a fraction of the time th
 TensorFlow, which only `train` needs, would take.
 """
 
+import dataclasses
 import json
 import math
 import os
@@ -446,6 +447,44 @@ def card(model_id: str | None, output: Path | None) -> None:
             "there and that you may write to."
         ) from error
     click.echo(f"The card of {model_id} stands in {output.name}.", err=True)
+
+
+@main.command()
+@click.option("--verify", is_flag=True, help="Look for rows that were changed; exit code 2 if any.")
+@click.option(
+    "--noted",
+    metavar="SHA256",
+    help="With --verify: what an earlier check gave; finds out a journal that was written anew.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def journal(verify: bool, noted: str | None, as_json: bool) -> None:
+    """List who trained, promoted and rolled back what, and when; oldest first."""
+    from melanoma_core import journal as rows
+
+    models_dir = paths.models_dir()
+    if verify or noted:
+        check = rows.verify(models_dir, noted)
+        if as_json:
+            click.echo(json.dumps(dataclasses.asdict(check)))
+        else:
+            for problem in check.problems:
+                click.echo(problem)
+            if not check.problems:
+                click.echo(
+                    f"{check.num_rows} rows, none changed. Note elsewhere, to find out even a "
+                    f"journal that was written anew: {check.sha256}"
+                )
+        if check.problems:
+            sys.exit(2)
+        return
+    for row in rows.rows(models_dir):
+        click.echo(json.dumps(rows.record(row)) if as_json else _row_in_words(row))
+
+
+def _row_in_words(row: Any) -> str:
+    event = row.event
+    parts = [event.when, event.kind, event.model_id or event.run_id, f"by {event.who}"]
+    return "  ".join(filter(None, (*parts, event.reason)))
 
 
 @main.command()

@@ -4,6 +4,7 @@ MelanomaError
 ├── ImageError      a photograph that cannot be assessed
 ├── DatasetError    a data set, table or archive that cannot be read
 ├── ModelError      a model that is missing, damaged or does not fit
+├── JournalError    a journal that cannot be read or written
 └── RunError        a training run that cannot start or go on
 
 Every message says what came, what was expected and what to do. A message never holds a path of
@@ -29,3 +30,7 @@ class ModelError(MelanomaError):
 
 class RunError(MelanomaError):
     """A training run cannot start or go on."""
+
+
+class JournalError(MelanomaError):
+    """What was done to the models cannot be written down or read."""
