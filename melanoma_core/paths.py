@@ -2,10 +2,13 @@
 
 import hashlib
 import os
+import sys
 import tempfile
 from pathlib import Path
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
+# Where Streamlit Community Cloud puts an app and its Python; it sets no variable that names it.
+_COMMUNITY_CLOUD = (Path("/mount/src"), Path("/home/adminuser/venv"))
 
 
 def models_dir() -> Path:
@@ -24,8 +27,20 @@ def runs_dir() -> Path:
 
 
 def is_demo() -> bool:
-    """Whether this server is a public demo, on which strangers may do little: `MELANOMA_DEMO`."""
-    return os.environ.get("MELANOMA_DEMO", "").lower() not in ("", "0", "no", "false")
+    """Whether this server is a public demo, on which strangers may do little.
+
+    `MELANOMA_DEMO` says so; without it an app on Streamlit Community Cloud is one.
+    """
+    value = os.environ.get("MELANOMA_DEMO", "")
+    return value.lower() not in ("0", "no", "false") if value else is_on_community_cloud()
+
+
+def is_on_community_cloud() -> bool:
+    """Whether this is Streamlit Community Cloud, whose disk is not kept."""
+    places = (PROJECT_DIR, Path(sys.prefix))
+    return any(
+        place.is_relative_to(cloud) for place, cloud in zip(places, _COMMUNITY_CLOUD, strict=True)
+    )
 
 
 def server_data_dir() -> Path | None:

@@ -1,6 +1,7 @@
 """Places that variables move, and files that are written whole or not at all."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,30 @@ def test_places_lie_in_the_project_unless_a_variable_moves_them(name, monkeypatc
     assert place() == Path.home() / "elsewhere"
     monkeypatch.setenv(variable, "")
     assert place() == paths.PROJECT_DIR / name
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "place"),
+    [(paths, "PROJECT_DIR", Path("/mount/src/melanoma")), (sys, "prefix", "/home/adminuser/venv")],
+    ids=["app", "python"],
+)
+def test_an_app_on_community_cloud_is_a_demo_unless_a_variable_says_otherwise(
+    monkeypatch, module, name, place
+):
+    monkeypatch.delenv("MELANOMA_DEMO", raising=False)
+    assert not paths.is_demo()
+    monkeypatch.setattr(module, name, place)
+    assert paths.is_on_community_cloud()
+    assert paths.is_demo()
+    for value, is_demo in (("0", False), ("false", False), ("", True), ("1", True)):
+        monkeypatch.setenv("MELANOMA_DEMO", value)
+        assert paths.is_demo() is is_demo
+
+
+def test_a_variable_makes_any_server_a_demo(monkeypatch):
+    monkeypatch.setenv("MELANOMA_DEMO", "1")
+    assert paths.is_demo()
+    assert not paths.is_on_community_cloud()
 
 
 def test_sha256_of_the_standard_s_own_example():

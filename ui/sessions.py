@@ -18,6 +18,8 @@ OTHER_MAPS = "other_maps"  # what `more_methods` computed, and is computing
 PATIENT_AGE = "patient_age"
 PATIENT_SEX = "patient_sex"
 PATIENT_SITE = "patient_site"
+OWN_NAME = "own_name"  # of the person at the keyboard, as the journal will have it
+OPENED_WITH = "opened_with"  # SHA-256 of the passphrase that this session gave
 
 
 def assessment() -> Assessment | None:
