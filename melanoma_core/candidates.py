@@ -24,6 +24,7 @@ from melanoma_core import (
     networks,
     predict,
     registry,
+    taught,
 )
 from melanoma_core.configs import HELD_OUT, NETWORKS, SPLITS, TrainConfig
 from melanoma_core.datasets import Dataset
@@ -47,6 +48,7 @@ class Origin:
     table: pd.DataFrame  # combined and split; the rows of all splits
     notes: tuple[str, ...]
     history: tuple[dict[str, Any], ...] = ()  # as `fitting.fit` gives it
+    from_model: str | None = None  # id of the model that training went on from
 
 
 def add(
@@ -101,6 +103,7 @@ def _build(
     temperature = calibration.fit_temperature(logits[is_val], y_true[is_val])
     measured = evaluate.evaluation(rows, calibration.probabilities(logits, temperature))
     (building / "evaluation.json").write_text(evaluate.to_json(measured))
+    (building / registry.TAUGHT).write_bytes(taught.to_bytes(_taught(origin, models_dir)))
     images, probabilities = _golden(network, served, temperature)
     np.savez(building / "golden.npz", images=images, probabilities=probabilities)
 
@@ -132,6 +135,17 @@ def _build(
         files={},
     )
     return registry.read_card(registry.add(models_dir, building, card))
+
+
+def _taught(origin: Origin, models_dir: Path) -> taught.Taught:
+    """What the network learned from, and before it the model that training went on from."""
+    now = taught.of(origin.table[origin.table["split"] == "train"])
+    if origin.from_model is None:
+        return now
+    directory = registry.model_dir(models_dir, origin.from_model)
+    _, _, contents = registry.read_files(directory)
+    before = contents.get(registry.TAUGHT)
+    return taught.after(None if before is None else taught.from_bytes(before), now)
 
 
 def _golden(

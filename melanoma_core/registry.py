@@ -7,6 +7,7 @@ models/champion.json            the models in use, newest first
                   golden.npz      made-up inputs and the probabilities they must give
                   network.weights.h5  what full training goes on from
                   evaluation.json     one row a photograph
+                  taught.npz      checksums of the ids that it was taught; not of older models
 """
 
 import dataclasses
@@ -35,6 +36,7 @@ NOT_FOR = (
 FILES = (
     "network.tflite", "head.npz", "golden.npz", "network.weights.h5", "evaluation.json",
 )  # fmt: skip
+TAUGHT = "taught.npz"  # models of before have none
 _CHECKSUM = "card_sha256"
 _NUM_REMEMBERED = 6  # the model in use and five to go back to
 _MODEL_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
@@ -303,7 +305,7 @@ def read_files(directory: Path) -> tuple[Card, str, dict[str, bytes]]:
                 "or train again."
             )
         contents[name] = data
-    if set(contents) != set(FILES):
+    if set(contents) - {TAUGHT} != set(FILES):
         raise ModelError(
             f"The card of “{card.model_id}” names {', '.join(sorted(contents)) or 'no files'}; "
             f"a model has {', '.join(FILES)}. Restore the folder from a copy, or train again."
@@ -340,7 +342,7 @@ def add(models_dir: Path, building: Path, card: Card) -> Path:
 
     Args:
         models_dir: where models are kept.
-        building: holds all of `FILES`; it is gone afterwards.
+        building: holds all of `FILES`, and `TAUGHT` where it is known; it is gone afterwards.
         card: its `files` are computed here.
 
     Raises:
@@ -358,7 +360,7 @@ def add(models_dir: Path, building: Path, card: Card) -> Path:
         shutil.rmtree(building)
         raise
     files = {}
-    for name in FILES:
+    for name in (*FILES, *([TAUGHT] if (building / TAUGHT).is_file() else [])):
         with (building / name).open("rb") as file:
             os.fsync(file.fileno())  # or a power cut could leave a folder of empty files
             files[name] = sha256(file.read())

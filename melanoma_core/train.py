@@ -97,7 +97,13 @@ def _train(plan: RunPlan, run_dir: Path, models_dir: Path, report: Report) -> Ca
             networks.mix_in(network, start, plan.config.start_share)
             report(f"Weights: {plan.config.start_share:g} of {plan.from_model} mixed in.")
         origin = candidates.Origin(
-            run_dir.name, plan.config, data.datasets, data.table, data.notes, tuple(history)
+            run_dir.name,
+            plan.config,
+            data.datasets,
+            data.table,
+            data.notes,
+            tuple(history),
+            plan.from_model,
         )
         card = candidates.add(
             network,

@@ -23,7 +23,7 @@ FLOORS = {
     **dict.fromkeys(("diagnoses", "configs", "paths", "percentages", "memory", "markdown"), 0),
     "image_formats": 0.5,  # the checks of single formats, apart from the door `imaging`
     **dict.fromkeys(("imaging", "metrics", "calibration", "drawings", "consequences"), 1),
-    **dict.fromkeys(("archives", "csv_tables", "differentials"), 1),
+    **dict.fromkeys(("archives", "csv_tables", "differentials", "taught"), 1),
     **dict.fromkeys(("server_folders", "image_sizes", "journal"), 1),
     "resamples": 1.1,  # what `metrics` draws, at once
     # The steps from a folder to a table; `datasets` is the door that the others use.

@@ -1,6 +1,8 @@
 """A trained network becomes a model whole, or leaves nothing behind."""
 
+import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import keras
@@ -18,6 +20,7 @@ from melanoma_core import (
     predict,
     registry,
     splits,
+    taught,
 )
 from melanoma_core.diagnoses import CODES, SEVEN_CLASSES
 from melanoma_core.errors import DatasetError, ModelError
@@ -59,7 +62,28 @@ def test_candidate_passes_every_check_of_loading(models_dir, card):
     assert [path.name for path in models_dir.iterdir()] == ["tiny-3"]
     assert predict.load(models_dir / "tiny-3").card == card
     written = {path.name for path in (models_dir / "tiny-3").iterdir()}
-    assert written == {*registry.FILES, "card.json"}
+    assert written == {*registry.FILES, "card.json", "taught.npz"}
+
+
+def test_candidate_keeps_which_photographs_it_was_taught(models_dir, origin):
+    _, _, contents = registry.read_files(models_dir / "tiny-3")
+    found = taught.from_bytes(contents["taught.npz"])
+    assert found.is_whole
+    assert (found.holds(origin.table) == (origin.table["split"] == "train")).all()
+    assert found.images.size == 28
+
+
+def test_candidate_was_taught_what_the_model_before_it_was(network, origin, models_dir, tmp_path):
+    shutil.copytree(models_dir, tmp_path / "models")
+    half = origin.table.assign(
+        image_id="new-" + origin.table["image_id"], lesion_id="l-" + origin.table["image_id"]
+    )
+    second = dataclasses.replace(origin, run_id="tiny-4", table=half, from_model="tiny-3")
+    candidates.add(network, second, tmp_path / "models")
+    _, _, contents = registry.read_files(tmp_path / "models" / "tiny-4")
+    found = taught.from_bytes(contents["taught.npz"])
+    for table in (origin.table, half):
+        assert (found.holds(table) == (table["split"] == "train")).all()
 
 
 def test_card_counts_photographs_by_split_and_diagnosis(card, origin):
