@@ -37,14 +37,19 @@ def table_of(
         by_id = known.drop_duplicates("image_id").set_index("image_id")
         for column in _KNOWN:
             table[column] = table[column].where(table[column].notna(), ids.map(by_id[column]))
-    files = [Path(path) for path in table["path"]]
-    table["file"] = ["/".join(path.parts[-3:]) for path in files]
+    table["file"] = file_names(table)
+    files = map(Path, table["path"])
     table["width"], table["height"], table["pixels"] = zip(*map(_pixels, files), strict=True)
     table["ham10000"] = ids.map(dx)
     codes = isic2017.table.set_index("image_id")["diagnosis"]
     table["isic2017"] = ids.map(codes).map(_ISIC2017_WORDS)
     table["source"] = embedded.NAME
     return table
+
+
+def file_names(table: pd.DataFrame) -> pd.Series:
+    """Each row's file as it lies in the set, without the wrapping folder."""
+    return table["path"].map(lambda path: "/".join(Path(path).parts[-3:]))
 
 
 def _pixels(path: Path) -> tuple[int, int, str]:

@@ -16,7 +16,7 @@ _SEED = 0
 
 
 def share_interval(hits: ArrayLike, groups: ArrayLike) -> Interval:
-    """As `metrics.bootstrap_interval` of the mean; `hits` (N,) of 0 and 1, `groups` (N,)."""
+    """As `metrics.bootstrap_interval` of the mean; `hits` (N,) of whole numbers, `groups` (N,)."""
     is_hit = np.asarray(hits, dtype=np.int64)
     drawn, group_of = _drawn(groups)
     if drawn.shape[1] < 2:

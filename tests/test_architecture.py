@@ -31,6 +31,7 @@ FLOORS = {
     **dict.fromkeys(("class_folders", "published_sets"), 1.4),
     "fingerprints": 1.9,
     "findings": 2.5,  # what an audit is made of; `audits` is the door
+    "overlaps": 2.6,
     **dict.fromkeys(("copy_findings", "split_findings", "label_findings"), 2.7),
     **dict.fromkeys(("datasets", "augmentations", "outlines", "duplicates"), 2),
     **dict.fromkeys(("splits", "balance", "boundaries", "embedded", "audits"), 3),
@@ -39,8 +40,9 @@ FLOORS = {
     **dict.fromkeys(("registry", "runs"), 4),
     "wordings": 4.2,
     "predict": 5,
+    "embeddings": 5.5,
     **dict.fromkeys(("saliency", "evaluate"), 6),
-    **dict.fromkeys(("promotion", "breakdowns", "attribution_jobs"), 7),
+    **dict.fromkeys(("promotion", "breakdowns", "attribution_jobs", "embedding_maps"), 7),
     "model_card_figures": 7.4,
     "model_cards": 7.5,
     **dict.fromkeys(("networks", "input_pipeline", "checkpoints"), 8),

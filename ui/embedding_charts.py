@@ -1,0 +1,93 @@
+"""The map of a data set as a chart: a point a photograph, in the colour of its diagnosis."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from melanoma_core.boundaries import NOT_RECORDED
+from melanoma_core.catalogues import CODES_BY_GROUP
+from melanoma_core.diagnoses import BENIGN, BY_CODE, MALIGNANT, PRE_MALIGNANT
+from ui import breakdown_charts, model_charts
+from ui.balance_charts import SPLIT_NAMES
+from ui.formats import count
+from ui.grounds import Ground
+
+SYMBOLS = {MALIGNANT: "diamond", PRE_MALIGNANT: "triangle-up", BENIGN: "circle"}
+_HEIGHT = 520  # px
+_SIZES = {"diamond": 8, "triangle-up": 8, "circle": 7}  # look alike in area
+_MARGIN = 1.04  # the outermost points, whole
+
+
+def embedding_map(
+    points: pd.DataFrame, ground: Ground, highlighted: Sequence[str] = ()
+) -> go.Figure:
+    """Every photograph where the network sees it; near each other is what it finds alike.
+
+    Marks are drawn as shapes, not by WebGL, which some browsers of clinics lack; a map holds at
+    most `embedding_maps.MAX_PHOTOGRAPHS`.
+
+    Args:
+        points: of an `EmbeddingMap`, or a part of them.
+        ground: colours of the page.
+        highlighted: diagnoses that stand out; the others are pale then. None: all are alike.
+    """
+    figure = go.Figure()
+    present = [code for code in CODES_BY_GROUP if (points["diagnosis"] == code).any()]
+    pale = [code for code in present if highlighted and code not in highlighted]
+    for code in [*pale, *(code for code in present if code not in pale)]:
+        rows = points[points["diagnosis"] == code]
+        symbol = SYMBOLS[BY_CODE[code].group]
+        is_pale = code in pale
+        figure.add_scatter(
+            x=rows["x"], y=rows["y"], mode="markers", name=f"{BY_CODE[code].name} {len(rows):,}",
+            legendrank=present.index(code), customdata=_words(rows),
+            marker={
+                "symbol": symbol, "size": _SIZES[symbol] - 2 * is_pale,
+                "color": ground.rest if is_pale else BY_CODE[code].color,
+                "opacity": 0.8,
+                # What was held out stands before what was taught by an edge of ink.
+                "line": {
+                    "color": ground.ink,
+                    "width": np.where(rows["is_held_out"] & (not is_pale), 1.2, 0.0),
+                },
+            },
+            hovertemplate="%{customdata}<extra></extra>",
+        )  # fmt: skip
+    reach = [-_MARGIN, _MARGIN]
+    for update in (figure.update_xaxes, figure.update_yaxes):
+        update(range=reach, visible=False, fixedrange=True)
+    model_charts.bare(figure, _HEIGHT)
+    # A key is needed where nine colours lie among each other; a click on it hides a diagnosis.
+    return figure.update_layout(
+        margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=True, hovermode="closest",
+        legend={
+            "orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom",
+            "itemsizing": "constant", "font": {"color": ground.ink, "size": 13},
+            "bgcolor": "rgba(0,0,0,0)",
+        },
+    )  # fmt: skip
+
+
+def _words(rows: pd.DataFrame) -> list[str]:
+    """What is said of each point where the pointer rests on it."""
+    return [
+        f"<b>{breakdown_charts.plain_text(str(image_id))}</b><br>{BY_CODE[code].name}<br>"
+        f"{SPLIT_NAMES[split if isinstance(split, str) else NOT_RECORDED]}"
+        f"{', held out from the model' if is_held_out else ''}"
+        for image_id, code, split, is_held_out in zip(
+            rows["image_id"], rows["diagnosis"], rows["split"], rows["is_held_out"], strict=True
+        )
+    ]
+
+
+def embedding_map_alt(points: pd.DataFrame, highlighted: Sequence[str] = ()) -> str:
+    """What the chart shows, in words."""
+    numbers = ", ".join(
+        f"{BY_CODE[code].name} {count(int(number))}"
+        for code in CODES_BY_GROUP
+        if (number := (points["diagnosis"] == code).sum())
+    )
+    marked = " and ".join(BY_CODE[code].name for code in highlighted)
+    return f"Map of the embeddings: {numbers}." + (f" {marked} stand out." if marked else "")
