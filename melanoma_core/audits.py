@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from melanoma_core import (
     copy_findings,
+    datasets,
     diagnoses,
     duplicates,
     file_trees,
@@ -18,7 +20,7 @@ from melanoma_core import (
     split_findings,
 )
 from melanoma_core.configs import SPLITS
-from melanoma_core.datasets import Dataset
+from melanoma_core.datasets import PIXELS, SIZE, Dataset
 from melanoma_core.findings import Evidence, Finding
 from melanoma_core.fingerprints import Fingerprints, Report
 
@@ -86,7 +88,7 @@ def audit(
             published table labels them, their diagnoses. Matched by image id alone.
         report: is told the number of photographs read, and of all.
     """
-    found = fingerprints.of_files([Path(path) for path in dataset.table["path"]], report)
+    found = _fingerprints(dataset.table, report)
     evidence = findings.evidence(dataset, found, duplicates.near(found), references)
     made = (check(evidence) for check in CHECKS)
     return Audit(
@@ -98,6 +100,13 @@ def audit(
         findings=tuple(finding for finding in made if finding is not None),
         fingerprints=found,
     )
+
+
+def _fingerprints(table: pd.DataFrame, report: Report | None) -> Fingerprints:
+    """Of the photographs or, where there are none, of what the table says of them."""
+    if datasets.has_facts_alone(table):
+        return fingerprints.of_facts(list(table[PIXELS]), table[list(SIZE)].to_numpy(np.int32))
+    return fingerprints.of_files([Path(path) for path in table["path"]], report)
 
 
 def _class_counts(evidence: Evidence) -> dict[str, dict[str, int]]:
@@ -136,10 +145,12 @@ def clean(dataset: Dataset, found: Sequence[Finding]) -> tuple[pd.DataFrame, tup
 
     Args:
         dataset: the one that was audited.
-        found: the findings to act on; those left out of it change nothing.
+        found: the findings to act on. Those left out of it change nothing: files of one image id
+            become one row only where they agree in diagnosis and split.
 
     Returns:
-        The table with one row a photograph, numbered from 0; the changes in the order of rows.
+        The table, numbered from 0, with one row a photograph if all findings were given; the
+        changes in the order of rows.
     """
     cleaning = _Cleaning(dataset.table.reset_index(drop=True))
     of_kind = {finding.kind: finding for finding in found}
@@ -160,7 +171,7 @@ def clean(dataset: Dataset, found: Sequence[Finding]) -> tuple[pd.DataFrame, tup
         if kind in of_kind
         for rows in of_kind[kind].groups
     ]
-    for rows in findings.joined(len(cleaning.ids), [*copies, *findings.same(cleaning.ids)]):
+    for rows in findings.joined(len(cleaning.ids), [*copies, *cleaning.twins()]):
         cleaning.keep_one(rows)
     leaks = [
         rows
@@ -192,6 +203,10 @@ class _Cleaning:
         return [
             row for row in rows if row not in self._changes or not self._changes[row].is_dropped
         ]
+
+    def twins(self) -> list[findings.Rows]:
+        """Rows that nothing tells apart: one image id, one diagnosis, one split."""
+        return findings.same(list(zip(self.ids, self._codes, self._splits, strict=True)))
 
     def drop(self, row: int, reason: str) -> None:
         self._changes[row] = Change(row, self.ids[row], True, reason)

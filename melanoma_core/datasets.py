@@ -23,6 +23,10 @@ COLUMNS = (
     "split",  # one of `configs.SPLITS`
 )
 PATIENT = "patient_id"  # a further column, only where the data know a patient
+# Further columns of a set of facts, whose rows have no path.
+FILE = "file"  # as it lies in the set
+PIXELS = "pixels"  # checksum of the decoded pixels
+SIZE = ("height", "width")  # px
 
 
 _NOTES = {
@@ -135,6 +139,16 @@ def combine(datasets: Sequence[Dataset]) -> Dataset:
         is_official=all(dataset.is_official for dataset in datasets),
         further_files={image_id: files for image_id, files in further_files.items() if files},
     )
+
+
+def files(table: pd.DataFrame) -> list[str]:
+    """Each row's file: its path, or of a set of facts what the file is called in the set."""
+    return list(table[FILE] if has_facts_alone(table) else table["path"])
+
+
+def has_facts_alone(table: pd.DataFrame) -> bool:
+    """Whether no row has a file, but a checksum of the file's pixels."""
+    return PIXELS in table and bool(table["path"].isna().all())
 
 
 def _further_files(copies: list[dict[str, Any]]) -> tuple[str, ...]:

@@ -65,8 +65,10 @@ def exact(sha256: Sequence[str | None]) -> list[tuple[int, ...]]:
 def near(found: Fingerprints) -> list[NearCopy]:
     """Pairs that are one picture re-encoded, resized, rotated by quarter turns or mirrored.
 
-    Of photographs with the same pixels only the first is compared.
+    Of photographs with the same pixels only the first is compared. Facts alone show no near copy.
     """
+    if not found.has_pictures:
+        return []
     kept = np.array(list(_first_places(found.sha256).values()), np.intp)
     if len(kept) < 2:
         return []

@@ -13,8 +13,8 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from melanoma_core import paths
-from melanoma_core.datasets import COLUMNS, Dataset
+from melanoma_core import paths, published_sets
+from melanoma_core.datasets import COLUMNS, FILE, PIXELS, SIZE, Dataset
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,10 +23,9 @@ PATH = Path(__file__).resolve().parent / "data" / "nine_classes.csv.gz"
 NAME = "nine-class set, facts only"
 # Beside `datasets.COLUMNS` without the path.
 FACTS = (
-    "file",  # as it lies in the set, without the wrapping folder
-    "width",  # px
-    "height",
-    "pixels",  # first 16 hex digits of the SHA-256 of size and decoded pixels
+    FILE,  # without the wrapping folder
+    *reversed(SIZE),
+    PIXELS,  # first 16 hex digits of the SHA-256 of size and decoded pixels
     "ham10000",  # the word of HAM10000's column dx, where it has the id
     "isic2017",  # melanoma, seborrheic_keratosis or neither, where ISIC 2017 has the id
 )
@@ -52,6 +51,28 @@ def read(path: Path = PATH) -> Dataset:
         ),
         licence="facts of ISIC Archive images; HAM10000 (CC BY-NC 4.0), ISIC 2017 (CC0)",
         sha256=paths.sha256(data),
+    )
+
+
+def references(table: pd.DataFrame) -> tuple[Dataset, ...]:
+    """What HAM10000 and ISIC 2017 say of the ids in the embedded table, as references.
+
+    They know these ids alone: of another data set's photographs, only those that are here too.
+    """
+    return tuple(
+        Dataset(
+            name=name,
+            table=known.assign(
+                diagnosis=known[name].map(published_sets.code), source=name, split=None
+            )[list(COLUMNS)],
+            notes=(),
+            licence=licence,
+            sha256=paths.sha256(known[["image_id", name]].to_csv(index=False).encode()),
+            is_official=True,
+            is_ak_with_bowen=name == "ham10000",
+        )
+        for name, licence in (("ham10000", "CC BY-NC 4.0"), ("isic2017", "CC0"))
+        for known in [table[table[name].notna()].drop_duplicates("image_id")]
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from melanoma_core import diagnoses, duplicates, file_trees
+from melanoma_core import datasets, diagnoses, duplicates, file_trees
 from melanoma_core.datasets import Dataset
 from melanoma_core.duplicates import NearCopy
 from melanoma_core.fingerprints import Fingerprints
@@ -73,7 +73,7 @@ class Evidence:
     @cached_property
     def names(self) -> list[str]:
         """Each row's file: its image id, and what a copy's name adds, such as “(1)”."""
-        stems = [Path(path).stem for path in self.table["path"]]
+        stems = [Path(file).stem for file in datasets.files(self.table)]
         return [
             image_id + stem.removeprefix(file_trees.image_id_of(stem))
             for image_id, stem in zip(self.ids, stems, strict=True)

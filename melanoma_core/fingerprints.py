@@ -30,6 +30,7 @@ class Fingerprints:
     sizes: NDArray[np.int32]  # (N, 2): height and width as read, px; 0 where refused
     colours: NDArray[np.float32]  # (N, 3): mean red, green and blue, 0 to 255; NaN where refused
     refused: dict[int, str]  # the reason, by place, of those that cannot be read
+    has_pictures: bool = True  # False: made from facts, without thumbnails and colours
 
 
 def of_files(files: Sequence[Path], report: Report | None = None) -> Fingerprints:
@@ -58,6 +59,25 @@ def of_files(files: Sequence[Path], report: Report | None = None) -> Fingerprint
         if report is not None:
             report(place + 1, num_files)
     return Fingerprints(tuple(sha256), thumbnails, sizes, colours, refused)
+
+
+def of_facts(checksums: Sequence[str], sizes: NDArray[np.int32]) -> Fingerprints:
+    """The fingerprints of photographs of which only facts are there.
+
+    The same pixels are found by them, near copies and shifts of colour are not.
+
+    Args:
+        checksums: one of the pixels of each photograph; alike where the pixels are.
+        sizes: (N, 2) height and width, px.
+    """
+    return Fingerprints(
+        sha256=tuple(checksums),
+        thumbnails=np.zeros((0, SIDE, SIDE), np.uint8),
+        sizes=sizes,
+        colours=np.full((len(checksums), 3), np.nan, np.float32),
+        refused={},
+        has_pictures=False,
+    )
 
 
 def pixel_sha256(image: NDArray[np.uint8]) -> str:

@@ -44,6 +44,15 @@ _YEAR = re.compile(r"IS(?:IC|BI)[-_ ]?(20\d\d)", re.IGNORECASE)
 _SHOWN = 3  # ids that an error names before it gives the count
 
 
+def code(word: str) -> str | None:
+    """The code of a published table's word for a diagnosis; None where it is none of the nine.
+
+    >>> code("bkl")
+    'PBK'
+    """
+    return _CODES[word]
+
+
 @dataclass(frozen=True)
 class _Label:
     """What one row of a published table says of one photograph."""

@@ -141,6 +141,8 @@ def shifted_share(first: Sequence[Hashable], second: Sequence[Hashable]) -> floa
 
 def colour_shift(evidence: Evidence) -> Finding | None:
     """Held-out splits whose mean colour lies apart from that of training."""
+    if not evidence.found.has_pictures:
+        return None
     rows_of = _comparable(evidence)
     parts = {}
     for split, rows in rows_of.items():

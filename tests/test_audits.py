@@ -6,7 +6,7 @@ import made_evidence
 import pytest
 
 from benchmarks import planted_copies
-from melanoma_core import audits, datasets, drawings, findings, imaging
+from melanoma_core import audits, datasets, drawings, embedded, findings, imaging
 
 SPOILING = (findings.SPOILS_TEST, findings.SPOILS_LABELS)
 
@@ -125,6 +125,16 @@ def test_lesion_that_is_held_out_goes_from_training():
     assert changes[0].reason == "Its picture or its lesion is in test."
 
 
+def test_findings_that_are_left_out_change_nothing():
+    dataset = made_evidence.dataset(
+        ("a", "NV", "train"), ("a", "MEL", "train"), ("b", "NV", "test"), ("b", "NV", "train"),
+        ("c", "NV", "train"), ("c (1)", "NV", "train"),
+    )  # fmt: skip
+    cleaned, changes = audits.clean(dataset, [])
+    assert ids(cleaned) == ["a", "a", "b", "b", "c"]
+    assert [change.row for change in changes] == [5]
+
+
 def test_only_the_given_findings_are_acted_on():
     dataset = made_evidence.dataset(("a", "NV", "train", "L1"), ("b", "NV", "test", "L1"))
     cleaned, changes = audits.clean(dataset, [])
@@ -138,6 +148,35 @@ def test_reference_says_how_its_photographs_are_filed():
     known = audits._known(made_evidence.of(*rows), table)
     assert (known.name, known.num_files, known.num_ids) == ("ham10000", 2, 2)
     assert known.filed == {("AK", "AK"): 1, ("AK", "NV"): 1}
+
+
+def test_facts_alone_give_every_fault_that_needs_no_picture():
+    """The figures that were counted by hand, with no photograph there."""
+    nine = embedded.read()
+    audit = audits.audit(nine, embedded.references(nine.table))
+    found = kinds(audit)
+    assert (audit.num_files, audit.num_ids) == (2359, 2202)
+    assert found["two_classes"].count == 155
+    assert sorted(found["two_classes"].parts.values()) == [3, 15, 62, 75]
+    assert found["same_photograph_in_two_splits"].count == 18
+    assert list(found["copied_classes"].parts.values()) == [78]
+    assert {frozenset(pair) for pair in found["exact_copies"].pairs} == {
+        frozenset(pair)
+        for pair in (
+            ("ISIC_0025509(1)", "ISIC_0025509"),
+            ("ISIC_0025601(1)", "ISIC_0025601"),
+            ("ISIC_0000279", "ISIC_0000280"),
+            ("ISIC_0000477", "ISIC_0000512"),
+        )
+    }
+    assert found["same_lesion_in_two_splits"].count == 39
+    assert found["same_lesion_in_two_splits"].parts == {"held-out files of a known lesion": 69}
+    assert audit.known[0].num_files == 1512
+    assert [audit.known[0].filed["AK", code] for code in ("AK", "SCC", "NV")] == [128, 192, 76]
+    assert "ISIC_0028619" in found["contradicts_table"].ids
+    assert audit.known[1].filed["MEL", "SK"] == 22
+    assert audit.class_counts["test"]["SK"] == 3
+    assert not {"near_copies", "colour_shift", "unreadable"} & found.keys()
 
 
 def test_nine_class_set_gives_its_known_faults(research_data):

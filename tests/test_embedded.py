@@ -39,6 +39,20 @@ def test_it_holds_what_an_audit_needs():
     assert embedded.read().table["age_approx"].dtype == "float64"
 
 
+def test_its_official_words_serve_as_references():
+    table = embedded.read().table
+    ham, isic2017 = embedded.references(table)
+    assert (ham.name, len(ham.table), ham.is_ak_with_bowen) == ("ham10000", 1_437, True)
+    assert (isic2017.name, len(isic2017.table), isic2017.is_ak_with_bowen) == (
+        "isic2017", 444, False
+    )  # fmt: skip
+    assert set(ham.table["diagnosis"]) == {"AK", "BCC", "DF", "PBK", "VASC"}
+    assert set(isic2017.table["diagnosis"]) == {"MEL", "NV"}
+    assert ham.table["lesion_id"].notna().all()
+    assert ham.is_official
+    assert ham.table["split"].isna().all()
+
+
 def test_what_is_not_known_is_none_and_no_text():
     table = embedded.read().table
     assert {type(value) for value in table["sex"]} == {str, type(None)}

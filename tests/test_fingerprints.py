@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from melanoma_core import drawings, fingerprints, imaging
+from melanoma_core import drawings, duplicates, fingerprints, imaging
 
 
 @pytest.fixture
@@ -38,6 +38,14 @@ def test_progress_is_told_after_each_photograph(files):
     told = []
     fingerprints.of_files(files[0], lambda done, of_all: told.append((done, of_all)))
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_facts_give_checksums_and_sizes_and_no_picture():
+    found = fingerprints.of_facts(["a", "b", "a"], np.array([[90, 120]] * 3, np.int32))
+    assert duplicates.exact(found.sha256) == [(0, 2)]
+    assert duplicates.near(found) == []
+    assert np.isnan(found.colours).all()
+    assert not found.refused
 
 
 def test_pixels_of_another_shape_are_another_picture():
