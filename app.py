@@ -15,7 +15,10 @@ page = st.navigation(
         "Clinic": [
             st.Page("pages/assess.py", title="Assess", icon=":material/search:", default=True)
         ],
-        "Data": [st.Page("pages/explore.py", title="Explore", icon=":material/grid_view:")],
+        "Data": [
+            st.Page("pages/explore.py", title="Explore", icon=":material/grid_view:"),
+            st.Page("pages/doctor.py", title="Data doctor", icon=":material/fact_check:"),
+        ],
         "Laboratory": [
             st.Page("pages/models.py", title="Models", icon=":material/inventory_2:"),
             st.Page("pages/about.py", title="About", icon=":material/info:"),

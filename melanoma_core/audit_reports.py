@@ -1,14 +1,19 @@
 """An audit as a record for programs and as lines for people."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import pandas as pd
 
-from melanoma_core import audits, diagnoses, imaging
+from melanoma_core import audits, datasets, diagnoses, imaging
 from melanoma_core.audits import Audit, Change
 from melanoma_core.findings import GRAVITIES, Finding
+
+Rows = Iterator[tuple[Any, ...]]
+FINDING_COLUMNS = ("group", "image_id", "file", "diagnosis", "split", "lesion_id", "published")
+CHANGE_COLUMNS = ("image_id", "file", "diagnosis", "split", "change", "reason", "kept_id")
 
 _SHOWN = 5  # examples of a finding; the record has them all
 
@@ -62,6 +67,36 @@ def _finding_record(finding: Finding) -> dict[str, Any]:
         "parts": dict(finding.parts),
         "meaning": finding.meaning,
     }
+
+
+def finding_rows(finding: Finding, table: pd.DataFrame) -> Rows:
+    """A row of `FINDING_COLUMNS` for each photograph of a finding, group by group from 1.
+
+    Args:
+        finding: one of the audit's; one on classes or splits as wholes has no rows.
+        table: the one that was audited.
+    """
+    table = table.assign(file=file_names(table))
+    for number, rows in enumerate(finding.groups, start=1):
+        for image_id, *facts in table.iloc[list(rows)][list(FINDING_COLUMNS[1:-1])].to_numpy():
+            yield number, image_id, *facts, finding.labels.get(image_id)
+
+
+def change_rows(changes: Sequence[Change], table: pd.DataFrame) -> Rows:
+    """A row of `CHANGE_COLUMNS` for each change, with what the table said before it."""
+    files = file_names(table)
+    facts = table[["diagnosis", "split"]].to_numpy()
+    for change in changes:
+        words = "dropped" if change.is_dropped else "another diagnosis"
+        yield (
+            change.image_id, files[change.row], *facts[change.row], words, change.reason,
+            change.kept_id,
+        )  # fmt: skip
+
+
+def file_names(table: pd.DataFrame) -> list[str]:
+    """What each row's file is called, without the folders that it lies in."""
+    return [PurePath(file).name for file in datasets.files(table)]
 
 
 def lines(audit: Audit, table: pd.DataFrame, changes: tuple[Change, ...]) -> Iterator[str]:

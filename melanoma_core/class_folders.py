@@ -68,6 +68,13 @@ def _notes(photographs: list[Photograph]) -> tuple[str, ...]:
 def _codes(tree: FileTree) -> dict[PurePosixPath, str]:
     """The diagnosis of each folder that holds photographs."""
     folders = list(dict.fromkeys(file.parent for file in tree.images))
+    if tree.tables and not any(map(_is_class, folders)):
+        table = tree.tables[0]
+        raise DatasetError(
+            f"{tree.name} has no class folders, and {table.name} has no column of diagnoses; its "
+            f"columns are {', '.join(table.header)}. Take the table as it was published: HAM10000 "
+            "has the column dx, an ISIC challenge set one column for each diagnosis."
+        )
     if len(folders) == 1 and not _is_class(folders[0]):
         raise DatasetError(
             f"{tree.name} has no table of diagnoses and no class folders: all its photographs lie "

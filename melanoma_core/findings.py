@@ -35,6 +35,11 @@ class Finding:
     groups: tuple[Rows, ...] = ()  # rows that belong together
     labels: Mapping[str, str] = field(default_factory=dict)  # image id to the table's diagnosis
 
+    @property
+    def rows(self) -> Rows:
+        """All rows that it is about, in the table's order; none where it is about classes."""
+        return tuple(sorted({row for group in self.groups for row in group}))
+
 
 @dataclass(frozen=True)
 class Official:

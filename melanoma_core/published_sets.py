@@ -65,7 +65,7 @@ class _Label:
 
     @property
     def code(self) -> str | None:
-        return _CODES[self.word]
+        return code(self.word)
 
     @property
     def where(self) -> str:

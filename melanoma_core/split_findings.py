@@ -115,7 +115,7 @@ def _share_shift(
             [values[row] for row in rows],
         )
         if share >= MIN_SHARE_SHIFTED:
-            parts[f"{split}: {share:.0%} would have to change their {words}"] = len(rows)
+            parts[f"{split}: {100 * share:.0f} % would have to change their {words}"] = len(rows)
     return _shift(kind, words, parts)
 
 

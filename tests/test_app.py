@@ -23,6 +23,7 @@ def test_every_page_in_the_navigation_opens(empty_models):
     for page, title in (
         ("pages/assess.py", "Assess a lesion"),
         ("pages/explore.py", "Explore"),
+        ("pages/doctor.py", "Data doctor"),
         ("pages/models.py", "Models"),
         ("pages/about.py", "About"),
     ):

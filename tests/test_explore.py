@@ -5,20 +5,18 @@ import gc
 import io
 import tempfile
 import time
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from made_archives import REFUSED, class_folders, png, refuses
 from made_pages import button, chart, open_app, text
-from made_sets import HAM_HEADER, lines
-from PIL import Image
 
 from melanoma_core import balance, catalogues, datasets, embedded
 from melanoma_core.catalogues import CODES_BY_GROUP
 from melanoma_core.datasets import Dataset
-from ui import augmentation_views, dataset_choice, distributions, gallery
+from ui import augmentation_views, dataset_choice, distributions, examinations, gallery
 from ui.balance_charts import classes
 from ui.formats import NOT_RECORDED, literal
 from ui.grounds import LIGHT
@@ -32,27 +30,6 @@ def _alone(empty_models, monkeypatch, tmp_path_factory):
     monkeypatch.delenv("MELANOMA_SERVER_DATA", raising=False)
     monkeypatch.delenv("MELANOMA_DEMO", raising=False)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
-
-
-def png(color, size=(80, 64)):
-    file = io.BytesIO()
-    Image.new("RGB", size, color).save(file, "PNG")
-    return file.getvalue()
-
-
-def zip_of(**files):
-    """A zip; `__` in a name stands for `/`."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return file.getvalue()
-
-
-def class_folders(num_nevi=14, **others):
-    """A zip of nevi of different grey and one melanoma."""
-    nevi = {f"Train/nevus/n{k:02}.png": png((90 + k, 90, 90)) for k in range(num_nevi)}
-    return zip_of(**{"Test/melanoma/m.png": png((40, 30, 30))}, **nevi, **others)
 
 
 def explore(choice=None):
@@ -139,7 +116,7 @@ def test_unevenness_is_said_before_and_after():
 
 def test_bars_are_in_the_colours_of_the_diagnoses_and_the_plan_is_an_outline():
     counts = {"train": np.array([30, 10]), "test": np.array([3, 2])}
-    figure = classes(counts, ("MEL", "NV"), "train", np.array([30.0, 30.0]), LIGHT)
+    figure = classes(counts, ("MEL", "NV"), {"train": np.array([30.0, 30.0])}, LIGHT)
     solid, outline, _, test, _ = figure.data
     assert solid.marker.color == ("#C32A36", "#1760D5")
     assert outline.marker.color == "rgba(0,0,0,0)"
@@ -189,45 +166,18 @@ def test_an_unreadable_photograph_is_named_in_its_place():
     assert "bad.png" in text(app)
 
 
-def bomb():
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("nevus/a.png", bytes(3_000_000))
-    return file.getvalue()
-
-
-BAD_TABLE = {
-    "HAM10000_metadata.csv": lines(
-        HAM_HEADER.replace("dx,", ""), "HAM_1,ISIC_1,histo,45,male,back"
-    ),
-    "HAM10000_images/ISIC_1.jpg": b"",
-}
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (b"no zip", "is not a zip archive"),
-        (zip_of(**{"../out/nevus/a.png": b""}), "leads out of the folder"),
-        (bomb(), "unpacks to more than 100 times"),
-        (zip_of(**{"notes/readme.txt": b"nothing"}), "holds no photographs"),
-        (zip_of(**BAD_TABLE), "no table of diagnoses"),
-        (zip_of(**{"wart/a.png": b"", "nevus/b.png": b""}), "is not a diagnosis"),
-    ],
-    ids=["no zip", "leads out", "bomb", "no photographs", "no column", "unknown class"],
-)
+@pytest.mark.parametrize(("data", "words"), REFUSED.values(), ids=REFUSED)
 def test_bad_archives_are_refused_in_words_and_leave_nothing(data, words):
     app = upload(data, "my set.zip")
     (error,) = app.error
-    assert words in error.value
-    assert "my set" in error.value
+    assert refuses(error.value, words, "my set")
     assert tempfile.gettempdir() not in error.value
     assert not app.metric
     assert left_behind() == []
 
 
 def left_behind():
-    return [path.name for path in Path(tempfile.gettempdir()).glob("explore-*")]
+    return [path.name for path in Path(tempfile.gettempdir()).glob("dataset-*")]
 
 
 def test_a_refusal_goes_with_the_next_archive():
@@ -244,7 +194,7 @@ def test_unpacked_archives_go_with_the_session_and_when_another_takes_their_plac
     app.file_uploader[0].set_value(("b.zip", class_folders(5), "application/zip")).run()
     (second,) = left_behind()
     assert first != second
-    del app.session_state["explore_kept"]
+    del app.session_state["dataset_kept"]
     app = None
     gc.collect()
     assert left_behind() == []
@@ -293,8 +243,8 @@ def test_a_path_that_leads_out_of_the_servers_folder_is_refused(monkeypatch, tmp
     (tmp_path / "sets").mkdir()
     monkeypatch.setenv("MELANOMA_SERVER_DATA", str(tmp_path / "sets"))
     app = open_app()
-    app.session_state["explore_source"] = dataset_choice.ON_SERVER
-    app.session_state["explore_path"] = "../.."
+    app.session_state["dataset_source"] = dataset_choice.ON_SERVER
+    app.session_state["dataset_path"] = "../.."
     app.switch_page(EXPLORE).run()
     assert not app.exception
     assert "is no folder or zip below" in app.error[0].value
@@ -363,9 +313,10 @@ def test_hundreds_of_thousands_of_rows_turn_their_pages_without_waiting():
     table = pd.concat([embedded.read().table] * 100, ignore_index=True)
     large = Dataset("large", table, (), "none", "0" * 64)
     app = open_app()
-    app.session_state["explore_kept"] = dataset_choice.Kept(
-        dataset_choice.EMBEDDED, catalogues.catalogue(large)
-    )
+    found = catalogues.catalogue(large)
+    app.session_state["dataset_kept"] = dataset_choice.Kept(dataset_choice.EMBEDDED, found)
+    # So many are examined in a thread beside the page; it has not begun.
+    app.session_state["dataset_examination"] = examinations.Examination(found, ())
     app.switch_page(EXPLORE).run()
     assert metrics(app)["Photographs"] == "235,900"
     started = time.monotonic()

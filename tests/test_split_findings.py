@@ -63,14 +63,14 @@ def test_half_of_the_photographs_from_elsewhere_is_a_shift_of_about_a_half():
 def test_larger_held_out_photographs_are_a_shift_of_size():
     sizes = [(180, 180)] * 60 + [(450, 600)] * 50
     found = split_findings.size_shift(made_evidence.of(*rows_of(60, 50), sizes=sizes))
-    assert found.parts == {"test: 100% would have to change their image size": 50}
+    assert found.parts == {"test: 100 % would have to change their image size": 50}
     assert split_findings.size_shift(made_evidence.of(*rows_of(60, 50))) is None
 
 
 def test_held_out_photographs_that_a_reference_knows_are_a_shift_of_source():
     reference = made_evidence.dataset(*[(f"x{n}", "NV") for n in range(50)], name="ham")
     found = split_findings.source_shift(made_evidence.of(*rows_of(60, 50), references=[reference]))
-    assert found.parts == {"test: 100% would have to change their source": 50}
+    assert found.parts == {"test: 100 % would have to change their source": 50}
 
 
 def test_redder_held_out_photographs_are_a_shift_of_colour():

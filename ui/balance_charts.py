@@ -1,6 +1,7 @@
 """Classes of a data set as bars: as they are in full colour, as they will be taught in outline."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -17,7 +18,7 @@ SPLIT_NAMES = {
 }  # fmt: skip
 _NAMES_SHARE = 0.26  # of the width, for the names of the classes
 _GAP = 0.03
-_TAUGHT_WEIGHT = 2.2  # how much wider the bars that are planned for are drawn
+_PLANNED_WEIGHT = 2.2  # how much wider the bars that are planned for are drawn
 _ROW_HEIGHT = 31  # px
 _HEADING = 26
 
@@ -25,49 +26,45 @@ _HEADING = 26
 def classes(
     counts: Mapping[str, NDArray[np.int64]],
     codes: Sequence[str],
-    taught_split: str,
-    taught: NDArray[np.float64],
+    planned: Mapping[str, NDArray[Any]],
     ground: Ground,
 ) -> go.Figure:
-    """Bars of each class in each split, and the plan as an outline over the split it is for.
+    """Bars of each class in each split, and over some of them an outline of what becomes of them.
 
     Args:
         counts: (C,) photographs of each class, by split.
         codes: of the C classes that are drawn.
-        taught_split: the key of `counts` that the plan is for.
-        taught: (C,) what each class will count for.
+        planned: (C,) what each class will count for, by split, where that is drawn too.
         ground: colours of the theme.
     """
     figure = go.Figure()
     names = [BY_CODE[code].name for code in codes]
-    for number, (split, domain) in enumerate(_domains(list(counts), taught_split), start=1):
+    for number, (split, domain) in enumerate(_domains(list(counts), planned), start=1):
         axis = "x" if number == 1 else f"x{number}"
         rows = counts[split]
-        largest = max(rows.max(), taught.max() if split == taught_split else 0)
+        ends = np.maximum(rows, planned.get(split, rows))
         figure.add_bar(
             x=rows, y=names, orientation="h", xaxis=axis, width=0.62,
             marker={"color": [BY_CODE[code].color for code in codes], "line": {"width": 0}},
             hoverinfo="skip",
         )  # fmt: skip
-        if split == taught_split:
+        if split in planned:
             figure.add_bar(
-                x=taught, y=names, orientation="h", xaxis=axis, width=0.86, hoverinfo="skip",
+                x=planned[split], y=names, orientation="h", xaxis=axis, width=0.86,
+                hoverinfo="skip",
                 marker={"color": "rgba(0,0,0,0)", "line": {"color": ground.ink, "width": 1.5}},
             )  # fmt: skip
-        ends = np.maximum(rows, taught) if split == taught_split else rows
-        _add_numbers(
-            figure, axis, names, ends, _labels(rows, taught, split == taught_split), ground
-        )
+        _add_numbers(figure, axis, names, ends, _labels(rows, planned.get(split)), ground)
         figure.add_annotation(
             x=domain[0], y=1, xref="paper", yref="paper", xanchor="left", yanchor="bottom",
             yshift=4, text=f"<b>{SPLIT_NAMES[split]}</b> {count(int(rows.sum()))}", showarrow=False,
             font={"color": ground.ink, "size": 13},
         )  # fmt: skip
         # Room for the numbers behind the longest bar.
-        reach = 1.45 if split == taught_split else 1.6
+        reach = 1.45 if split in planned else 1.6
         figure.update_layout(
             {f"xaxis{'' if number == 1 else number}": {
-                "domain": domain, "range": [0, reach * max(1, largest)], "visible": False,
+                "domain": domain, "range": [0, reach * max(1, ends.max())], "visible": False,
                 "fixedrange": True,
             }}
         )  # fmt: skip
@@ -80,8 +77,8 @@ def classes(
     return figure.update_layout(margin={"l": 0, "r": 0, "t": _HEADING, "b": 0})
 
 
-def _domains(splits: Sequence[str], wide: str) -> list[tuple[str, list[float]]]:
-    weights = [_TAUGHT_WEIGHT if split == wide else 1.0 for split in splits]
+def _domains(splits: Sequence[str], wide: Container[str]) -> list[tuple[str, list[float]]]:
+    weights = [_PLANNED_WEIGHT if split in wide else 1.0 for split in splits]
     unit = (1 - _NAMES_SHARE - _GAP * (len(splits) - 1)) / sum(weights)
     found, start = [], _NAMES_SHARE
     for split, weight in zip(splits, weights, strict=True):
@@ -90,14 +87,14 @@ def _domains(splits: Sequence[str], wide: str) -> list[tuple[str, list[float]]]:
     return found
 
 
-def _labels(rows: NDArray[np.int64], taught: NDArray[np.float64], is_planned: bool) -> list[str]:
-    if not is_planned:
+def _labels(rows: NDArray[np.int64], planned: NDArray[Any] | None) -> list[str]:
+    if planned is None:
         return [count(int(number)) for number in rows]
     return [
         count(int(number))
         if number == round(after)
         else f"{count(int(number))} → {count(round(after))}"
-        for number, after in zip(rows, taught, strict=True)
+        for number, after in zip(rows, planned, strict=True)
     ]
 
 
@@ -119,15 +116,15 @@ def _add_numbers(
 def classes_alt(
     counts: Mapping[str, NDArray[np.int64]],
     codes: Sequence[str],
-    taught_split: str,
-    taught: NDArray[np.float64],
+    planned: Mapping[str, NDArray[Any]],
+    outline: str = "as they are taught",
 ) -> str:
-    """The bars in words."""
+    """The bars in words; `outline` says what the outlined ones are."""
     parts = []
     for split, rows in counts.items():
-        labels = _labels(rows, taught, split == taught_split)
+        labels = _labels(rows, planned.get(split))
         classes = ", ".join(
             f"{BY_CODE[code].name} {label}" for code, label in zip(codes, labels, strict=True)
         )
         parts.append(f"{SPLIT_NAMES[split]}: {classes}.")
-    return "Photographs of each class, as they are and as they are taught. " + " ".join(parts)
+    return f"Photographs of each class, as they are and {outline}. {' '.join(parts)}"

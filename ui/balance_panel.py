@@ -64,9 +64,9 @@ def show(found: Catalogue) -> None:
         after = balance.taught(before, plan.balance, plan.method)
         _show_figures(before, after, plan)
         st.plotly_chart(
-            balance_charts.classes(counts, codes, taught_split, after, grounds.in_use()),
+            balance_charts.classes(counts, codes, {taught_split: after}, grounds.in_use()),
             config={"displayModeBar": False, "staticPlot": True}, key="classes",
-            alt=balance_charts.classes_alt(counts, codes, taught_split, after),
+            alt=balance_charts.classes_alt(counts, codes, {taught_split: after}),
         )  # fmt: skip
         st.markdown(small(_legend(taught_split, plan)))
         _show_table(found, counts, codes, taught_split, plan)

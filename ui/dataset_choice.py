@@ -1,9 +1,9 @@
 """Which data set is looked at: the embedded one, an uploaded zip, or one below the server's folder.
 
-A session keeps what it reads for itself. An uploaded archive is unpacked into a temporary folder
-that goes when the visitor says so, when another data set takes its place, and with the session
-(which Streamlit keeps for two minutes after the browser has left, and forgets when the next one
-leaves); no cache holds any of it.
+All pages that look at data sets share the choice. A session keeps what it reads for itself. An
+uploaded archive is unpacked into a temporary folder that goes when the visitor says so, when
+another data set takes its place, and with the session (which Streamlit keeps for two minutes after
+the browser has left, and forgets when the next one leaves); no cache holds any of it.
 """
 
 import re
@@ -18,7 +18,7 @@ from streamlit.typing import UploadedFile
 from melanoma_core import catalogues, datasets, embedded, paths, server_folders
 from melanoma_core.catalogues import Catalogue
 from melanoma_core.errors import MelanomaError
-from ui import errors, uploads
+from ui import errors, examinations, uploads
 from ui.formats import literal, small
 
 MAX_ARCHIVE_MB = 200
@@ -26,9 +26,9 @@ EMBEDDED = "Nine-class set the project started from (facts, no photographs)"
 UPLOADED = "Upload a zip"
 ON_SERVER = "On this server"
 
-_KEPT = "explore_kept"
-_REFUSAL = "explore_refusal"
-_ROUND = "explore_upload_round"
+_KEPT = "dataset_kept"
+_REFUSAL = "dataset_refusal"
+_ROUND = "dataset_upload_round"
 _NAME_BYTES = 120  # of a file's name; systems take 255
 
 
@@ -51,7 +51,7 @@ def choose() -> Catalogue | None:
     """Draw the choice; the data set that was chosen, or None until there is one."""
     server_dir = paths.server_data_dir()
     choices = (EMBEDDED, UPLOADED) if server_dir is None else (EMBEDDED, UPLOADED, ON_SERVER)
-    choice = st.selectbox("Data set", choices, key="explore_source", persist_state="session")
+    choice = st.selectbox("Data set", choices, key="dataset_source", persist_state="session")
     if choice == UPLOADED:
         return _uploaded()
     if choice == ON_SERVER and server_dir is not None:
@@ -59,6 +59,12 @@ def choose() -> Catalogue | None:
             return _on_server(server_dir)
         return None
     return _kept_or_read(EMBEDDED, None)
+
+
+def kept_catalogue() -> Catalogue | None:
+    """The data set that this session has read, if any."""
+    kept = st.session_state.get(_KEPT)
+    return kept.catalogue if isinstance(kept, Kept) else None
 
 
 def _kept_or_read(place: str, path: Path | None) -> Catalogue:
@@ -74,7 +80,8 @@ def _kept_or_read(place: str, path: Path | None) -> Catalogue:
 
 
 def _forget() -> None:
-    """Let go of what was read before, with the folder that it lies in."""
+    """Let go of what was read before, with what was found in it and the folder it lies in."""
+    examinations.forget()
     kept = st.session_state.pop(_KEPT, None)
     if isinstance(kept, Kept):
         kept.remove()
@@ -87,7 +94,7 @@ def _on_server(server_dir: Path) -> Catalogue | None:
         index=None,
         placeholder="Choose, or type a path below the server’s folder",
         accept_new_options=True,
-        key="explore_path",
+        key="dataset_path",
         persist_state="session",
     )
     if not given:
@@ -102,7 +109,7 @@ def _uploaded() -> Catalogue | None:
         type="zip",
         # More than the server takes it would refuse without a word of why.
         max_upload_size=min(MAX_ARCHIVE_MB, st.get_option("server.maxUploadSize")),
-        key=f"explore_upload_{st.session_state.get(_ROUND, 0)}",
+        key=f"dataset_upload_{st.session_state.get(_ROUND, 0)}",
     )
     st.markdown(
         small(
@@ -132,7 +139,7 @@ def _take(file: UploadedFile) -> None:
     upload = uploads.take(file)
     st.session_state.pop(_REFUSAL, None)
     _forget()
-    folder = Path(tempfile.mkdtemp(prefix="explore-"))
+    folder = Path(tempfile.mkdtemp(prefix="dataset-"))
     archive = folder / _file_name(upload.name)
     try:
         with st.spinner("Unpacking and reading the archive"):

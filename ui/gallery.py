@@ -1,17 +1,16 @@
 """The photographs of a data set: filtered, a page at a time, one of them large with its row."""
 
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from melanoma_core import catalogues, csv_tables, imaging
+from melanoma_core import catalogues, csv_tables
 from melanoma_core.catalogues import Catalogue
 from melanoma_core.diagnoses import BY_CODE
-from melanoma_core.errors import ImageError
+from ui import finding_filter, paging, photographs
 from ui.balance_charts import SPLIT_NAMES
 from ui.formats import NOT_RECORDED, count, counted, literal, small
 
@@ -33,14 +32,12 @@ def show(found: Catalogue) -> None:
     if st.session_state.get(_OF) != found.dataset.sha256:
         _forget()
         st.session_state[_OF] = found.dataset.sha256
-    rows = catalogues.matching(found, _ask_filters(found))
+    rows = _ask_filters(found)
     if len(rows) == 0:
         st.info("No photograph fits all filters. Take one of them out.", icon=":material/info:")
         return
     size = PAGE_SIZE if found.has_photographs else FACTS_PAGE_SIZE
-    num_pages = -(-len(rows) // size)
-    page = min(st.session_state.get(_PAGE, 1), num_pages)
-    shown = rows[(page - 1) * size : page * size]
+    shown = rows[paging.shown(_PAGE, len(rows), size)]
     if found.has_photographs:
         _show_large(found)
         _show_pictures(found, shown)
@@ -56,7 +53,7 @@ def show(found: Catalogue) -> None:
             hide_index=True, width="stretch", height="content", placeholder=NOT_RECORDED,
             alt="Rows of the data set",
         )  # fmt: skip
-    _show_paging(page, num_pages, shown, page * size - size + 1, len(rows))
+    paging.show(_PAGE, len(rows), size)
     st.download_button(
         f"Download {counted(len(rows), 'row')} (CSV)",
         partial(csv_file, found.dataset.table, rows),
@@ -75,8 +72,8 @@ def csv_file(table: pd.DataFrame, rows: NDArray[np.int64]) -> bytes:
     return csv_tables.written(list(wanted.columns), wanted.itertuples(index=False, name=None))
 
 
-def _ask_filters(found: Catalogue) -> dict[str, list[str]]:
-    """The wanted values by attribute; what all photographs share is not asked for."""
+def _ask_filters(found: Catalogue) -> NDArray[np.int64]:
+    """Numbers of the rows that are wanted; what all photographs share is not asked for."""
     wanted = {}
     grid = st.grid(6, min_column_width=130)
     for attribute, name in _NAMES.items():
@@ -89,7 +86,10 @@ def _ask_filters(found: Catalogue) -> dict[str, list[str]]:
                 placeholder="All", key=f"explore_only_{attribute}", on_change=_to_first_page,
                 persist_state="page",
             )  # fmt: skip
-    return wanted
+    with grid:
+        of_findings = finding_filter.ask(found, _to_first_page)
+    rows = catalogues.matching(found, wanted)
+    return rows if of_findings is None else np.intersect1d(rows, of_findings)
 
 
 def _option(attribute: str, numbers: dict[str, int], value: str) -> str:
@@ -103,9 +103,9 @@ def _show_pictures(found: Catalogue, shown: NDArray[np.int64]) -> None:
     for row in shown.tolist():
         image_id, code = table["image_id"].iat[row], table["diagnosis"].iat[row]
         with grid, st.container(gap=None):
-            picture = _picture(table["path"].iat[row], _THUMBNAIL)
-            if picture is not None:
-                st.image(picture, alt=f"{BY_CODE[code].name}, {image_id}", width="stretch")
+            photographs.show(
+                table["path"].iat[row], _THUMBNAIL, f"{BY_CODE[code].name}, {image_id}"
+            )
             st.button(
                 literal(str(image_id)), key=f"explore_open_{row}", type="tertiary",
                 on_click=_choose, args=(row,), help="Show it large, with its row",
@@ -121,9 +121,9 @@ def _show_large(found: Catalogue) -> None:
     with st.container(border=True):
         picture_place, facts_place = st.columns([3, 2], gap="medium")
         with picture_place:
-            picture = _picture(found.dataset.table["path"].iat[row], _LARGE)
-            if picture is not None:
-                st.image(picture, alt=f"Photograph {record['image_id']}", width="stretch")
+            photographs.show(
+                found.dataset.table["path"].iat[row], _LARGE, f"Photograph {record['image_id']}"
+            )
         with facts_place:
             st.subheader(literal(str(record["image_id"])), anchor=False)
             st.table(
@@ -144,45 +144,19 @@ def _cell(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else literal(str(value))
 
 
-def _picture(path: str, longest: int) -> NDArray[np.uint8] | None:
-    """The photograph, reduced; None of one that was refused, which is said in its place."""
-    try:
-        return imaging.reduce(imaging.read_file(Path(path)), longest)
-    except ImageError as error:
-        st.markdown(f":material/broken_image: {small(literal(str(error)))}")
-        return None
-
-
-def _show_paging(
-    page: int, num_pages: int, shown: NDArray[np.int64], first: int, num_rows: int
-) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            "Before", icon=":material/chevron_left:", disabled=page == 1, on_click=_turn_to,
-            args=(page - 1,),
-        )  # fmt: skip
-        st.button(
-            "Next", icon=":material/chevron_right:", disabled=page == num_pages,
-            on_click=_turn_to, args=(page + 1,),
-        )  # fmt: skip
-        st.markdown(
-            f"{count(first)} to {count(first + len(shown) - 1)} of {count(num_rows)}, page "
-            f"{count(page)} of {count(num_pages)}"
-        )
-
-
 def _forget() -> None:
     """Begin at the first page of another data set."""
-    for key in (_PAGE, _CHOSEN, *(f"explore_only_{attribute}" for attribute in _NAMES)):
+    for key in (
+        _PAGE,
+        _CHOSEN,
+        finding_filter.KEY,
+        *(f"explore_only_{attribute}" for attribute in _NAMES),
+    ):
         st.session_state.pop(key, None)
 
 
 def _to_first_page() -> None:
-    st.session_state[_PAGE] = 1
-
-
-def _turn_to(page: int) -> None:
-    st.session_state[_PAGE] = page
+    paging.turn_to(_PAGE, 1)
 
 
 def _choose(row: int | None) -> None:
