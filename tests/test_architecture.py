@@ -42,6 +42,8 @@ FLOORS = {
     "predict": 5,
     "embeddings": 5.5,
     **dict.fromkeys(("saliency", "evaluate"), 6),
+    "common_tests": 6.4,
+    "comparisons": 6.6,
     **dict.fromkeys(("promotion", "breakdowns", "attribution_jobs", "embedding_maps"), 7),
     "model_card_figures": 7.4,
     "model_cards": 7.5,
