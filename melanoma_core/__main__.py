@@ -4,17 +4,20 @@ Imports stand inside the commands: `assess` answers in a fraction of the time th
 TensorFlow, which only `train` needs, would take.
 """
 
+import contextlib
 import dataclasses
 import json
 import math
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from melanoma_core import configs, paths
+from melanoma_core import configs, paths, runs
 from melanoma_core.errors import DatasetError, ImageError, MelanomaError, ModelError
 
 _DEFAULTS = configs.TrainConfig()
@@ -171,6 +174,19 @@ def _in_words(record: dict[str, Any]) -> str:
     help="Weigh rare classes more in the loss instead of drawing them more; sets --balance none.",
 )
 @click.option("--seed", type=int, default=_DEFAULTS.seed, show_default=True)
+@click.option(
+    "--split-by",
+    type=click.Choice(runs.SPLIT_WAYS),
+    default="given",
+    show_default=True,
+    help="As the sets have it, the rest drawn by lesion; all drawn; or as it was for --from-model.",
+)
+@click.option(
+    "--as-they-are",
+    is_flag=True,
+    help="Teach the files as they are, not the data doctor's clean table.",
+)
+@click.option("--by", help="Your name, for the journal; that of your user by default.")
 def train(
     dataset_paths: tuple[str, ...],
     splits: str | None,
@@ -179,13 +195,14 @@ def train(
     run_dir: Path | None,
     image_size: int | None,
     augment: str,
+    split_by: str,
+    as_they_are: bool,
+    by: str | None,
     **settings: Any,
 ) -> None:
     """Train a network and leave a candidate in models/."""
-    from melanoma_core import runs
-
     if run_dir is not None and (run_dir / "config.json").exists() and not dataset_paths:
-        unheard = [name for name in _given() if name != "run_dir"]
+        unheard = [name for name in _given() if name not in ("run_dir", "by")]
         if unheard:
             options = ", ".join(f"--{name.replace('_', '-')}" for name in unheard)
             raise click.UsageError(
@@ -209,20 +226,41 @@ def train(
             str(Path(splits).resolve()) if splits else None,
             str(Path(weights).resolve()) if weights else None,
             from_model,
+            is_cleaned=not as_they_are,
+            split_by=split_by,
         )
     if run_dir is None:
         run_dir = paths.runs_dir() / runs.new_id(plan.config.network)
     click.echo(f"Run {run_dir.name}; stop it with Ctrl-C, go on with --run-dir {run_dir}")
 
-    # TensorFlow's notes on processors and threads would drown the run's own lines.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Only now: a mistyped option is answered at once, not after TensorFlow has loaded.
-    from melanoma_core.train import train as run_training
+    from melanoma_core import training_runs
 
-    card = run_training(plan, run_dir, report=click.echo)
+    models_dir = paths.models_dir()
+
+    def work() -> Any:
+        # TensorFlow's notes on processors and threads would drown the run's own lines.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        # Only now: what is wrong with the options, or with another training that is running, is
+        # answered at once, not after TensorFlow has loaded.
+        from melanoma_core.train import make
+
+        return make(plan, run_dir, models_dir, click.echo)
+
+    with _ended_like_ctrl_c():
+        card = training_runs.carry_out(plan, run_dir, models_dir, work, by)
     click.echo(f"Candidate {card.model_id}; figures on the test split:")
     _print_figures(card.figures)
     click.echo(f"Put it into use with: python -m melanoma_core promote {card.model_id}")
+
+
+@contextlib.contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """Have a process that is told to end raise KeyboardInterrupt, so that it can say so."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _given() -> list[str]:

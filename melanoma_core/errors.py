@@ -6,6 +6,7 @@ MelanomaError
 ├── ModelError      a model that is missing, damaged or does not fit
 ├── JournalError    a journal that cannot be read or written
 └── RunError        a training run that cannot start or go on
+    └── RunStopped  one that was asked to stop, and did
 
 Every message says what came, what was expected and what to do. A message never holds a path of
 the machine that a clinician would see: files are called by the name that the user gave them.
@@ -34,3 +35,7 @@ class RunError(MelanomaError):
 
 class JournalError(MelanomaError):
     """What was done to the models cannot be written down or read."""
+
+
+class RunStopped(RunError):  # noqa: N818 - nothing went wrong
+    """A training run stopped because it was asked to."""

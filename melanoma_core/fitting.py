@@ -14,6 +14,7 @@ from melanoma_core import calibration, checkpoints, metrics, runs
 from melanoma_core.balance import class_weights, planned_counts
 from melanoma_core.configs import TrainConfig
 from melanoma_core.diagnoses import CODES
+from melanoma_core.errors import RunStopped
 from melanoma_core.input_pipeline import EpochBatches
 
 Report = Callable[[str], None]
@@ -50,6 +51,9 @@ def fit(
     Returns:
         One dict a finished epoch: epoch (from 1), loss, val_loss, val_accuracy,
         val_balanced_accuracy, val_macro_auroc, val_melanoma_auroc, seconds.
+
+    Raises:
+        RunStopped: the run was asked to stop, and epochs are left to do.
     """
     images, labels = train
     num_classes = network.output_shape[-1]
@@ -81,6 +85,11 @@ def fit(
         checkpoints.save(run_dir / "checkpoint", network, {"epoch": epoch + 1, "history": history})
         runs.write_history(run_dir, history)
         report("  ".join(f"{name} {value:.4g}" for name, value in row.items()))
+        if runs.is_asked_to_stop(run_dir) and len(history) < config.epochs:
+            raise RunStopped(
+                f"The run “{run_dir.name}” stopped after epoch {len(history)} of {config.epochs}, "
+                "as asked. Nothing is lost: started again with the same folder, it goes on."
+            )
     return history
 
 

@@ -1,17 +1,17 @@
 """The files of a training run, through which any process can watch it.
 
-<run_id>/config.json     settings and data sets
+<run_id>/config.json     settings and data sets; who asked for the run, and when
          status.json     phase, progress, time left
          history.jsonl   one line a finished epoch
          checkpoint/     what resuming needs
-         .lock           held by the process that trains
+         log.txt         what a run that was started in the background printed
+         .lock           held by the process that trains; see `run_locks`
+         .stop           there once the run was asked to stop after its epoch
 """
 
 import datetime
-import fcntl
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,10 @@ from typing import Any
 from melanoma_core.configs import TrainConfig
 from melanoma_core.errors import RunError
 from melanoma_core.paths import write_atomic
+
+# How the photographs are divided where no split file does: as the data sets have them and the rest
+# by lesion, all by lesion, or as they were for the model that training goes on from.
+SPLIT_WAYS = ("given", "drawn", "model")
 
 
 @dataclass(frozen=True)
@@ -30,61 +34,50 @@ class RunPlan:
     splits: str | None  # path of a split file that overrides
     weights: str | None  # path of the backbone's weights
     from_model: str | None = None  # id of the model that training goes on from
+    is_cleaned: bool = True  # the data doctor's clean table is taught, not the files as they are
+    split_by: str = "given"  # of `SPLIT_WAYS`; `splits` overrides it
+    is_quick: bool = False  # a new head on `from_model`'s network, without TensorFlow
+
+    def __post_init__(self) -> None:
+        if self.split_by not in SPLIT_WAYS:
+            raise RunError(
+                f"split_by is “{self.split_by}”; it must be one of: {', '.join(SPLIT_WAYS)}."
+            )
 
 
-def new_id(network: str, now: datetime.datetime | None = None) -> str:
+def new_id(network: str, moment: datetime.datetime | None = None) -> str:
     """A name for a run and the model it makes: the network, the date and the time (UTC)."""
-    now = now or datetime.datetime.now(datetime.UTC)
-    return f"{network.replace('_', '-')}-{now:%Y-%m-%d-%H%M%S}"
+    moment = moment or datetime.datetime.now(datetime.UTC)
+    return f"{network.replace('_', '-')}-{moment:%Y-%m-%d-%H%M%S}"
 
 
-@contextmanager
-def lock(run_dir: Path) -> Iterator[None]:
-    """Keep a run to one process: two would write over each other's checkpoints.
-
-    The folder is made if absent. The lock is the system's, so that of a killed process is free.
-
-    Raises:
-        RunError: another process has it, or the folder cannot be written to.
-    """
-    try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-        file = (run_dir / ".lock").open("ab")
-    except OSError as error:
-        raise RunError(
-            f"The folder of the run “{run_dir.name}” cannot be written to: {error.strerror}. Mend "
-            "its rights, or start the run in another folder."
-        ) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunError(
-                f"The run “{run_dir.name}” cannot be taken up: another process is at work on it. "
-                "Wait until that ends, or start a run in another folder."
-            ) from error
-        except OSError as error:
-            raise RunError(
-                f"The folder of the run “{run_dir.name}” cannot be locked: {error.strerror}. "
-                "Start the run in a folder on a disk of this computer."
-            ) from error
-        yield
+def now() -> str:
+    """Date and time, UTC, to the second, as the files of a run have them."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def write_plan(run_dir: Path, plan: RunPlan) -> None:
-    """Make the run's folder and write what it is to do.
+def write_plan(run_dir: Path, plan: RunPlan, by: str = "") -> None:
+    """Make the run's folder and write what it is to do; a plan that stands there stays.
+
+    Args:
+        run_dir: the run's own folder.
+        plan: what it is to do.
+        by: who asks for it.
 
     Raises:
         RunError: the folder holds a run that was asked to do something else.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     path = run_dir / "config.json"
-    if path.exists() and read_plan(run_dir) != plan:
-        raise RunError(
-            f"The run “{run_dir.name}” was started with other settings or data. Resume it as it "
-            "is, or start a run in another folder."
-        )
-    record = {**asdict(plan), "config": json.loads(plan.config.to_json())}
+    if path.exists():
+        if read_plan(run_dir) != plan:
+            raise RunError(
+                f"The run “{run_dir.name}” was started with other settings or data. Resume it as "
+                "it is, or start a run in another folder."
+            )
+        return
+    config = json.loads(plan.config.to_json())
+    record = {**asdict(plan), "config": config, "asked": now(), "by": by}
     write_atomic(path, json.dumps(record, indent=2).encode())
 
 
@@ -101,7 +94,11 @@ def read_plan(run_dir: Path) -> RunPlan:
             datasets=tuple(record["datasets"]),
             splits=record["splits"],
             weights=record["weights"],
-            from_model=record.get("from_model"),  # runs of before had none
+            # Runs of before had none of these, and were taught the files as they are.
+            from_model=record.get("from_model"),
+            is_cleaned=record.get("is_cleaned", False),
+            split_by=record.get("split_by", "given"),
+            is_quick=record.get("is_quick", False),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
@@ -112,8 +109,7 @@ def read_plan(run_dir: Path) -> RunPlan:
 
 def write_status(run_dir: Path, phase: str, **facts: Any) -> None:
     """Say where the run stands: a phase in words, and facts as JSON values."""
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    record = {"phase": phase, "updated": now, **facts}
+    record = {"phase": phase, "updated": now(), **facts}
     write_atomic(run_dir / "status.json", json.dumps(record).encode())
 
 
@@ -121,3 +117,18 @@ def write_history(run_dir: Path, epochs: Sequence[dict[str, Any]]) -> None:
     """Write the figures of all finished epochs, a line each."""
     lines = "".join(json.dumps(epoch) + "\n" for epoch in epochs)
     write_atomic(run_dir / "history.jsonl", lines.encode())
+
+
+def ask_to_stop(run_dir: Path) -> None:
+    """Have the run stop after the epoch that it is at."""
+    (run_dir / ".stop").touch()
+
+
+def is_asked_to_stop(run_dir: Path) -> bool:
+    """Whether the run was asked to stop after its epoch."""
+    return (run_dir / ".stop").exists()
+
+
+def forget_stop(run_dir: Path) -> None:
+    """Let a run go on that was asked to stop before."""
+    (run_dir / ".stop").unlink(missing_ok=True)

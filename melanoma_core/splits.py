@@ -8,6 +8,7 @@ import pandas as pd
 
 from melanoma_core import csv_tables, diagnoses, duplicates, file_trees, findings, fingerprints
 from melanoma_core.configs import SPLITS
+from melanoma_core.csv_tables import CsvTable
 from melanoma_core.errors import DatasetError
 from melanoma_core.fingerprints import Report
 
@@ -173,19 +174,13 @@ def apply_file(table: pd.DataFrame, split_csv: Path) -> pd.DataFrame:
         DatasetError: the file cannot be read, leaves an image out, or has a group or a lesion,
             its own or the table's, in two splits.
     """
-    sheet = csv_tables.read(split_csv, split_csv.name)
-    sheet.require("image_id", "group_id", "split")
+    sheet = _sheet(split_csv)
     lesions, groups, splits = {}, {}, {}
     split_of_group: dict[str, str] = {}
     for line, cells in sheet.records():
-        image_id, split = cells["image_id"], cells["split"].lower()
+        image_id, split = cells["image_id"], _split_in(sheet, line, cells)
         lesion_id = cells.get("lesion_id", "")
         group_id = cells["group_id"] or lesion_id
-        if split not in SPLITS:
-            raise DatasetError(
-                f"{sheet.name}, line {line}: the split is “{cells['split']}”; "
-                f"it must be one of {', '.join(SPLITS)}."
-            )
         if image_id in splits:
             raise DatasetError(
                 f"{sheet.name}, line {line}: {image_id} stands there a second time. "
@@ -220,6 +215,32 @@ def apply_file(table: pd.DataFrame, split_csv: Path) -> pd.DataFrame:
     ):
         _check_undivided(divided, kind, known, sheet.name)
     return divided
+
+
+def in_file(split_csv: Path) -> dict[str, str]:
+    """The split of each image id in a split file, as `apply_file` takes it.
+
+    Raises:
+        DatasetError: the file cannot be read.
+    """
+    sheet = _sheet(split_csv)
+    return {cells["image_id"]: _split_in(sheet, line, cells) for line, cells in sheet.records()}
+
+
+def _sheet(split_csv: Path) -> CsvTable:
+    sheet = csv_tables.read(split_csv, split_csv.name)
+    sheet.require("image_id", "group_id", "split")
+    return sheet
+
+
+def _split_in(sheet: CsvTable, line: int, cells: Mapping[str, str]) -> str:
+    split = cells["split"].lower()
+    if split not in SPLITS:
+        raise DatasetError(
+            f"{sheet.name}, line {line}: the split is “{cells['split']}”; "
+            f"it must be one of {', '.join(SPLITS)}."
+        )
+    return split
 
 
 def _check_undivided(table: pd.DataFrame, kind: str, known: pd.Series, file_name: str) -> None:

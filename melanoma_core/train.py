@@ -1,6 +1,5 @@
 """Train a network on data sets and leave a candidate in `models/`."""
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +13,21 @@ from numpy.typing import NDArray
 from melanoma_core import (
     candidates,
     datasets,
-    evaluate,
     fitting,
     input_pipeline,
+    lineages,
     networks,
     paths,
     registry,
     runs,
-    splits,
+    training_runs,
+    training_tables,
 )
-from melanoma_core.configs import HELD_OUT, NETWORKS, SPLITS
+from melanoma_core.configs import NETWORKS
 from melanoma_core.diagnoses import CODES
-from melanoma_core.errors import DatasetError, MelanomaError, RunError
+from melanoma_core.errors import RunError
 from melanoma_core.fitting import Report
+from melanoma_core.lineages import Lineage
 from melanoma_core.registry import Card
 from melanoma_core.runs import RunPlan
 
@@ -51,7 +52,11 @@ class TrainingData:
 
 
 def train(
-    plan: RunPlan, run_dir: Path, models_dir: Path | None = None, report: Report = print
+    plan: RunPlan,
+    run_dir: Path,
+    models_dir: Path | None = None,
+    report: Report = print,
+    by: str | None = None,
 ) -> Card:
     """Do what the plan says; a run that was stopped goes on where its last epoch ended.
 
@@ -60,70 +65,58 @@ def train(
         run_dir: the run's own folder; its name becomes the model's id.
         models_dir: where the candidate goes; `paths.models_dir()` by default.
         report: is given the run's messages, a line each.
+        by: who asked for it, for the journal; the system's name of the user by default.
 
     Returns:
         The card of the candidate. It answers nobody before it is put into use.
 
     Raises:
-        RunError: the folder holds another run or another process is at work in it, the
-            backbone's weights are missing or wrong, the model to go on from was taught what is to
-            be measured, or a file cannot be read or written (a full disk).
+        RunStopped: the run was asked to stop after its epoch.
+        RunError: the folder holds another run or another process is at work in it, another
+            training is running, the backbone's weights are missing or wrong, the model to go on
+            from was taught what is to be measured, or a file cannot be read or written (a full
+            disk).
         DatasetError: the data cannot be read, or do not suffice.
         ModelError: a model of this name exists already, or no model can be called so.
     """
-    models_dir = models_dir or paths.models_dir()
-    registry.check_new(models_dir, run_dir.name)  # now, not after hours of training
-    with runs.lock(run_dir):
-        runs.write_plan(run_dir, plan)
-        return _train(plan, run_dir, models_dir, report)
+    into = models_dir or paths.models_dir()
+    return training_runs.carry_out(
+        plan, run_dir, into, lambda: make(plan, run_dir, into, report), by
+    )
 
 
-def _train(plan: RunPlan, run_dir: Path, models_dir: Path, report: Report) -> Card:
-    """What `train` gives, once the run's folder is this process's alone."""
-    try:
-        network, data, history = fit(plan, run_dir, models_dir, report)
-        runs.write_status(run_dir, "measuring")
-        report("Exporting the network and measuring it on the photographs held out.")
-        shift = fitting.correct_prior(
-            network,
-            np.bincount(data.labels("train"), minlength=len(CODES)),
-            plan.config,
-            np.bincount(_labels(data.photographs("train")), minlength=len(CODES)),
-        )
-        report(f"Bias moved to the real class shares by {np.round(shift, 2).tolist()}.")
-        if plan.from_model and plan.config.start_share:
-            # After the bias was moved: that of the model gone on from was moved as well.
-            start = registry.model_dir(models_dir, plan.from_model) / "network.weights.h5"
-            networks.mix_in(network, start, plan.config.start_share)
-            report(f"Weights: {plan.config.start_share:g} of {plan.from_model} mixed in.")
-        origin = candidates.Origin(
-            run_dir.name,
-            plan.config,
-            data.datasets,
-            data.table,
-            data.notes,
-            tuple(history),
-            plan.from_model,
-        )
-        card = candidates.add(
-            network,
-            origin,
-            models_dir,
-            lambda done, total: runs.write_status(run_dir, "measuring", done=done, total=total),
-        )
-    except MelanomaError as error:
-        runs.write_status(run_dir, "failed", reason=str(error))
-        raise
-    except OSError as error:
-        problem = RunError(
-            f"The run “{run_dir.name}” stopped at a file: {error}. Free room or mend its rights, "
-            "and start it again with the same folder: it goes on after its last whole epoch."
-        )
-        with contextlib.suppress(OSError):  # a full disk may take no status either
-            runs.write_status(run_dir, "failed", reason=str(problem))
-        raise problem from error
-    runs.write_status(run_dir, "finished", model_id=card.model_id)
-    return card
+def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Report) -> Card:
+    """What `train` does, where the run's folder is this process's alone already."""
+    network, data, history = fit(plan, run_dir, models_dir, report)
+    runs.write_status(run_dir, "measuring")
+    report("Exporting the network and measuring it on the photographs held out.")
+    shift = fitting.correct_prior(
+        network,
+        np.bincount(data.labels("train"), minlength=len(CODES)),
+        plan.config,
+        np.bincount(_labels(data.photographs("train")), minlength=len(CODES)),
+    )
+    report(f"Bias moved to the real class shares by {np.round(shift, 2).tolist()}.")
+    if plan.from_model and plan.config.start_share:
+        # After the bias was moved: that of the model gone on from was moved as well.
+        start = registry.model_dir(models_dir, plan.from_model) / "network.weights.h5"
+        networks.mix_in(network, start, plan.config.start_share)
+        report(f"Weights: {plan.config.start_share:g} of {plan.from_model} mixed in.")
+    origin = candidates.Origin(
+        run_dir.name,
+        plan.config,
+        data.datasets,
+        data.table,
+        data.notes,
+        tuple(history),
+        plan.from_model,
+    )
+    return candidates.add(
+        network,
+        origin,
+        models_dir,
+        lambda done, total: runs.write_status(run_dir, "measuring", done=done, total=total),
+    )
 
 
 def fit(
@@ -135,8 +128,8 @@ def fit(
         The network, what it was trained on, and a dict an epoch, as `fitting.fit` gives them.
     """
     # Before the photographs are read, which may take minutes.
-    start, held_out = _start(plan, models_dir)
-    data = prepare(plan, run_dir, report, held_out)
+    start, lineage = _start(plan, models_dir)
+    data = prepare(plan, run_dir, report, lineage)
     fitting.make_repeatable(plan.config.seed)
     network = networks.build(
         plan.config.network,
@@ -158,10 +151,10 @@ def fit(
     return network, data, history
 
 
-def _start(plan: RunPlan, models_dir: Path) -> tuple[Path | None, frozenset[str] | None]:
+def _start(plan: RunPlan, models_dir: Path) -> tuple[Path | None, Lineage | None]:
     """The weights that the network starts from; None where it starts from nothing.
 
-    Where they are a model's: the ids of the photographs that were held out from it, too.
+    Where they are a model's: what it may have been taught, too.
     """
     name = plan.config.network
     if plan.config.start_share and plan.from_model is None:
@@ -175,16 +168,14 @@ def _start(plan: RunPlan, models_dir: Path) -> tuple[Path | None, frozenset[str]
                 f"Training cannot start both from the model “{plan.from_model}” and from "
                 f"“{Path(plan.weights).name}”. Leave one of them out."
             )
-        directory = registry.model_dir(models_dir, plan.from_model)
-        card, _, contents = registry.read_files(directory)  # every file checked
+        card, _, lineage = lineages.read(models_dir, plan.from_model)  # every file checked
         if card.network != name:
             raise RunError(
                 f"The model “{plan.from_model}” is a {card.network}, not a {name}. Choose "
                 "another model, or the network that it is."
             )
-        measured = evaluate.from_json(contents["evaluation.json"]).table
-        held_out = measured.loc[measured["split"].isin(HELD_OUT), "image_id"]
-        return directory / "network.weights.h5", frozenset(held_out)
+        directory = registry.model_dir(models_dir, plan.from_model)
+        return directory / "network.weights.h5", lineage
     if NETWORKS[name].needs_weights and plan.weights is None:
         raise RunError(
             f"The network {name} starts from ImageNet weights, and none were named. Give the "
@@ -207,38 +198,25 @@ def _start(plan: RunPlan, models_dir: Path) -> tuple[Path | None, frozenset[str]
 
 
 def prepare(
-    plan: RunPlan, run_dir: Path, report: Report = print, held_out: frozenset[str] | None = None
+    plan: RunPlan, run_dir: Path, report: Report = print, lineage: Lineage | None = None
 ) -> TrainingData:
-    """Read, combine and split the data sets, and decode what training looks at.
+    """Read, clean, combine and split the data sets, and decode what training looks at.
 
     Args:
         plan: settings and data.
         run_dir: the run's own folder.
         report: is given the run's messages, a line each.
-        held_out: ids of the photographs that the model to go on from was not taught; None where
-            there is no such model.
+        lineage: of the model to go on from; None where there is no such model.
 
     Raises:
         DatasetError: a data set cannot be read, or a split lacks what training needs.
         RunError: a photograph to be measured is not among those held out.
     """
-    runs.write_status(run_dir, "reading")
-    read = tuple(datasets.read(Path(path)) for path in plan.datasets)
-    combined = datasets.combine(read)
-    if plan.splits is not None:
-        table = splits.apply_file(combined.table, Path(plan.splits))
-    else:
-        table = splits.assign(combined.table, seed=plan.config.seed, keep_given=True)
-    for split in SPLITS:
-        _check(table[table["split"] == split], split)
-    if held_out is not None:
-        _check_held_out(table[table["split"].isin(HELD_OUT)], held_out, plan.from_model)
-    notes = list(combined.notes)
-    if plan.from_model is not None:
-        notes.insert(0, f"Training went on from the model {plan.from_model}.")
+    found = training_tables.read(plan, run_dir, lineage)
+    notes, table = list(found.notes), found.rows
     images, rows = {}, {}
     parts = {split: table[table["split"] == split] for split in ("train", "val")}
-    parts["train"] = _with_further_files(parts["train"], combined.further_files)
+    parts["train"] = _with_further_files(parts["train"], found.further_files)
     num_further = len(parts["train"]) - int((table["split"] == "train").sum())
     if num_further:
         notes.append(f"Taught in a further file as well, as another set has it: {num_further:,}.")
@@ -255,7 +233,7 @@ def prepare(
     # What could not be read was not learnt from, and is not counted.
     read_rows = pd.concat(rows.values()).drop_duplicates("image_id")
     table = pd.concat([read_rows, table[table["split"] == "test"]], ignore_index=True)
-    return TrainingData(read, table, images, rows, tuple(notes))
+    return TrainingData(found.datasets, table, images, rows, tuple(notes))
 
 
 def _with_further_files(
@@ -276,25 +254,3 @@ def _with_further_files(
 
 def _labels(rows: pd.DataFrame) -> NDArray[np.int64]:
     return np.array([CODES.index(code) for code in rows["diagnosis"]], np.int64)
-
-
-def _check(part: pd.DataFrame, split: str) -> None:
-    found = set(part["diagnosis"])
-    if "MEL" not in found or len(found) < 2:
-        names = ", ".join(sorted(found)) or "nothing"
-        raise DatasetError(
-            f"The {split} split holds {names}; it needs melanoma and at least one other "
-            "diagnosis. Add photographs, or give a split file that has them."
-        )
-
-
-def _check_held_out(part: pd.DataFrame, held_out: frozenset[str], from_model: str | None) -> None:
-    """Refuse to measure on what the model that training goes on from was taught."""
-    taught = [image_id for image_id in part["image_id"] if image_id not in held_out]
-    if taught:
-        raise RunError(
-            f"Of the {len(part):,} photographs to be held out, {len(taught):,} were not held out "
-            f"from the model “{from_model}” ({splits.first_few(taught)}): it may know them, and "
-            "figures would be too good. Take the data sets and the split file or seed that it was "
-            "made with, or start from --weights."
-        )

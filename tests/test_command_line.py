@@ -26,6 +26,7 @@ from melanoma_core import (
     percentages,
     predict,
     registry,
+    training_runs,
 )
 from melanoma_core import splits as splitting
 from melanoma_core.__main__ import main
@@ -438,8 +439,9 @@ def plans(monkeypatch):
     """The plans that `train` was asked to carry out; nothing is trained."""
     given = []
     card = SimpleNamespace(model_id="tiny-1", figures={})
-    stub = SimpleNamespace(train=lambda plan, run_dir, report: given.append(plan) or card)
-    monkeypatch.setitem(sys.modules, "melanoma_core.train", stub)
+    monkeypatch.setattr(
+        training_runs, "carry_out", lambda plan, *others: given.append(plan) or card
+    )
     return given
 
 
@@ -452,6 +454,14 @@ def test_class_weights_take_the_place_of_drawing_rare_classes_more(plans):
     assert refused.exit_code == 1
     assert "balance is “sqrt”" in refused.stderr
     assert len(plans) == 2
+
+
+def test_clean_table_is_taught_unless_that_is_switched_off(plans):
+    assert invoke("train", "--dataset", ".").exit_code == 0
+    options = ("--as-they-are", "--split-by", "model", "--from-model", "tiny-0")
+    assert invoke("train", "--dataset", ".", *options).exit_code == 0
+    told = [(plan.is_cleaned, plan.split_by, plan.from_model) for plan in plans]
+    assert told == [(True, "given", None), (False, "model", "tiny-0")]
 
 
 def test_stopped_run_goes_on_as_it_was_and_takes_no_other_options(plans, tmp_path):

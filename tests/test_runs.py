@@ -2,11 +2,6 @@
 
 import datetime
 import json
-import os
-import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -57,42 +52,6 @@ def test_damaged_plan_is_refused(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(RunError, match=r"cannot be read|can be read"):
         runs.read_plan(tmp_path)
-
-
-HOLDER = """
-import sys, time
-from pathlib import Path
-from melanoma_core import runs
-with runs.lock(Path(sys.argv[1])):
-    print("locked", flush=True)
-    time.sleep(300)
-"""
-
-
-def test_run_is_kept_to_one_process_until_that_ends_in_whatever_way(tmp_path):
-    run_dir = tmp_path / "deep" / "run-1"
-    project = Path(__file__).resolve().parent.parent
-    command = [sys.executable, "-c", HOLDER, str(run_dir)]
-    with subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, text=True) as holder:
-        try:
-            assert holder.stdout.readline() == "locked\n"
-            with (
-                pytest.raises(RunError, match="“run-1” cannot be taken up: another"),
-                runs.lock(run_dir),
-            ):
-                pass
-        finally:
-            os.kill(holder.pid, signal.SIGKILL)
-    for _ in range(2):
-        with runs.lock(run_dir):
-            pass
-
-
-def test_folder_that_cannot_be_made_is_told(tmp_path):
-    (tmp_path / "file").write_text("")
-    run_dir = tmp_path / "file" / "run-1"
-    with pytest.raises(RunError, match="“run-1” cannot be written to"), runs.lock(run_dir):
-        pass
 
 
 def test_status_holds_phase_facts_and_the_moment(tmp_path):

@@ -1,0 +1,117 @@
+"""From the data sets of a training to one table, clean and divided."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from melanoma_core import clean_tables, datasets, lineages, runs, splits
+from melanoma_core.clean_tables import Cleaned
+from melanoma_core.configs import SPLITS
+from melanoma_core.datasets import Dataset
+from melanoma_core.errors import DatasetError
+from melanoma_core.lineages import Lineage
+from melanoma_core.runs import RunPlan
+
+_AS_THEY_ARE = "Taught as the files are: the data doctor’s clean table was switched off."
+
+
+@dataclass(frozen=True)
+class TrainingTable:
+    """What a run may learn from and is measured on, before a photograph is decoded for it."""
+
+    datasets: tuple[Dataset, ...]  # with the tables that were taken
+    rows: pd.DataFrame  # combined, one row a photograph, divided
+    further_files: Mapping[str, tuple[str, ...]]  # as `Dataset.further_files`
+    notes: tuple[str, ...]  # what was translated, merged, relabelled or left out
+
+
+def read(plan: RunPlan, run_dir: Path, lineage: Lineage | None = None) -> TrainingTable:
+    """Read, clean, combine and divide the data sets of a run, and check that they suffice.
+
+    Args:
+        plan: settings and data.
+        run_dir: the run's own folder, whose status tells how far it is.
+        lineage: of the model that training goes on from; None where there is none.
+
+    Raises:
+        DatasetError: a data set cannot be read, or a split lacks what training needs.
+        RunError: a photograph to be measured may have been taught to that model.
+    """
+    runs.write_status(run_dir, "reading")
+    taken = read_datasets(plan)
+    if plan.is_cleaned:
+
+        def report(done: int, total: int) -> None:
+            if done % 100 == 0 or done == total:
+                runs.write_status(run_dir, "checking the data", done=done, total=total)
+
+        cleaned = clean_tables.clean(taken, report)
+    else:
+        cleaned = Cleaned(taken, (), (_AS_THEY_ARE,))
+    found = divided(plan, cleaned, lineage)
+    check(found.rows)
+    if lineage is not None:
+        lineages.check(lineage, found.rows, found.datasets)
+    return found
+
+
+def read_datasets(plan: RunPlan) -> tuple[Dataset, ...]:
+    """The data sets of a plan, with the splits that it judges them by."""
+    read = [datasets.read(Path(path)) for path in plan.datasets]
+    if plan.splits is not None:
+        given = splits.in_file(Path(plan.splits))
+        read = [
+            _with_splits(found, [given.get(image_id) for image_id in found.table["image_id"]])
+            for found in read
+        ]
+    elif plan.split_by != "given":
+        read = [_with_splits(found, [None] * len(found.table)) for found in read]
+    return tuple(read)
+
+
+def _with_splits(found: Dataset, given: list[str | None]) -> Dataset:
+    column = pd.Series(given, index=found.table.index, dtype=object)
+    return dataclasses.replace(found, table=found.table.assign(split=column))
+
+
+def divided(plan: RunPlan, cleaned: Cleaned, lineage: Lineage | None) -> TrainingTable:
+    """The clean tables as one, divided as the plan says.
+
+    Raises:
+        DatasetError: the data sets or the split file do not fit together.
+    """
+    combined = datasets.combine(cleaned.datasets)
+    copies = clean_tables.named_copies(combined, cleaned.copies)
+    seed = plan.config.seed
+    if plan.splits is not None:
+        rows = splits.apply_file(combined.table, Path(plan.splits))
+    elif plan.split_by == "model" and lineage is not None:
+        rows = lineages.assign(combined.table, lineage, cleaned.datasets, seed=seed, copies=copies)
+    else:
+        rows = splits.assign(combined.table, seed=seed, keep_given=True, copies=copies)
+    notes = [*cleaned.notes, *combined.notes]
+    if lineage is not None:
+        notes.insert(0, f"Training went on from the model {lineage.model_id}.")
+    if plan.is_cleaned:
+        rows, leaks = clean_tables.without_leaks(rows, copies)
+        notes += leaks
+    return TrainingTable(cleaned.datasets, rows, combined.further_files, tuple(notes))
+
+
+def check(rows: pd.DataFrame) -> None:
+    """Refuse a divided table of which a split lacks what training needs.
+
+    Raises:
+        DatasetError: a split has no melanoma, or nothing else.
+    """
+    for split in SPLITS:
+        found = set(rows.loc[rows["split"] == split, "diagnosis"])
+        if "MEL" not in found or len(found) < 2:
+            names = ", ".join(sorted(found)) or "nothing"
+            raise DatasetError(
+                f"The {split} split holds {names}; it needs melanoma and at least one other "
+                "diagnosis. Add photographs, or give a split file that has them."
+            )
