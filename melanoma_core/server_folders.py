@@ -1,4 +1,4 @@
-"""Data sets that lie on the server, below one folder that its operator named."""
+"""Data sets that lie on the server: below one folder that its operator named, or unpacked here."""
 
 from pathlib import Path
 
@@ -25,6 +25,17 @@ def names(root: Path) -> list[str]:
             "Ask who runs this server to put MELANOMA_SERVER_DATA right."
         ) from error
     return sorted(found)[:_MAX_NAMES]
+
+
+def imported(datasets_dir: Path) -> list[str]:
+    """The data sets that were unpacked on this server, by the names of their folders.
+
+    Raises:
+        DatasetError: the folder is there and cannot be read.
+    """
+    if not datasets_dir.is_dir():
+        return []
+    return [name for name in names(datasets_dir) if (datasets_dir / name).is_dir()]
 
 
 def below(root: Path, given: str) -> Path:

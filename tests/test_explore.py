@@ -239,6 +239,23 @@ def test_a_data_set_below_the_servers_folder_is_read_in_place(monkeypatch, tmp_p
     assert "No split is given" in text(app)
 
 
+def test_a_data_set_that_was_imported_is_offered_by_its_name_but_not_on_a_demo(
+    monkeypatch, tmp_path
+):
+    assert dataset_choice.IMPORTED not in explore().selectbox[0].options
+    (tmp_path / "mine.zip").write_bytes(class_folders(num_nevi=2))
+    datasets.read(tmp_path / "mine.zip")  # as a training does
+    app = explore(dataset_choice.IMPORTED)
+    (name,) = app.selectbox[1].options
+    assert name.startswith("mine-")
+    assert not app.metric
+    app.selectbox[1].set_value(name).run()
+    assert not app.exception
+    assert metrics(app)["Photographs"] == "3"
+    monkeypatch.setenv("MELANOMA_DEMO", "1")
+    assert dataset_choice.IMPORTED not in explore().selectbox[0].options
+
+
 def test_a_path_that_leads_out_of_the_servers_folder_is_refused(monkeypatch, tmp_path):
     (tmp_path / "sets").mkdir()
     monkeypatch.setenv("MELANOMA_SERVER_DATA", str(tmp_path / "sets"))

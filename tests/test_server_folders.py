@@ -20,6 +20,11 @@ def test_folders_and_zips_are_listed_by_name(root):
     assert server_folders.names(root) == ["a.zip", "b-set"]
 
 
+def test_what_was_unpacked_here_are_folders_and_a_folder_that_is_missing_holds_none(root):
+    assert server_folders.imported(root) == ["b-set"]
+    assert server_folders.imported(root / "missing") == []
+
+
 def test_a_path_below_is_found_at_any_depth(root):
     assert server_folders.below(root, "b-set/part") == (root / "b-set" / "part").resolve()
 

@@ -1,4 +1,4 @@
-"""Which data set is looked at: the embedded one, an uploaded zip, or one below the server's folder.
+"""Which data set is looked at: the embedded one, an uploaded zip, or one that lies on the server.
 
 All pages that look at data sets share the choice. A session keeps what it reads for itself. An
 uploaded archive is unpacked into a temporary folder that goes when the visitor says so, when
@@ -24,6 +24,7 @@ from ui.formats import literal, small
 MAX_ARCHIVE_MB = 200
 EMBEDDED = "Nine-class set the project started from (facts, no photographs)"
 UPLOADED = "Upload a zip"
+IMPORTED = "Imported before, for training or measuring"
 ON_SERVER = "On this server"
 
 _KEPT = "dataset_kept"
@@ -50,10 +51,17 @@ class Kept:
 def choose() -> Catalogue | None:
     """Draw the choice; the data set that was chosen, or None until there is one."""
     server_dir = paths.server_data_dir()
-    choices = (EMBEDDED, UPLOADED) if server_dir is None else (EMBEDDED, UPLOADED, ON_SERVER)
+    imported = [] if paths.is_demo() else server_folders.imported(paths.datasets_dir())
+    choices = [EMBEDDED, UPLOADED]
+    choices += [IMPORTED] if imported else []
+    choices += [ON_SERVER] if server_dir is not None else []
     choice = st.selectbox("Data set", choices, key="dataset_source", persist_state="session")
     if choice == UPLOADED:
         return _uploaded()
+    if choice == IMPORTED:
+        with errors.shown():
+            return _imported(imported)
+        return None
     if choice == ON_SERVER and server_dir is not None:
         with errors.shown():
             return _on_server(server_dir)
@@ -85,6 +93,17 @@ def _forget() -> None:
     kept = st.session_state.pop(_KEPT, None)
     if isinstance(kept, Kept):
         kept.remove()
+
+
+def _imported(names: list[str]) -> Catalogue | None:
+    name = st.selectbox(
+        "Imported data set", names, index=None, placeholder="Choose", key="dataset_imported",
+        persist_state="session", help="Each is called after its zip, with the start of its SHA-256",
+    )  # fmt: skip
+    if name not in names:
+        return None
+    path = server_folders.below(paths.datasets_dir(), name)
+    return _kept_or_read(f"{IMPORTED}: {path}", path)
 
 
 def _on_server(server_dir: Path) -> Catalogue | None:
