@@ -12,7 +12,8 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from benchmarks import tables
 from melanoma_core import datasets, metrics, paths, splits
 from melanoma_core.augmentations import augment
-from melanoma_core.configs import AugmentConfig
+from melanoma_core.configs import NO_AUGMENTATION
 from melanoma_core.diagnoses import CODES
 
 RESULTS_DIR = Path(__file__).resolve().parent / "results"
@@ -32,13 +33,10 @@ _DATA = Path("../shared/data")
 _IMAGE_SIZE = 180
 _BATCH_SIZE = 32
 _LEARNING_RATE = 1e-3
-_NUM_COPIES = 500  # of each class, as many as the starting project made
+NUM_COPIES = 500  # of each class, as many as the starting project made
 _DROPOUT = 0.2
 # What the starting project's library turned, mirrored and zoomed; colours stay.
-_COPYING = AugmentConfig(
-    flip=False, rotate_degrees=10, scale=0.2, shift=0, stretch=0, brightness=0, contrast=0,
-    saturation=0, hue_degrees=0, blur=0, cutout=0,
-)  # fmt: skip
+_COPYING = replace(NO_AUGMENTATION, rotate_degrees=10, scale=0.2)
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ def main() -> None:
         print(note)
     print(", ".join(f"{name} {count:,}" for name, count in counts.items()), flush=True)
 
-    network, curve = _train(train, val, arguments.epochs, arguments.seed)
+    network, curve = fit(train, val, arguments.epochs, arguments.seed)
     shares = {
         "validation": _share(network, val),
         "Test folder, as filed": _share(network, test),
@@ -168,11 +166,11 @@ def _without_unsound(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 def _parts(table: pd.DataFrame, arguments: argparse.Namespace) -> tuple[Part, Part, Part]:
     """Training, validation and test, the first two with copies as `--copies` asks."""
-    taught, test = (_part(table[table["split"] == split]) for split in ("train", "test"))
+    taught, test = (part_of(table[table["split"] == split]) for split in ("train", "test"))
     rng = np.random.default_rng(arguments.seed)
-    num_copies = min(_NUM_COPIES, arguments.limit or _NUM_COPIES)
+    num_copies = min(NUM_COPIES, arguments.limit or NUM_COPIES)
     if arguments.copies == "before":
-        taught = _with_copies(taught, num_copies, rng)
+        taught = with_copies(taught, num_copies, rng)
         order = rng.permutation(len(taught.labels))
         num_val = len(order) // 5
         return taught.where(order[num_val:]), taught.where(order[:num_val]), test
@@ -181,19 +179,20 @@ def _parts(table: pd.DataFrame, arguments: argparse.Namespace) -> tuple[Part, Pa
         rows.assign(lesion_id=rows["group_id"]), seed=arguments.seed, fractions=(0.8, 0.2, 0.0)
     )
     is_val = (drawn["split"] == "val").to_numpy()
-    return _with_copies(taught.where(~is_val), num_copies, rng), taught.where(is_val), test
+    return with_copies(taught.where(~is_val), num_copies, rng), taught.where(is_val), test
 
 
-def _part(table: pd.DataFrame) -> Part:
+def part_of(table: pd.DataFrame, image_size: int = _IMAGE_SIZE) -> Part:
+    """The photographs of the rows, squashed to a square of `image_size` pixels a side."""
     from melanoma_core import input_pipeline
 
-    images, _, refused = input_pipeline.read_images(table, _IMAGE_SIZE)
+    images, _, refused = input_pipeline.read_images(table, image_size)
     if refused:  # a figure must be of the same photographs everywhere
         sys.exit("\n".join(refused))
     return Part(images, np.array([CODES.index(code) for code in table["diagnosis"]]))
 
 
-def _with_copies(part: Part, num_copies: int, rng: np.random.Generator) -> Part:
+def with_copies(part: Part, num_copies: int, rng: np.random.Generator) -> Part:
     """The part and `num_copies` changed views of each class, of photographs drawn at random."""
     sources = np.concatenate(
         [rng.choice(np.flatnonzero(part.labels == k), num_copies) for k in np.unique(part.labels)]
@@ -207,14 +206,29 @@ def _with_copies(part: Part, num_copies: int, rng: np.random.Generator) -> Part:
     return Part(images, np.concatenate([part.labels, part.labels[sources]]))
 
 
-def _train(train: Part, val: Part, epochs: int, seed: int) -> tuple[Any, list[dict[str, float]]]:
-    """The fitted network; accuracy on both parts after each epoch, which is printed too."""
+def fit(
+    train: Part,
+    val: Part,
+    epochs: int,
+    seed: int,
+    measure: Callable[[Any], dict[str, float]] | None = None,
+) -> tuple[Any, list[dict[str, float]]]:
+    """The fitted network; accuracy on both parts after each epoch, which is printed too.
+
+    Args:
+        train: photographs to learn from; their size is the network's.
+        val: photographs to watch.
+        epochs: how often all of `train` is shown.
+        seed: of first weights, order and dropout.
+        measure: given the network after each epoch; what it returns joins that epoch's row.
+    """
     import keras
 
     from melanoma_core import fitting, networks
 
     fitting.make_repeatable(seed)
-    network = networks.build("starting_cnn", _IMAGE_SIZE, len(CODES), dropout=_DROPOUT)
+    image_size = train.images.shape[1]
+    network = networks.build("starting_cnn", image_size, len(CODES), dropout=_DROPOUT)
     network.compile(
         optimizer=keras.optimizers.Adam(_LEARNING_RATE),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -226,7 +240,7 @@ def _train(train: Part, val: Part, epochs: int, seed: int) -> tuple[Any, list[di
 
     def keep(epoch: int, logs: dict[str, float]) -> None:
         row = {"epoch": epoch + 1, **{name: round(float(logs[name]), 4) for name in logs}}
-        curve.append(row)
+        curve.append(row | (measure(network) if measure else {}))
         print(
             f"epoch {row['epoch']:>3}  training {row['accuracy']:.3f}  "
             f"validation {row['val_accuracy']:.3f}  {time.monotonic() - started:,.0f} s",
