@@ -161,7 +161,7 @@ class Card:
                 **_with_figures(fields["differential"], *measured)
             )
             fields["figures"] = {
-                source: {name: _figure(figure) for name, figure in figures.items()}
+                source: {name: figure_of(figure) for name, figure in figures.items()}
                 for source, figures in fields["figures"].items()
             }
             fields["datasets"] = tuple(DatasetUse(**use) for use in fields["datasets"])
@@ -189,10 +189,6 @@ class InUse:
     model_id: str
     since: str  # date and time, UTC
     sha256: str  # of its card.json
-    by: str = ""  # who put it into use
-    kind: str = ""  # as the journal calls it; empty: from before there was a journal
-    reason: str = ""  # that was written
-    against: str = ""  # what the comparison said against it, and was overruled
 
 
 def in_use(models_dir: Path) -> tuple[InUse, ...]:
@@ -219,30 +215,18 @@ def champion(models_dir: Path) -> InUse | None:
     return next(iter(in_use(models_dir)), None)
 
 
-def put_into_use(
-    models_dir: Path,
-    model_id: str,
-    *,
-    by: str = "",
-    kind: str = "",
-    reason: str = "",
-    against: str = "",
-) -> InUse:
+def put_into_use(models_dir: Path, model_id: str) -> InUse:
     """Name `model_id` as the model in use, by one atomic rename.
 
-    Whether it may be is decided before, in `promotion`, which also says by whom and why.
+    Whether it may be is decided before, in `promotion`.
     """
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     card = (model_dir(models_dir, model_id) / "card.json").read_bytes()
-    newest = InUse(model_id, now, sha256(card), by, kind, reason, against)
+    newest = InUse(model_id, now, sha256(card))
     entries = [newest, *(e for e in in_use(models_dir) if e.model_id != model_id)]
-    record = {"in_use": [_without_empty(entry) for entry in entries[:_NUM_REMEMBERED]]}
+    record = {"in_use": [dataclasses.asdict(entry) for entry in entries[:_NUM_REMEMBERED]]}
     write_atomic(models_dir / "champion.json", json.dumps(record, indent=1).encode())
     return newest
-
-
-def _without_empty(entry: InUse) -> dict[str, str]:
-    return {name: value for name, value in dataclasses.asdict(entry).items() if value}
 
 
 def model_dir(models_dir: Path, model_id: str) -> Path:
@@ -402,7 +386,8 @@ def figure_record(figure: Figure) -> dict[str, Any]:
     return record
 
 
-def _figure(fields: dict[str, Any]) -> Figure:
+def figure_of(fields: dict[str, Any]) -> Figure:
+    """The figure that `figure_record` wrote."""
     value, low, high = (
         math.nan if fields[name] is None else fields[name] for name in ("value", "low", "high")
     )
@@ -410,7 +395,7 @@ def _figure(fields: dict[str, Any]) -> Figure:
 
 
 def _with_figures(fields: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {**fields, **{name: _figure(fields[name]) for name in names}}
+    return {**fields, **{name: figure_of(fields[name]) for name in names}}
 
 
 def _without_nan(value: Any) -> Any:
