@@ -21,6 +21,7 @@ page = st.navigation(
         ],
         "Laboratory": [
             st.Page("pages/models.py", title="Models", icon=":material/inventory_2:"),
+            st.Page("pages/lessons.py", title="Lessons", icon=":material/school:"),
             st.Page("pages/about.py", title="About", icon=":material/info:"),
         ],
     },

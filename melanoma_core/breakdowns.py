@@ -110,6 +110,20 @@ def confusion(measured: Evaluation) -> NDArray[np.int64]:
     return np.bincount(cell, minlength=num * num).reshape(num, num).astype(np.int64)
 
 
+def confused(measured: Evaluation, code: str, taken_for: str) -> Figure:
+    """Share of the photographs of one diagnosis whose likeliest diagnosis is another one.
+
+    Args:
+        measured: the test photographs.
+        code: what they show.
+        taken_for: the likeliest diagnosis that is counted.
+    """
+    likeliest = measured.y_prob.argmax(axis=1)
+    return evaluate.share(
+        measured, measured.true == CODES.index(code), likeliest == CODES.index(taken_for)
+    )
+
+
 def roc(
     measured: Evaluation,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

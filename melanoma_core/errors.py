@@ -5,8 +5,9 @@ MelanomaError
 ├── DatasetError    a data set, table or archive that cannot be read
 ├── ModelError      a model that is missing, damaged or does not fit
 ├── JournalError    a journal that cannot be read or written
-└── RunError        a training run that cannot start or go on
-    └── RunStopped  one that was asked to stop, and did
+├── RunError        a training run that cannot start or go on
+│   └── RunStopped  one that was asked to stop, and did
+└── RecordError     a recorded measurement that is damaged
 
 Every message says what came, what was expected and what to do. A message never holds a path of
 the machine that a clinician would see: files are called by the name that the user gave them.
@@ -39,3 +40,7 @@ class JournalError(MelanomaError):
 
 class RunStopped(RunError):  # noqa: N818 - nothing went wrong
     """A training run stopped because it was asked to."""
+
+
+class RecordError(MelanomaError):
+    """A recorded measurement is damaged, or not of the kind that is asked for."""

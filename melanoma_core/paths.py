@@ -1,12 +1,9 @@
 """Where things are kept, and files that are written whole or not at all."""
 
-import fcntl
 import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
@@ -27,6 +24,11 @@ def datasets_dir() -> Path:
 def runs_dir() -> Path:
     """One folder a training run; `MELANOMA_RUNS` moves it."""
     return _dir_of("MELANOMA_RUNS", "runs")
+
+
+def records_dir() -> Path:
+    """Recorded measurements that pages show; `MELANOMA_RECORDS` moves it."""
+    return _dir_of("MELANOMA_RECORDS", "benchmarks/results")
 
 
 def is_demo() -> bool:
@@ -79,18 +81,6 @@ def write_atomic(path: Path, data: bytes) -> None:
         Path(aside).unlink(missing_ok=True)
         raise
     sync_dir(path.parent)
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Wait until no other process is inside; the lock of a killed one is free.
-
-    Args:
-        path: of an empty file for this alone; made if absent.
-    """
-    with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def sync_dir(directory: Path) -> None:

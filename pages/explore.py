@@ -8,7 +8,6 @@ from ui import (
     dataset_choice,
     dataset_overview,
     distributions,
-    embedding_panel,
     errors,
     frame,
     gallery,
@@ -16,7 +15,6 @@ from ui import (
 
 TABS = {
     "Examples": gallery.show,
-    "Map": embedding_panel.show,
     "Augmentation": augmentation_views.show,
     "Age and sex": distributions.show_age_and_sex,
     "Sites": distributions.show_sites,

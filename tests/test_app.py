@@ -25,6 +25,7 @@ def test_every_page_in_the_navigation_opens(empty_models):
         ("pages/explore.py", "Explore"),
         ("pages/doctor.py", "Data doctor"),
         ("pages/models.py", "Models"),
+        ("pages/lessons.py", "Lessons"),
         ("pages/about.py", "About"),
     ):
         app = open_app(page)

@@ -26,6 +26,7 @@ FLOORS = {
     **dict.fromkeys(("archives", "csv_tables", "differentials", "taught"), 1),
     **dict.fromkeys(("server_folders", "image_sizes", "journal"), 1),
     "resamples": 1.1,  # what `metrics` draws, at once
+    "interval_widths": 1.1,
     # The steps from a folder to a table; `datasets` is the door that the others use.
     "file_trees": 1.2,
     **dict.fromkeys(("class_folders", "published_sets"), 1.4),
@@ -42,7 +43,7 @@ FLOORS = {
     "run_locks": 4.1,
     "run_states": 4.2,
     "run_processes": 4.3,
-    "wordings": 4.2,
+    **dict.fromkeys(("wordings", "lessons"), 4.2),
     "predict": 5,
     "embeddings": 5.5,
     **dict.fromkeys(("saliency", "evaluate"), 6),

@@ -203,6 +203,14 @@ def share_axis(update: Any, title: str, ground: Ground) -> None:
     )  # fmt: skip
 
 
+def plain_axis(ground: Ground) -> dict[str, Any]:
+    """A line with soft numbers and nothing else, for either axis."""
+    return {
+        "fixedrange": True, "showgrid": False, "zeroline": False, "automargin": True,
+        "tickfont": {"color": ground.soft, "size": 12}, "linecolor": ground.rest, "showline": True,
+    }  # fmt: skip
+
+
 def axis_title(text: str, ground: Ground) -> dict[str, Any]:
     """The title of an axis, in ink."""
     return {"text": text, "font": {"color": ground.ink, "size": 13}, "standoff": 6}

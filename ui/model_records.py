@@ -105,6 +105,11 @@ def confusion(record: Record) -> NDArray[np.int64]:
     return breakdowns.confusion(record.test)
 
 
+def confused(record: Record, code: str, taken_for: str) -> Figure:
+    """Share of the photographs of one diagnosis whose likeliest diagnosis is another one."""
+    return _confused(record.key, code, taken_for, record.test)
+
+
 def by_attribute(record: Record, attribute: str, threshold: float) -> dict[str, dict[str, Figure]]:
     """Figures for melanoma in each group of "source", "sex", "age" or "site"."""
     return _by_attribute(record.key, attribute, threshold, record.test)
@@ -148,6 +153,11 @@ def _came_true(
 @st.cache_data(show_spinner=_RESAMPLING, max_entries=8)
 def _by_diagnosis(key: tuple[str, str], _test: Evaluation) -> dict[str, DiagnosisFigures]:
     return breakdowns.by_diagnosis(_test)
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def _confused(key: tuple[str, str], code: str, taken_for: str, _test: Evaluation) -> Figure:
+    return breakdowns.confused(_test, code, taken_for)
 
 
 @st.cache_data(show_spinner=_RESAMPLING, max_entries=64)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import plotly.graph_objects as go
 
@@ -33,7 +32,7 @@ def curves(lines: Sequence[Line], ground: Ground) -> go.Figure:
     space = 0.08 * (high - low) or 0.05
     low, high = low - space, high + space
     room = _HEIGHT - 70  # px of the plot itself, about
-    places = _parted([(_last(line.values) - low) / (high - low) * room for line in lines])
+    places = parted([(_last(line.values) - low) / (high - low) * room for line in lines])
     figure = go.Figure()
     for line, place in zip(lines, places, strict=True):
         figure.add_scatter(
@@ -46,11 +45,7 @@ def curves(lines: Sequence[Line], ground: Ground) -> go.Figure:
             text=line.name, showarrow=False, font={"color": ground.ink, "size": 13},
             yanchor="middle",
         )  # fmt: skip
-    axis: dict[str, Any] = {
-        "fixedrange": True, "showgrid": False, "zeroline": False,
-        "tickfont": {"color": ground.soft, "size": 12}, "automargin": True,
-        "linecolor": ground.rest, "showline": True,
-    }  # fmt: skip
+    axis = model_charts.plain_axis(ground)
     figure.update_xaxes(title=model_charts.axis_title("Epoch", ground), tickformat="d", **axis)
     figure.update_yaxes(range=[low, high], nticks=5, **axis)
     model_charts.bare(figure, _HEIGHT)
@@ -73,10 +68,10 @@ def _last(values: Sequence[float]) -> float:
     return next(value for value in reversed(values) if not math.isnan(value))
 
 
-def _parted(places: Sequence[float]) -> list[float]:
-    """The places, those too near for two lines of text moved up; in the order given."""
+def parted(places: Sequence[float], height: float = _LABEL_HEIGHT) -> list[float]:
+    """The places, those too near for two labels of this height moved up; in the order given."""
     moved = list(places)
     last = -math.inf
     for index in sorted(range(len(places)), key=lambda index: places[index]):
-        last = moved[index] = max(places[index], last + _LABEL_HEIGHT)
+        last = moved[index] = max(places[index], last + height)
     return moved

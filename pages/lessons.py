@@ -1,0 +1,25 @@
+"""Lessons: why test accuracy was low, and what more data would buy; from recorded runs."""
+
+from ui import (
+    errors,
+    frame,
+    leakage_panel,
+    learning_curve_panel,
+    model_records,
+    pair_panel,
+    test_size_panel,
+)
+from ui.serving import serving
+
+actions, _ = frame.title_row("Lessons")
+record, point = None, None
+with errors.shown("A file of the model in use failed its check, so its figures are not shown."):
+    found = serving()
+    if found is not None:
+        record = model_records.read(found.model.card.model_id)
+        with actions:
+            point = frame.choose_operating_point(record.card)
+leakage_panel.show()
+test_size_panel.show(point)
+learning_curve_panel.show()
+pair_panel.show(record, point)
