@@ -59,10 +59,10 @@ def main() -> None:
         print(f"Clean test: {len(found.test):,} photographs", flush=True)
         if arguments.limit:
             found = _some(found, arguments.limit)
-        runs = {
-            way: [_run(way, seed, found, arguments) for seed in range(arguments.seeds)]
-            for way in WAYS
-        }
+        runs: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
+        for seed in range(arguments.seeds):
+            for way, of_way in runs.items():
+                of_way.append(_run(way, seed, found, arguments))
         record |= {
             "network": "starting_cnn",
             "image_size": arguments.image_size,

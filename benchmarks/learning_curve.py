@@ -169,9 +169,12 @@ def _fit(
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
 
     head = make_pipeline(StandardScaler(), LogisticRegression(C=penalty, max_iter=1000))
-    head.fit(embeddings, labels)
+    # On two busy cores a fit took 6 s with two threads, which wait for each other, and 0.6 s so.
+    with threadpool_limits(1):
+        head.fit(embeddings, labels)
 
     def probabilities(of: NDArray[np.float32]) -> NDArray[np.float64]:
         found = np.zeros((len(of), len(CODES)))
