@@ -171,6 +171,7 @@ def test_the_clean_table_says_what_was_dropped_and_what_is_left():
     alt, spec, _ = chart(app, "doctor_bars")
     num_melanomas = (cleaned.query("split == 'train'")["diagnosis"] == "MEL").sum()
     assert f"Training: Melanoma 438 → {num_melanomas}" in alt
+    assert "Nothing is left of Seborrheic keratosis." in text(app)
     assert len([bars for bars in spec["data"] if bars["type"] == "bar"]) == 4
 
 
@@ -346,6 +347,21 @@ def test_an_examination_that_nobody_waits_for_stops(catalogue):
     gc.collect()
     may_go_on.set()
     assert isinstance(audit.exception(SECONDS), examinations._StoppedError)
+
+
+def test_facts_wait_for_no_other_examination(catalogue):
+    may_go_on = threading.Event()
+    long = examinations.Examination(catalogue, ())
+    long.start(lambda: () if may_go_on.wait(SECONDS) else None)
+    second = examinations.Examination(catalogue, ())
+    second.start(tuple)
+    try:
+        assert doctor().warning[0].value.startswith("**155 photographs")
+        assert not long.is_done
+        assert second.phase == "Waiting for another examination on this server"
+    finally:
+        may_go_on.set()
+    assert second.audit(SECONDS).num_files == 3
 
 
 def test_an_error_in_the_thread_is_raised_where_the_result_is_asked_for(catalogue):

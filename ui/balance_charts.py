@@ -57,8 +57,8 @@ def classes(
         _add_numbers(figure, axis, names, ends, _labels(rows, planned.get(split)), ground)
         figure.add_annotation(
             x=domain[0], y=1, xref="paper", yref="paper", xanchor="left", yanchor="bottom",
-            yshift=4, text=f"<b>{SPLIT_NAMES[split]}</b> {count(int(rows.sum()))}", showarrow=False,
-            font={"color": ground.ink, "size": 13},
+            yshift=4, showarrow=False, font={"color": ground.ink, "size": 13},
+            text=f"<b>{SPLIT_NAMES[split]}</b> {_total(rows, planned.get(split))}",
         )  # fmt: skip
         # Room for the numbers behind the longest bar.
         reach = 1.45 if split in planned else 1.6
@@ -85,6 +85,13 @@ def _domains(splits: Sequence[str], wide: Container[str]) -> list[tuple[str, lis
         found.append((split, [start, start + unit * weight]))
         start += unit * weight + _GAP
     return found
+
+
+def _total(rows: NDArray[np.int64], planned: NDArray[Any] | None) -> str:
+    (label,) = _labels(
+        rows.sum(keepdims=True), None if planned is None else planned.sum(keepdims=True)
+    )
+    return label
 
 
 def _labels(rows: NDArray[np.int64], planned: NDArray[Any] | None) -> list[str]:

@@ -11,13 +11,14 @@ import streamlit as st
 from melanoma_core import audit_reports, catalogues, csv_tables
 from melanoma_core.audits import Audit, Change
 from melanoma_core.catalogues import CODES_BY_GROUP, Catalogue
+from melanoma_core.diagnoses import BY_CODE
 from ui import balance_charts, examinations, finding_words, grounds
 from ui.formats import count, counted, small
 
 
 def show(found: Catalogue, audit: Audit) -> None:
     """What to act on, the button, and then the table that is left."""
-    actions = finding_words.actions(audit.findings)
+    actions = finding_words.actions(audit.findings, found.dataset.table)
     examination = examinations.of(found)
     if not actions or examination is None:
         return
@@ -86,6 +87,16 @@ def _show_bars(found: Catalogue, table: pd.DataFrame) -> None:
         alt=balance_charts.classes_alt(before, codes, outlined, "as the clean table leaves them"),
     )  # fmt: skip
     st.markdown(small("Full colour: as it is. Outline: what the clean table leaves."))
+    emptied = [
+        BY_CODE[code].name
+        for code, num_left in zip(codes, sum(outlined.values()), strict=True)
+        if num_left == 0
+    ]
+    if emptied:
+        st.markdown(
+            f":material/info: Nothing is left of {' and '.join(emptied)}. A network that is taught "
+            "on this table does not know it."
+        )
 
 
 def table_csv(table: pd.DataFrame) -> bytes:

@@ -58,9 +58,11 @@ def _show_order(found: Catalogue) -> None:
         ]
         examination = examinations.of(found)
         is_asked = examination is not None and examination.reference_names == tuple(chosen)
+        is_under_way = examination is not None and not examination.is_done
         st.button(
-            "Examine again" if is_asked else "Examine", icon=":material/fact_check:",
-            type="secondary" if is_asked else "primary", on_click=_start, args=(chosen, places),
+            "Examine again" if is_asked and not is_under_way else "Examine",
+            icon=":material/fact_check:", type="secondary" if is_asked else "primary",
+            disabled=is_under_way, on_click=_start, args=(chosen, places),
         )  # fmt: skip
 
 

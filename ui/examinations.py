@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -71,10 +72,10 @@ class Examination:
     def start(self, read_references: ReadReferences) -> None:
         """Examine in a thread of its own."""
         arguments = (self.catalogue.dataset, read_references, self._progress, self._audit)
-        threading.Thread(target=_run, args=arguments, daemon=True).start()
+        threading.Thread(target=_run_in_turn, args=arguments, daemon=True).start()
 
     def run(self, read_references: ReadReferences) -> None:
-        """Examine now, which facts alone allow: it takes a tenth of a second."""
+        """Examine now and wait for no other, which facts alone allow: it takes 0.1 s."""
         _run(self.catalogue.dataset, read_references, self._progress, self._audit)
 
     @property
@@ -110,6 +111,11 @@ class Examination:
         return self._cleaned[1:]
 
 
+def _run_in_turn(*arguments: Any) -> None:
+    with _TURN:
+        _run(*arguments)
+
+
 def _run(
     dataset: Dataset,
     read_references: ReadReferences,
@@ -118,9 +124,8 @@ def _run(
 ) -> None:
     """Hold no examination: a session that has gone must be able to forget it."""
     try:
-        with _TURN:
-            progress.enter("Reading the references")
-            found = audits.audit(dataset, read_references(), progress.report)
+        progress.enter("Reading the references")
+        found = audits.audit(dataset, read_references(), progress.report)
         # The findings name rows; 4 kB a photograph need not stay.
         thumbnails = found.fingerprints.thumbnails[:0].copy()
         bare = dataclasses.replace(found.fingerprints, thumbnails=thumbnails)

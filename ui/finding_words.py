@@ -211,8 +211,11 @@ def _is_about_splits(kind: str) -> bool:
     return kind.endswith(("_in_two_splits", "_shift"))
 
 
-def actions(found: Sequence[Finding]) -> dict[str, str]:
+def actions(found: Sequence[Finding], table: pd.DataFrame) -> dict[str, str]:
     """What the clean table can do about these findings, by kind."""
+    is_divided = bool(table["split"].notna().any())
     return {
-        finding.kind: WORDS[finding.kind].action for finding in found if WORDS[finding.kind].action
+        finding.kind: WORDS[finding.kind].action
+        for finding in found
+        if WORDS[finding.kind].action and (is_divided or finding.kind != "near_copies")
     }

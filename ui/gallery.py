@@ -86,8 +86,7 @@ def _ask_filters(found: Catalogue) -> NDArray[np.int64]:
                 placeholder="All", key=f"explore_only_{attribute}", on_change=_to_first_page,
                 persist_state="page",
             )  # fmt: skip
-    with grid:
-        of_findings = finding_filter.ask(found, _to_first_page)
+    of_findings = finding_filter.ask(found, _to_first_page)
     rows = catalogues.matching(found, wanted)
     return rows if of_findings is None else np.intersect1d(rows, of_findings)
 
