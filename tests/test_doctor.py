@@ -279,6 +279,20 @@ def test_references_below_the_servers_folder_are_used(monkeypatch, tmp_path, spo
     assert "Table: Melanoma" in text(app)
 
 
+def test_imported_sets_serve_as_references_but_not_on_a_demo(monkeypatch, tmp_path):
+    (tmp_path / "sets" / "ham-0123").mkdir(parents=True)
+    monkeypatch.setenv("MELANOMA_DATASETS", str(tmp_path / "sets"))
+    app = upload(class_folders(2))
+    assert app.multiselect[0].options == [examination_panel.CARRIED, "ham-0123"]
+    app.multiselect[0].set_value(["ham-0123"]).run()
+    button(app, "Examine").click().run()
+    app.session_state["dataset_examination"]._audit.exception(SECONDS)
+    app.run()
+    assert "ham-0123 holds no photographs" in app.error[0].value
+    monkeypatch.setenv("MELANOMA_DEMO", "1")
+    assert upload(class_folders(2)).multiselect[0].options == [examination_panel.CARRIED]
+
+
 def test_a_reference_that_leads_out_of_the_servers_folder_is_refused(monkeypatch, tmp_path):
     (tmp_path / "sets").mkdir()
     monkeypatch.setenv("MELANOMA_SERVER_DATA", str(tmp_path / "sets"))

@@ -24,7 +24,10 @@ def show(found: Catalogue, audit: Audit) -> None:
         return
     st.subheader("The clean table", anchor=False)
     with st.container(border=True):
-        st.markdown("One row a photograph, without what spoils the test or the labels.")
+        st.markdown(
+            "One row a photograph, without what spoils the test or the labels. Training takes the "
+            "clean table of its data sets by default."
+        )
         grid = st.grid(2, min_column_width=300)
         kinds = []
         for kind, action in actions.items():

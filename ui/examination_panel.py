@@ -44,17 +44,19 @@ def _show_order(found: Catalogue) -> None:
     """The references to choose, and the button."""
     server_dir = paths.server_data_dir()
     names = [] if server_dir is None else server_folders.names(server_dir)
+    imported = [] if paths.is_demo() else server_folders.imported(paths.datasets_dir())
     with st.container(border=True):
         chosen = st.multiselect(
-            "References", [CARRIED, *names], default=[CARRIED], key="doctor_references",
+            "References", [CARRIED, *names, *imported], default=[CARRIED], key="doctor_references",
             accept_new_options=server_dir is not None, placeholder="None", persist_state="session",
         )  # fmt: skip
         on_server = " Any data set below the server’s folder serves, by name or path."
         st.markdown(small(_MEANING + on_server * (server_dir is not None)))
         places = [
-            server_folders.below(server_dir, name)
+            server_folders.below(root, name)
             for name in chosen
-            if server_dir is not None and name != CARRIED
+            for root in [paths.datasets_dir() if name in imported else server_dir]
+            if root is not None and name != CARRIED
         ]
         examination = examinations.of(found)
         is_asked = examination is not None and examination.reference_names == tuple(chosen)

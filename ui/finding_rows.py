@@ -44,7 +44,7 @@ def _show_finding(found: Catalogue, audit: Audit, finding: Finding) -> None:
     icon = f":{COLOURS[finding.gravity]}[:material/{WORDS[finding.kind].icon}:]"
     st.markdown(f"{icon} **{number}** {words}  \n{small(finding.meaning)}")
     key = f"doctor_open_{finding.kind}"
-    opened = st.expander("Show and download", type="compact", key=key, on_change="rerun")
+    opened = st.expander("Show and download", key=key, on_change="rerun")
     if opened.open:  # photographs are read when they are looked at
         with opened:
             _show_parts(finding)
