@@ -498,8 +498,10 @@ def card(model_id: str | None, output: Path | None) -> None:
 def journal(verify: bool, noted: str | None, as_json: bool) -> None:
     """List who trained, promoted and rolled back what, and when; oldest first."""
     from melanoma_core import journal as rows
+    from melanoma_core import promotion
 
     models_dir = paths.models_dir()
+    promotion.settle(models_dir)  # what a killed process could not write down
     if verify or noted:
         check = rows.verify(models_dir, noted)
         if as_json:
@@ -527,23 +529,48 @@ def _row_in_words(row: Any) -> str:
 
 @main.command()
 @click.argument("model_id")
-def promote(model_id: str) -> None:
+@click.option("--by", default="", metavar="NAME", help="Who does it, for the journal.")
+@click.option(
+    "--overrule",
+    "reason",
+    metavar="REASON",
+    help="Put it into use although it may be worse; the reason stays with the model.",
+)
+def promote(model_id: str, by: str, reason: str | None) -> None:
     """Put a model into use, if it is shown to be no worse than the one in use."""
     from melanoma_core import promotion
 
-    promoted = promotion.promote(paths.models_dir(), model_id)
+    promoted = promotion.promote(
+        paths.models_dir(), model_id, by=by, reason=reason or "", overrules=reason is not None
+    )
     for problem in promoted.problems:
         click.echo(problem, err=True)
     if promoted.comparison is not None:
         click.echo(str(promoted.comparison))
-    else:
-        reason = (
+    elif not promoted.in_use.against:
+        why = (
             "none of the models that were in use is sound"
             if promoted.problems
             else ("no model was in use")
         )
-        click.echo(f"Not compared: {reason}, so {model_id} comes into use as a first model.")
+        click.echo(f"Not compared: {why}, so {model_id} comes into use as a first model.")
+    if promoted.in_use.against:
+        click.echo(f"Overruled: {promoted.in_use.against}")
     click.echo(f"{promoted.in_use.model_id} is in use since {promoted.in_use.since}.")
+
+
+@main.command()
+@click.argument("model_id", required=False)
+@click.option("--by", default="", metavar="NAME", help="Who does it, for the journal.")
+@click.option("--reason", default="", help="Why, for the journal.")
+def rollback(model_id: str | None, by: str, reason: str) -> None:
+    """Go back to one of the last five models; to the one before by default."""
+    from melanoma_core import promotion
+
+    newest, problems = promotion.roll_back(paths.models_dir(), model_id, by=by, reason=reason)
+    for problem in problems:
+        click.echo(problem, err=True)
+    click.echo(f"{newest.model_id} is in use since {newest.since}.")
 
 
 if __name__ == "__main__":

@@ -12,24 +12,22 @@ before it wrote the second file can be changed unseen until the next row is writ
 
 import dataclasses
 import datetime
-import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from melanoma_core.errors import JournalError
-from melanoma_core.paths import sha256, write_atomic
+from melanoma_core.paths import locked, sha256, write_atomic
 
 ROWS, HEAD = "journal.jsonl", "journal.head.json"
 NOT_GIVEN = "not given"
 _LOCK = ".journal.lock"
 _BEFORE_THE_FIRST = "0" * 64
-_MOST_LETTERS = {"who": 80, "reason": 2000}
+_MOST_LETTERS = {"who": 80, "reason": 2000, "against": 4000}
 _NUM_LOOKS = 5
 
 
@@ -56,7 +54,8 @@ class Event:
     card_sha256: str = ""
     run_id: str = ""
     datasets: Mapping[str, str] = field(default_factory=dict)  # SHA-256 by name
-    reason: str = ""  # of an overruling, of a failure
+    reason: str = ""  # of a promotion, of an overruling, of a failure
+    against: str = ""  # what was overruled
     when: str = ""  # date and time, UTC; now, where it is not given
 
 
@@ -113,7 +112,7 @@ def append(models_dir: Path, event: Event) -> Row:
     """
     try:
         models_dir.mkdir(parents=True, exist_ok=True)
-        with _lock(models_dir):
+        with locked(models_dir / _LOCK):
             journal = _read(models_dir)
             if journal.head is None and journal.lines:
                 _write(models_dir, journal, Event(Kind.RECOUNTED))
@@ -207,6 +206,7 @@ def _write(models_dir: Path, journal: _Journal, event: Event) -> Row:
         event,
         who=_cut(event.who, "who") or NOT_GIVEN,
         reason=_cut(event.reason, "reason"),
+        against=_cut(event.against, "against"),
         when=event.when or now,
     )
     fields = {"number": number + 1, "previous": previous, **dataclasses.asdict(event)}
@@ -291,11 +291,3 @@ def _record(line: bytes) -> tuple[int, str, Event] | None:
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     return number, previous, event
-
-
-@contextmanager
-def _lock(models_dir: Path) -> Iterator[None]:
-    """Let one process at a time write; the lock of a killed one is free."""
-    with (models_dir / _LOCK).open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -228,24 +228,41 @@ def bootstrap_interval(
     >>> bootstrap_interval(np.mean, [[0, 0, 1, 1]], ["a", "a", "b", "b"])
     (0.0, 1.0)
     """
+    return percentile_interval(
+        bootstrap(statistic, arrays, groups, num_resamples=num_resamples, seed=seed), level
+    )
+
+
+def bootstrap(
+    statistic: Callable[..., float],
+    arrays: Sequence[ArrayLike],
+    groups: ArrayLike,
+    *,
+    num_resamples: int = 1000,
+    seed: int = 0,
+) -> NDArray[np.float64]:
+    """A statistic of resamples of whole groups; `Args` and `Raises` as `bootstrap_interval`.
+
+    Returns:
+        (num_resamples,); all NaN where there are fewer than two groups to draw from.
+    """
     columns = [np.asarray(array) for array in arrays]
     names, group_of = np.unique(np.asarray(groups), return_inverse=True)
     if any(len(column) != len(group_of) for column in columns):
         lengths = ", ".join(str(len(column)) for column in columns)
         raise ValueError(f"Arrays of {lengths} rows came with {len(group_of)} groups.")
-    _checked_level(level)
+    values = np.full(num_resamples, np.nan)
     if len(names) < 2:
-        return UNDEFINED
+        return values
     rng = np.random.default_rng(seed)
     row_order = np.argsort(group_of, kind="stable")
     sizes = np.bincount(group_of)
     starts = np.cumsum(sizes) - sizes
-    values = np.empty(num_resamples)
     for resample in range(num_resamples):
         drawn = rng.integers(len(names), size=len(names))
         rows = row_order[_ranges(starts[drawn], sizes[drawn])]
         values[resample] = statistic(*(column[rows] for column in columns))
-    return percentile_interval(values, level)
+    return values
 
 
 def percentile_interval(values: NDArray[np.float64], level: float = 0.95) -> Interval:

@@ -1,9 +1,12 @@
 """Where things are kept, and files that are written whole or not at all."""
 
+import fcntl
 import hashlib
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
@@ -81,6 +84,18 @@ def write_atomic(path: Path, data: bytes) -> None:
         Path(aside).unlink(missing_ok=True)
         raise
     sync_dir(path.parent)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Wait until no other process is inside; the lock of a killed one is free.
+
+    Args:
+        path: of an empty file for this alone; made if absent.
+    """
+    with path.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def sync_dir(directory: Path) -> None:

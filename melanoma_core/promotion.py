@@ -1,137 +1,135 @@
-"""Put a candidate into use, only when it is shown to be no worse.
+"""Put a candidate into use, only when it is shown to be no worse; and go back.
 
-Three figures are compared, because each model goes by its own threshold: a network that refers
-everybody loses no sensitivity, but it orders nothing (AUROC) and spares nobody (specificity).
+A model in use changes by one rename of champion.json, whose newest entry says who did what and
+why. After it the journal gets its row; where the process was killed in between, the next change
+writes the row down first (`settle`). So whatever is killed when, a champion answers, and the
+journal says of every one who put it there.
 """
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
+from melanoma_core import comparisons, journal, paths, predict, registry
+from melanoma_core.comparisons import Comparison
+from melanoma_core.errors import JournalError, ModelError
+from melanoma_core.journal import Event, Kind
+from melanoma_core.registry import InUse
 
-from melanoma_core import evaluate, metrics, predict, registry
-from melanoma_core.errors import ModelError
-from melanoma_core.evaluate import Evaluation
-
-# The largest losses that are allowed; each must be ruled out with 95 % certainty.
-SENSITIVITY_MARGIN = 0.03  # 3 melanomas of 100: some hundred test melanomas cannot show less
-AUROC_MARGIN = 0.02  # of 100 pairs of a melanoma and another lesion, 2 in the wrong order
-SPECIFICITY_MARGIN = 0.05  # 5 referrals more of 100 other lesions: visits, not missed melanomas
-_LEVEL = 0.90  # both sides of an interval; its lower end is then a one-sided 95 % bound
-
-
-@dataclass(frozen=True)
-class Change:
-    """One figure of the candidate minus that of the champion, on the same photographs."""
-
-    name: str
-    value: float
-    lower_bound: float  # one-sided 95 %, bootstrapped over groups
-    margin: float  # largest loss allowed
-
-    @property
-    def is_no_worse(self) -> bool:
-        """Whether a loss beyond the margin is ruled out."""
-        return self.lower_bound >= -self.margin
-
-    def __str__(self) -> str:
-        return (
-            f"{self.name} {self.value:+.3f} (at worst {self.lower_bound:+.3f}, "
-            f"{-self.margin:g} is allowed)"
-        )
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Candidate against champion on the same test photographs, at their own thresholds."""
-
-    champion_id: str
-    num_photographs: int
-    num_melanomas: int
-    changes: tuple[Change, ...]  # sensitivity, melanoma AUROC, specificity
-
-    @property
-    def is_no_worse(self) -> bool:
-        """Whether a loss beyond its margin is ruled out for every figure."""
-        return all(change.is_no_worse for change in self.changes)
-
-    def __str__(self) -> str:
-        return (
-            f"On {self.num_photographs} test photographs, {self.num_melanomas} of melanoma, "
-            f"against “{self.champion_id}”: {'; '.join(map(str, self.changes))}."
-        )
+FEWEST_LETTERS = 10  # of a reason to overrule
+_LOCK = ".promotion.lock"
 
 
 @dataclass(frozen=True)
 class Promotion:
     """A model that was put into use."""
 
-    in_use: registry.InUse
+    in_use: InUse
     comparison: Comparison | None  # None: there was no sound model to compare it with
-    problems: tuple[str, ...]  # of models that were in use and are damaged, in words
+    problems: tuple[str, ...]  # of models that were in use and are damaged, of the journal
 
 
-@dataclass(frozen=True)
-class _Part:
-    """The test photographs of one model, in the order of their ids."""
-
-    measured: Evaluation
-    threshold: float
-
-    @property
-    def score(self) -> NDArray[np.float64]:
-        return self.measured.melanoma_probability
-
-    @property
-    def is_referred(self) -> NDArray[np.bool_]:
-        return self.score >= self.threshold
-
-
-def compare(models_dir: Path, champion_id: str, candidate_id: str) -> Comparison:
-    """Hold a candidate against the champion.
-
-    Raises:
-        ModelError: the two were not measured on the same test photographs, or these hold too few
-            lesions with or without melanoma.
-    """
-    champion, candidate = (
-        _test_part(models_dir, model_id) for model_id in (champion_id, candidate_id)
-    )
-    first, second = (
-        part.measured.table[["image_id", "diagnosis"]].to_numpy().tolist()
-        for part in (champion, candidate)
-    )
-    if first != second:
-        raise ModelError(
-            f"“{candidate_id}” and “{champion_id}” were not measured on the same test "
-            "photographs with the same diagnoses, so neither can be shown to be no worse. Train "
-            "the candidate with the data and the split file of the model in use."
-        )
-    is_melanoma = champion.measured.is_melanoma == 1
-    for name, rows in (("melanoma", is_melanoma), ("other", ~is_melanoma)):
-        if len(set(champion.measured.groups[rows])) < 2:
-            raise ModelError(
-                f"The test photographs of “{champion_id}” hold {int(rows.sum())} {name}; two "
-                "lesions at least are needed to show that a candidate is no worse. Measure both "
-                "on a larger test split."
-            )
-    return Comparison(
-        champion_id, len(first), int(is_melanoma.sum()), _changes(champion, candidate, is_melanoma)
-    )
-
-
-def promote(models_dir: Path, model_id: str) -> Promotion:
-    """Put a model into use; against a champion only when it is no worse.
+def promote(
+    models_dir: Path,
+    model_id: str,
+    *,
+    by: str = "",
+    reason: str = "",
+    overrules: bool = False,
+) -> Promotion:
+    """Put a model into use; against a champion only when it is no worse, or a person overrules.
 
     It is compared with the newest model in `registry.in_use` that still passes its file checks: a
     damaged champion must not keep its own replacement out.
 
+    Args:
+        models_dir: where models are kept.
+        model_id: of the candidate.
+        by: who does it.
+        reason: why; kept with the model in use and in the journal.
+        overrules: put it into use although it may be worse or cannot be compared; needs a reason.
+            What fails its own checks is never put into use.
+
     Raises:
-        ModelError: the model fails its checks, is in use already, or may be worse.
+        ModelError: the model fails its checks, is in use already, or may be worse; or a reason to
+            overrule is missing.
+        JournalError: what an earlier promotion left to be written down cannot be.
     """
-    predict.load(registry.model_dir(models_dir, model_id))
+    if overrules:
+        _check_reason(reason)
+    with _alone(models_dir):
+        settle(models_dir)
+        predict.load(registry.model_dir(models_dir, model_id))
+        rival, problems = _rival(models_dir, model_id)
+        comparison, against = None, ""
+        if rival is not None:
+            comparison, against = _held_against(models_dir, rival, model_id)
+        if against and not overrules:
+            raise ModelError(f"{against} “{rival}” goes on answering.")
+        newest, more = _change(
+            models_dir,
+            model_id,
+            Kind.OVERRULED if against else Kind.PROMOTED,
+            by=by,
+            reason=reason,
+            against=against,
+        )
+        return Promotion(newest, comparison, (*problems, *more))
+
+
+def roll_back(
+    models_dir: Path, model_id: str | None = None, *, by: str = "", reason: str = ""
+) -> tuple[InUse, tuple[str, ...]]:
+    """Go back to a model that was in use; to the one before by default.
+
+    Nothing is compared: it was in use. All its files must be those of then, and the golden set
+    must give the probabilities that it gave in training.
+
+    Returns:
+        The entry of the model in use, and what is wrong with the journal, if anything is.
+
+    Raises:
+        ModelError: there is no such model to go back to, or it fails its checks.
+        JournalError: what an earlier promotion left to be written down cannot be.
+    """
+    with _alone(models_dir):
+        settle(models_dir)
+        entry = _earlier(models_dir, model_id)
+        model = predict.load(registry.model_dir(models_dir, entry.model_id))
+        predict.check_card(entry, model.sha256)
+        return _change(models_dir, entry.model_id, Kind.ROLLED_BACK, by=by, reason=reason)
+
+
+def settle(models_dir: Path) -> None:
+    """Write down in the journal the last change of the model in use, if it is not there yet.
+
+    Raises:
+        JournalError: the journal cannot be written.
+    """
+    newest = registry.champion(models_dir)
+    if newest is None or not newest.kind:  # put into use before there was a journal
+        return
+    event = _event(models_dir, newest)
+    if not any(
+        (row.event.kind, row.event.model_id, row.event.when)
+        == (event.kind, event.model_id, event.when)
+        for row in journal.rows(models_dir)
+    ):
+        journal.append(models_dir, event)
+
+
+def _check_reason(reason: str) -> None:
+    if len(reason.strip()) < FEWEST_LETTERS:
+        raise ModelError(
+            f"The reason to overrule has {len(reason.strip())} letters; {FEWEST_LETTERS} at least "
+            "are needed. Write why the model is to be used although it may be worse."
+        )
+
+
+def _rival(models_dir: Path, model_id: str) -> tuple[str | None, list[str]]:
+    """The sound model that a candidate is held against, and what is wrong with newer ones."""
     problems: list[str] = []
     for entry in registry.in_use(models_dir):
         try:
@@ -141,92 +139,83 @@ def promote(models_dir: Path, model_id: str) -> Promotion:
             continue
         if entry.model_id == model_id and not problems:
             raise ModelError(f"“{model_id}” is in use already, since {entry.since}.")
-        comparison = compare(models_dir, entry.model_id, model_id)
-        if not comparison.is_no_worse:
-            raise ModelError(
-                f"“{model_id}” was not put into use: it may be worse. {comparison} "
-                f"“{entry.model_id}” goes on answering."
-            )
-        break
-    else:
-        comparison = None
-    return Promotion(registry.put_into_use(models_dir, model_id), comparison, tuple(problems))
+        return entry.model_id, problems
+    return None, problems
 
 
-def _check_files(models_dir: Path, entry: registry.InUse) -> None:
+def _check_files(models_dir: Path, entry: InUse) -> None:
     """Raise a ModelError where a file of a model that was put into use is not what it was."""
     _, sha256, _ = registry.read_files(registry.model_dir(models_dir, entry.model_id))
     predict.check_card(entry, sha256)
 
 
-def _changes(
-    champion: _Part, candidate: _Part, is_melanoma: NDArray[np.bool_]
-) -> tuple[Change, ...]:
-    """The three changes, each from the photographs that it is measured on."""
-    groups = champion.measured.groups
-    is_same = (champion.score == candidate.score) & (champion.threshold == candidate.threshold)
-    referred_more = candidate.is_referred.astype(float) - champion.is_referred
-    lost_melanomas, lost_others = (
-        0.0 if is_same[rows].all() else _unseen_loss(groups[rows])
-        for rows in (is_melanoma, ~is_melanoma)
-    )
-    return (
-        _change(
-            "sensitivity", SENSITIVITY_MARGIN, np.mean, (referred_more[is_melanoma],),
-            groups[is_melanoma], lost_melanomas,
-        ),
-        _change(
-            "melanoma AUROC", AUROC_MARGIN, _auroc_change,
-            (is_melanoma.astype(float), champion.score, candidate.score),
-            groups, max(lost_melanomas, lost_others),
-        ),
-        _change(
-            "specificity", SPECIFICITY_MARGIN, np.mean, (-referred_more[~is_melanoma],),
-            groups[~is_melanoma], lost_others,
-        ),
-    )  # fmt: skip
+def _held_against(models_dir: Path, rival: str, model_id: str) -> tuple[Comparison | None, str]:
+    """The comparison where there can be one, and what speaks against the candidate."""
+    try:
+        comparison = comparisons.compare(models_dir, rival, model_id)
+    except ModelError as error:
+        return None, f"“{model_id}” was not put into use: {error}"
+    if comparison.is_no_worse:
+        return comparison, ""
+    return comparison, f"“{model_id}” was not put into use: it may be worse. {comparison}"
+
+
+def _earlier(models_dir: Path, model_id: str | None) -> InUse:
+    """The entry to go back to."""
+    newest, *earlier = registry.in_use(models_dir) or (None,)
+    known = ", ".join(entry.model_id for entry in earlier) or "none"
+    if newest is not None and model_id == newest.model_id:
+        raise ModelError(f"“{model_id}” is in use already, since {newest.since}.")
+    for entry in earlier:
+        if model_id in (None, entry.model_id):
+            return entry
+    what = "no model" if model_id is None else f"no model “{model_id}”"
+    raise ModelError(f"There is {what} to go back to. Models that were in use before: {known}.")
 
 
 def _change(
-    name: str,
-    margin: float,
-    statistic: Callable[..., float],
-    arrays: tuple[NDArray[np.float64], ...],
-    groups: NDArray[np.object_],
-    unseen_loss: float,
-) -> Change:
-    """A change with its bound.
-
-    Args:
-        name: of the figure.
-        margin: largest loss allowed.
-        statistic: of the resampled arrays; the change.
-        arrays: each with N rows.
-        groups: (N,) what is resampled whole.
-        unseen_loss: the bound where every resample shows the same: that no change was seen is no
-            proof that there is none.
-    """
-    low, high = metrics.bootstrap_interval(statistic, arrays, groups, level=_LEVEL)
-    if low == high == 0:
-        low = -unseen_loss
-    return Change(name, float(statistic(*arrays)), low, margin)
+    models_dir: Path, model_id: str, kind: Kind, *, by: str, reason: str, against: str = ""
+) -> tuple[InUse, tuple[str, ...]]:
+    """Put a model into use and write it down; what the journal could not take, in words."""
+    newest = registry.put_into_use(
+        models_dir, model_id, by=by, kind=kind, reason=reason, against=against
+    )
+    try:
+        journal.append(models_dir, _event(models_dir, newest))
+    except JournalError as error:
+        # It answers already; the next change writes it down.
+        return newest, (str(error),)
+    return newest, ()
 
 
-def _unseen_loss(groups: NDArray[np.object_]) -> float:
-    """Share of lesions that may be lost although none of these groups was (Wilson)."""
-    return metrics.wilson_interval(0, len(set(groups)), level=_LEVEL)[1]
+def _event(models_dir: Path, entry: InUse) -> Event:
+    """What the journal says of an entry of champion.json."""
+    event = Event(
+        Kind(entry.kind),
+        who=entry.by,
+        model_id=entry.model_id,
+        card_sha256=entry.sha256,
+        reason=entry.reason,
+        against=entry.against,
+        when=entry.since,
+    )
+    try:
+        card = registry.read_card(registry.model_dir(models_dir, entry.model_id))
+    except ModelError:  # damaged since; what the entry says is written down all the same
+        return event
+    return dataclasses.replace(
+        event, run_id=card.run_id, datasets={use.name: use.sha256 for use in card.datasets}
+    )
 
 
-def _auroc_change(
-    is_melanoma: NDArray[np.float64], before: NDArray[np.float64], after: NDArray[np.float64]
-) -> float:
-    return metrics.auroc(is_melanoma, after) - metrics.auroc(is_melanoma, before)
-
-
-def _test_part(models_dir: Path, model_id: str) -> _Part:
-    card, _, contents = registry.read_files(registry.model_dir(models_dir, model_id))
-    measured = evaluate.from_json(contents["evaluation.json"])
-    order = np.argsort(measured.table["image_id"].to_numpy(dtype=str), kind="stable")
-    measured = Evaluation(measured.table.iloc[order].reset_index(drop=True), measured.y_prob[order])
-    is_test = (measured.table["split"] == "test").to_numpy()
-    return _Part(measured.where(is_test), card.operating_point().threshold)
+@contextmanager
+def _alone(models_dir: Path) -> Iterator[None]:
+    """Change the model in use from one process at a time: what was compared must still answer."""
+    try:
+        with paths.locked(models_dir / _LOCK):
+            yield
+    except OSError as error:
+        raise ModelError(
+            f"The model in use cannot be changed: {error.strerror}. Free room, or let the app "
+            "write in the folder of the models."
+        ) from error

@@ -189,6 +189,10 @@ class InUse:
     model_id: str
     since: str  # date and time, UTC
     sha256: str  # of its card.json
+    by: str = ""  # who put it into use
+    kind: str = ""  # as the journal calls it; empty: from before there was a journal
+    reason: str = ""  # that was written
+    against: str = ""  # what the comparison said against it, and was overruled
 
 
 def in_use(models_dir: Path) -> tuple[InUse, ...]:
@@ -215,18 +219,30 @@ def champion(models_dir: Path) -> InUse | None:
     return next(iter(in_use(models_dir)), None)
 
 
-def put_into_use(models_dir: Path, model_id: str) -> InUse:
+def put_into_use(
+    models_dir: Path,
+    model_id: str,
+    *,
+    by: str = "",
+    kind: str = "",
+    reason: str = "",
+    against: str = "",
+) -> InUse:
     """Name `model_id` as the model in use, by one atomic rename.
 
-    Whether it may be is decided before, in `promotion`.
+    Whether it may be is decided before, in `promotion`, which also says by whom and why.
     """
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
     card = (model_dir(models_dir, model_id) / "card.json").read_bytes()
-    newest = InUse(model_id, now, sha256(card))
+    newest = InUse(model_id, now, sha256(card), by, kind, reason, against)
     entries = [newest, *(e for e in in_use(models_dir) if e.model_id != model_id)]
-    record = {"in_use": [dataclasses.asdict(entry) for entry in entries[:_NUM_REMEMBERED]]}
+    record = {"in_use": [_without_empty(entry) for entry in entries[:_NUM_REMEMBERED]]}
     write_atomic(models_dir / "champion.json", json.dumps(record, indent=1).encode())
     return newest
+
+
+def _without_empty(entry: InUse) -> dict[str, str]:
+    return {name: value for name, value in dataclasses.asdict(entry).items() if value}
 
 
 def model_dir(models_dir: Path, model_id: str) -> Path:

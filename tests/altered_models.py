@@ -21,7 +21,9 @@ def add(
     source = models_dir / source_id
     building = registry.building_dir(models_dir)
     for name in registry.FILES:
-        (building / name).write_bytes(files.get(name, (source / name).read_bytes()))
+        (building / name).write_bytes((source / name).read_bytes())
+    for name, content in files.items():
+        (building / name).write_bytes(content)
     card = dataclasses.replace(registry.read_card(source), model_id=model_id, **fields)
     return registry.read_card(registry.add(models_dir, building, card))
 

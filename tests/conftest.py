@@ -91,3 +91,17 @@ def models_in_use(trained_models, tmp_path, monkeypatch):
     shutil.copytree(trained_models, folder)
     monkeypatch.setenv("MELANOMA_MODELS", str(folder))
     return folder
+
+
+@pytest.fixture
+def champion_in_use(models_in_use):
+    """A folder where "champion", which finds 36 of 40 made-up melanomas, is in use."""
+    import made_candidates
+
+    from melanoma_core import registry
+
+    made_candidates.add(models_in_use, "champion", made_candidates.measured(36))
+    registry.put_into_use(models_in_use, "champion")
+    for path in models_in_use.glob("journal.*"):
+        path.unlink()  # as where models were put into use before there was a journal
+    return models_in_use

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import altered_models
+import made_candidates
 import made_models
 import numpy as np
 import pytest
@@ -367,6 +368,28 @@ def test_promote_says_when_there_was_no_sound_model_to_compare_with(models_in_us
     assert "Not compared: none of the models that were in use is sound, so tiny-2" in result.stdout
     (models_in_use / "champion.json").unlink()
     assert "Not compared: no model was in use, so tiny-2" in invoke("promote", "tiny-2").stdout
+
+
+def test_a_model_is_overruled_with_a_reason_and_taken_back_and_both_stand_in_the_journal(
+    champion_in_use,
+):
+    made_candidates.add(champion_in_use, "worse", made_candidates.measured(20))
+    refused = invoke("promote", "worse", "--by", "Dr Li")
+    assert refused.exit_code == 1
+    assert "“worse” was not put into use: it may be worse." in refused.stderr
+    assert invoke("promote", "worse", "--overrule", "").exit_code == 1
+    done = invoke("promote", "worse", "--by", "Dr Li", "--overrule", "Asked for by the study")
+    assert done.exit_code == 0, done.output
+    assert "Overruled: “worse” was not put into use: it may be worse." in done.stdout
+    assert registry.champion(champion_in_use).model_id == "worse"
+    back = invoke("rollback", "--by", "Dr Ng")
+    assert back.exit_code == 0, back.output
+    assert back.stdout.startswith("champion is in use since 20")
+    listed = invoke("journal").stdout.splitlines()
+    assert "overruled  worse  by Dr Li  Asked for by the study" in listed[0]
+    assert "rolled back  champion  by Dr Ng" in listed[1]
+    assert invoke("journal", "--verify").exit_code == 0
+    assert invoke("rollback", "nobody").exit_code == 1
 
 
 def test_a_damaged_card_is_named_and_the_other_models_are_listed(models_in_use):

@@ -272,7 +272,7 @@ def test_the_command_lists_and_verifies(five, monkeypatch):
     ]
     assert records[4] | {"when": "", "sha256": ""} == {
         "number": 5, "kind": "promoted", "who": "Dr 4", "model_id": "m-4", "card_sha256": "",
-        "run_id": "", "datasets": {}, "reason": "", "when": "", "sha256": "",
+        "run_id": "", "datasets": {}, "reason": "", "against": "", "when": "", "sha256": "",
     }  # fmt: skip
     sound = CliRunner().invoke(main, ["journal", "--verify"])
     assert sound.exit_code == 0

@@ -1,7 +1,6 @@
 """A candidate takes the place of the model in use only when it is shown to be no worse."""
 
-import dataclasses
-import os
+import json
 import signal
 import subprocess
 import sys
@@ -9,68 +8,14 @@ from pathlib import Path
 
 import altered_models
 import numpy as np
-import pandas as pd
 import pytest
+from made_candidates import NUM_MELANOMAS, add, measured
 
-from melanoma_core import evaluate, predict, promotion, registry
-from melanoma_core.diagnoses import CODES
-from melanoma_core.errors import ModelError
-from melanoma_core.evaluate import Evaluation
+from melanoma_core import calibration, drawings, journal, predict, promotion, registry
+from melanoma_core.errors import JournalError, ModelError
+from melanoma_core.journal import Kind
 
 PROJECT = Path(__file__).resolve().parent.parent
-NUM_MELANOMAS = 40
-
-
-def measured(num_found: int, num_spared: int = 30, *, changed: dict | None = None) -> bytes:
-    """evaluation.json: 40 melanomas and 40 nevi, so many of them on the right side of 0.5.
-
-    Args:
-        num_found: melanomas above the threshold.
-        num_spared: nevi below it.
-        changed: columns of the test table to replace.
-    """
-    is_above = np.concatenate([np.arange(40) < num_found, np.arange(40) >= num_spared])
-    return scored(np.where(is_above, 0.75, 0.25), changed=changed)
-
-
-def scored(melanoma: np.ndarray, *, changed: dict | None = None) -> bytes:
-    """evaluation.json of these melanoma probabilities: the first half melanomas, then nevi."""
-    num = len(melanoma)
-    is_melanoma = np.arange(num) < num // 2
-    y_prob = np.zeros((num, len(CODES)))
-    y_prob[:, CODES.index("MEL")] = melanoma
-    y_prob[:, CODES.index("NV")] = 1 - melanoma
-    columns = {
-        "image_id": [f"i{row:03d}" for row in range(num)],
-        "group_id": [f"g{row:03d}" for row in range(num)],
-        "lesion_id": None,
-        "source": "made",
-        "split": "test",
-        "diagnosis": np.where(is_melanoma, "MEL", "NV"),
-        "age_approx": np.nan,
-        "sex": None,
-        "anatom_site_general": None,
-    }
-    table = pd.DataFrame(columns | (changed or {}))
-    # Rows of validation that would tip the scales if they were counted.
-    val = table.assign(split="val", image_id="v" + table["image_id"], diagnosis="MEL")
-    whole = Evaluation(pd.concat([val, table], ignore_index=True), np.concatenate([y_prob, y_prob]))
-    return evaluate.to_json(whole).encode()
-
-
-def add(models_dir: Path, model_id: str, evaluation: bytes, threshold: float = 0.5) -> None:
-    card = registry.read_card(models_dir / "tiny-1")
-    points = tuple(dataclasses.replace(p, threshold=threshold) for p in card.operating_points)
-    files = {"evaluation.json": evaluation}
-    altered_models.add(models_dir, "tiny-1", model_id, files, operating_points=points)
-
-
-@pytest.fixture
-def models_dir(models_in_use):
-    """A folder where "champion", which finds 36 of 40 melanomas, is in use."""
-    add(models_in_use, "champion", measured(36))
-    registry.put_into_use(models_in_use, "champion")
-    return models_in_use
 
 
 def test_the_first_model_is_put_into_use_without_a_comparison(models_in_use):
@@ -89,9 +34,9 @@ def test_a_model_that_fails_its_checks_is_not_put_into_use(models_in_use):
     assert registry.champion(models_in_use) is None
 
 
-def test_an_equal_candidate_is_put_into_use(models_dir):
-    add(models_dir, "equal", measured(36))
-    promoted = promotion.promote(models_dir, "equal")
+def test_an_equal_candidate_is_put_into_use(champion_in_use):
+    add(champion_in_use, "equal", measured(36))
+    promoted = promotion.promote(champion_in_use, "equal")
     assert (promoted.comparison.champion_id, promoted.comparison.num_photographs) == (
         "champion", 80,
     )  # fmt: skip
@@ -99,14 +44,16 @@ def test_an_equal_candidate_is_put_into_use(models_dir):
     assert [(c.name, c.value, c.lower_bound) for c in promoted.comparison.changes] == [
         ("sensitivity", 0, 0), ("melanoma AUROC", 0, 0), ("specificity", 0, 0),
     ]  # fmt: skip
-    assert registry.champion(models_dir) == promoted.in_use
-    assert [e.model_id for e in registry.in_use(models_dir)] == ["equal", "champion", "tiny-1"]
-    assert predict.load_in_use(models_dir)[0].card.model_id == "equal"
+    assert registry.champion(champion_in_use) == promoted.in_use
+    assert [e.model_id for e in registry.in_use(champion_in_use)] == ["equal", "champion", "tiny-1"]
+    assert predict.load_in_use(champion_in_use)[0].card.model_id == "equal"
 
 
-def test_a_better_candidate_is_put_into_use_with_its_differences(models_dir):
-    add(models_dir, "better", measured(40, num_spared=32))
-    sensitivity, auroc, specificity = promotion.promote(models_dir, "better").comparison.changes
+def test_a_better_candidate_is_put_into_use_with_its_differences(champion_in_use):
+    add(champion_in_use, "better", measured(40, num_spared=32))
+    sensitivity, auroc, specificity = promotion.promote(
+        champion_in_use, "better"
+    ).comparison.changes
     assert sensitivity.value == pytest.approx(4 / 40)
     assert specificity.value == pytest.approx(2 / 40)
     # Of two scores only: AUROC is the mean of sensitivity and specificity.
@@ -115,237 +62,335 @@ def test_a_better_candidate_is_put_into_use_with_its_differences(models_dir):
         assert 0 <= change.lower_bound < change.value
 
 
-def test_each_model_is_measured_at_its_own_threshold(models_dir):
-    add(models_dir, "stricter", measured(40, num_spared=40), threshold=0.8)
-    changes = promotion.compare(models_dir, "champion", "stricter").changes
-    assert [change.value for change in changes] == pytest.approx([-36 / 40, 7 / 40, 10 / 40])
-
-
-def test_a_worse_candidate_is_refused_and_the_champion_stays(models_dir):
-    before = (models_dir / "champion.json").read_bytes()
-    add(models_dir, "worse", measured(30, num_spared=40))
+def test_a_worse_candidate_is_refused_and_the_champion_stays(champion_in_use):
+    before = (champion_in_use / "champion.json").read_bytes()
+    add(champion_in_use, "worse", measured(30, num_spared=40))
     with pytest.raises(ModelError, match="“champion” goes on answering") as refusal:
-        promotion.promote(models_dir, "worse")
+        promotion.promote(champion_in_use, "worse")
     for figure in ("sensitivity -0.150 (at worst -0.", "AUROC +0.050 (", "specificity +0.250 ("):
         assert figure in str(refusal.value)
-    assert (models_dir / "champion.json").read_bytes() == before
-    model, problem = predict.load_in_use(models_dir)
+    assert (champion_in_use / "champion.json").read_bytes() == before
+    model, problem = predict.load_in_use(champion_in_use)
     assert (model.card.model_id, problem) == ("champion", None)
-
-
-def test_a_loss_that_cannot_be_ruled_out_is_refused_even_when_none_was_seen(models_dir):
-    # Four melanomas found more and four others lost: no change, but a wide interval.
-    order = np.arange(80)
-    order[[32, 33, 34, 35, 36, 37, 38, 39]] = [36, 37, 38, 39, 32, 33, 34, 35]
-    ids = [f"i{row:03d}" for row in order]
-    groups = [f"g{row:03d}" for row in order]
-    add(models_dir, "other", measured(36, changed={"image_id": ids, "group_id": groups}))
-    sensitivity = promotion.compare(models_dir, "champion", "other").changes[0]
-    assert sensitivity.value == 0
-    assert sensitivity.lower_bound < -promotion.SENSITIVITY_MARGIN
-    assert not sensitivity.is_no_worse
-    with pytest.raises(ModelError, match="was not put into use: it may be worse"):
-        promotion.promote(models_dir, "other")
-
-
-def test_a_candidate_that_refers_everybody_is_refused_though_it_misses_nobody(models_dir):
-    add(models_dir, "constant", scored(np.full(80, 0.5)))
-    sensitivity, auroc, specificity = promotion.compare(models_dir, "champion", "constant").changes
-    assert sensitivity.is_no_worse
-    assert sensitivity.value == pytest.approx(4 / 40)
-    assert not auroc.is_no_worse
-    assert auroc.value == pytest.approx(0.5 - 0.825)
-    assert not specificity.is_no_worse
-    assert specificity.value == pytest.approx(-30 / 40)
-    with pytest.raises(ModelError, match=r"specificity -0\.750 \(at worst"):
-        promotion.promote(models_dir, "constant")
-
-
-def test_a_candidate_that_guesses_is_refused_at_its_own_threshold(models_dir):
-    guessed = np.random.default_rng(0).random(80)
-    threshold = np.sort(guessed[:40])[2]  # which finds 38 of its 40 melanomas
-    add(models_dir, "random", scored(guessed), threshold)
-    sensitivity, auroc, specificity = promotion.compare(models_dir, "champion", "random").changes
-    assert sensitivity.value == pytest.approx(2 / 40)
-    assert not auroc.is_no_worse
-    assert not specificity.is_no_worse
-    with pytest.raises(ModelError, match="it may be worse"):
-        promotion.promote(models_dir, "random")
-
-
-@pytest.mark.parametrize("worse", ["melanoma AUROC", "specificity"])
-def test_each_of_the_figures_alone_can_refuse_a_candidate(models_dir, worse):
-    # 200 nevi: the champion has every lesion right, with room on both sides of the threshold.
-    sound = np.repeat([0.8, 0.2], 200)
-    candidate = sound.copy()
-    if worse == "specificity":
-        candidate[200:220] = 0.6  # 20 nevi referred in vain, below every melanoma all the same
-    else:
-        candidate[:40], candidate[200:300] = 0.55, 0.45
-        candidate[200:202], candidate[:4] = 0.9, 0.4  # few referrals change, but the order does
-    add(models_dir, "sound", scored(sound))
-    add(models_dir, "less", scored(candidate))
-    changes = promotion.compare(models_dir, "sound", "less").changes
-    refused = [change.name for change in changes if not change.is_no_worse]
-    assert worse in refused
-
-
-def test_no_change_is_a_proof_only_where_the_predictions_are_the_same(models_dir):
-    z = 1.6448536  # one-sided 95 %
-    for num, is_enough in ((80, False), (400, True)):
-        scores = np.repeat([0.8, 0.2], num // 2)
-        add(models_dir, f"first-{num}", scored(scores))
-        add(models_dir, f"same-{num}", scored(scores))
-        add(models_dir, f"other-{num}", scored(scores - 0.1))
-        same = promotion.compare(models_dir, f"first-{num}", f"same-{num}")
-        assert [change.lower_bound for change in same.changes] == [0, 0, 0]
-        other = promotion.compare(models_dir, f"first-{num}", f"other-{num}")
-        # Wilson's bound of 0 lost lesions of num / 2.
-        expected = -(z**2) / (num / 2 + z**2)
-        assert [change.value for change in other.changes] == [0, 0, 0]
-        assert [change.lower_bound for change in other.changes] == pytest.approx([expected] * 3)
-        assert same.is_no_worse
-        assert other.is_no_worse is is_enough
-
-
-def test_the_margin_itself_is_allowed_and_an_undefined_bound_is_not():
-    change = promotion.Change("specificity", 0.0, -0.05, promotion.SPECIFICITY_MARGIN)
-    assert change.is_no_worse
-    assert not dataclasses.replace(change, lower_bound=-0.0501).is_no_worse
-    assert not dataclasses.replace(change, lower_bound=float("nan")).is_no_worse
 
 
 def damage(models_dir: Path, model_id: str) -> None:
     (models_dir / model_id / "network.tflite").write_bytes(b"damaged")
 
 
-def test_a_damaged_champion_gives_its_place_to_a_model_no_worse_than_the_one_before(models_dir):
-    add(models_dir, "second", measured(38))
-    promotion.promote(models_dir, "second")
-    add(models_dir, "worse", measured(20))
-    add(models_dir, "third", measured(36))
-    damage(models_dir, "second")
+def test_a_damaged_champion_gives_its_place_to_a_model_no_worse_than_the_one_before(
+    champion_in_use,
+):
+    add(champion_in_use, "second", measured(38))
+    promotion.promote(champion_in_use, "second")
+    add(champion_in_use, "worse", measured(20))
+    add(champion_in_use, "third", measured(36))
+    damage(champion_in_use, "second")
     with pytest.raises(ModelError, match=r"against “champion”.*“champion” goes on answering"):
-        promotion.promote(models_dir, "worse")
-    promoted = promotion.promote(models_dir, "third")
+        promotion.promote(champion_in_use, "worse")
+    promoted = promotion.promote(champion_in_use, "third")
     assert promoted.comparison.champion_id == "champion"
     (problem,) = promoted.problems
     assert "network.tflite of the model “second”" in problem
-    assert registry.champion(models_dir).model_id == "third"
+    assert registry.champion(champion_in_use).model_id == "third"
 
 
-def test_a_champion_whose_card_is_not_the_one_put_into_use_is_passed_over(models_dir):
-    text = (models_dir / "champion.json").read_text()
-    sha256 = registry.champion(models_dir).sha256
-    (models_dir / "champion.json").write_text(text.replace(sha256, "0" * 64))
-    promoted = promotion.promote(models_dir, "tiny-1")  # the model before, which answers meanwhile
+def test_a_champion_whose_card_is_not_the_one_put_into_use_is_passed_over(champion_in_use):
+    text = (champion_in_use / "champion.json").read_text()
+    sha256 = registry.champion(champion_in_use).sha256
+    (champion_in_use / "champion.json").write_text(text.replace(sha256, "0" * 64))
+    # The model before, which answers meanwhile.
+    promoted = promotion.promote(champion_in_use, "tiny-1")
     assert promoted.comparison.champion_id == "tiny-1"
     assert "card of “champion” was changed" in promoted.problems[0]
 
 
-def test_where_every_model_that_was_in_use_is_damaged_the_candidate_is_a_first_one(models_dir):
-    add(models_dir, "next", measured(20))
-    damage(models_dir, "champion")
-    (models_dir / "tiny-1" / "evaluation.json").unlink()
-    promoted = promotion.promote(models_dir, "next")
+def test_where_every_model_that_was_in_use_is_damaged_the_candidate_is_a_first_one(champion_in_use):
+    add(champion_in_use, "next", measured(20))
+    damage(champion_in_use, "champion")
+    (champion_in_use / "tiny-1" / "evaluation.json").unlink()
+    promoted = promotion.promote(champion_in_use, "next")
     assert promoted.comparison is None
     assert [part in problem for part, problem in zip(
         ("network.tflite of the model “champion”", "“tiny-1” lacks its file evaluation.json"),
         promoted.problems, strict=True,
     )] == [True, True]  # fmt: skip
-    assert registry.champion(models_dir).model_id == "next"
+    assert registry.champion(champion_in_use).model_id == "next"
 
 
-def test_photographs_of_one_lesion_are_resampled_together(models_dir):
-    groups = [f"g{row // 20}" for row in range(80)]  # two lesions with melanoma
-    add(models_dir, "champion-2", measured(36, changed={"group_id": groups}))
-    add(models_dir, "candidate-2", measured(35, changed={"group_id": groups}))
-    sensitivity = promotion.compare(models_dir, "champion-2", "candidate-2").changes[0]
-    assert sensitivity.value == pytest.approx(-1 / 40)
-    assert sensitivity.lower_bound == pytest.approx(-1 / 20)  # the lesion that lost one, twice
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"image_id": [f"j{row:03d}" for row in range(80)]},
-        {"split": ["test"] * 79 + ["train"]},
-        {"diagnosis": ["MEL"] * 39 + ["NV"] * 41},
-    ],
-    ids=["other photographs", "fewer photographs", "another diagnosis"],
-)
-def test_a_candidate_measured_on_something_else_is_refused(models_dir, changed):
-    add(models_dir, "elsewhere", measured(40, changed=changed))
-    with pytest.raises(ModelError, match="not measured on the same test photographs"):
-        promotion.promote(models_dir, "elsewhere")
-    assert registry.champion(models_dir).model_id == "champion"
-
-
-def test_the_order_of_the_rows_does_not_matter(models_dir):
-    backwards = evaluate.from_json(measured(36))
-    order = np.arange(len(backwards))[::-1]
-    turned = Evaluation(backwards.table.iloc[order], backwards.y_prob[order])
-    add(models_dir, "backwards", evaluate.to_json(turned).encode())
-    changes = promotion.compare(models_dir, "champion", "backwards").changes
-    assert [(change.value, change.lower_bound) for change in changes] == [(0, 0)] * 3
-
-
-@pytest.mark.parametrize(
-    ("num_melanomas", "few"), [(0, "0 melanoma"), (1, "1 mel"), (79, "1 other")]
-)
-def test_too_few_lesions_to_compare_are_said_to_be(models_dir, num_melanomas, few):
-    changed = {"diagnosis": ["MEL"] * num_melanomas + ["NV"] * (80 - num_melanomas)}
-    for model_id in ("few-1", "few-2"):
-        add(models_dir, model_id, measured(40, changed=changed))
-    with pytest.raises(ModelError, match=f"hold {few}.*; two lesions at least"):
-        promotion.compare(models_dir, "few-1", "few-2")
-
-
-def test_the_model_in_use_and_an_unknown_one_are_refused(models_dir):
+def test_the_model_in_use_and_an_unknown_one_are_refused(champion_in_use):
     with pytest.raises(ModelError, match="“champion” is in use already, since 20"):
-        promotion.promote(models_dir, "champion")
+        promotion.promote(champion_in_use, "champion")
     with pytest.raises(ModelError, match="There is no model “nobody”"):
-        promotion.promote(models_dir, "nobody")
+        promotion.promote(champion_in_use, "nobody")
 
 
-# Calls of the operating system that write champion.json; the process dies before or after each.
-CALLS = ("tempfile.mkstemp", "os.fsync", "os.chmod", "os.replace")
-DYING = """
-import os, pathlib, signal, tempfile
-from melanoma_core import registry
-module, name = {call!r}.split(".")
-module = {{"os": os, "tempfile": tempfile}}[module]
-original = getattr(module, name)
-def dying(*arguments, **options):
-    if {before}:
-        os.kill(os.getpid(), signal.SIGKILL)
-    result = original(*arguments, **options)
-    os.kill(os.getpid(), signal.SIGKILL)
-    return result
-setattr(module, name, dying)
-registry.put_into_use(pathlib.Path({models_dir!r}), "next")
+def test_a_promotion_is_written_down_with_name_reason_and_checksums(champion_in_use):
+    add(champion_in_use, "better", measured(40))
+    newest = promotion.promote(champion_in_use, "better", by="Dr Li", reason="Finds more").in_use
+    assert (newest.by, newest.reason, newest.kind) == ("Dr Li", "Finds more", "promoted")
+    assert registry.champion(champion_in_use) == newest
+    (row,) = journal.rows(champion_in_use)
+    card = registry.read_card(champion_in_use / "better")
+    assert row.event == journal.Event(
+        Kind.PROMOTED, who="Dr Li", model_id="better", card_sha256=newest.sha256,
+        run_id=card.run_id, datasets={use.name: use.sha256 for use in card.datasets},
+        reason="Finds more", when=newest.since,
+    )  # fmt: skip
+    assert row.event.datasets
+    assert journal.verify(champion_in_use).problems == ()
+
+
+def test_an_overruling_keeps_its_reason_and_what_was_overruled(champion_in_use):
+    add(champion_in_use, "worse", measured(30, num_spared=40))
+    reason = "For the study on specificity"
+    promoted = promotion.promote(
+        champion_in_use, "worse", by="Dr Li", reason=reason, overrules=True
+    )
+    assert not promoted.comparison.is_no_worse
+    newest = registry.champion(champion_in_use)
+    assert (newest.model_id, newest.kind, newest.reason) == ("worse", "overruled", reason)
+    assert "it may be worse. On 80 test photographs" in newest.against
+    (row,) = journal.rows(champion_in_use)
+    assert (row.event.kind, row.event.reason) == (Kind.OVERRULED, reason)
+    assert row.event.against == newest.against
+
+
+@pytest.mark.parametrize("reason", ["", "   \n ", "because"])
+def test_nobody_overrules_without_a_written_reason(champion_in_use, reason):
+    add(champion_in_use, "worse", measured(30))
+    with pytest.raises(ModelError, match="The reason to overrule has"):
+        promotion.promote(champion_in_use, "worse", reason=reason, overrules=True)
+    with pytest.raises(ModelError, match="it may be worse"):
+        promotion.promote(champion_in_use, "worse", reason="a reason alone overrules nothing")
+    assert registry.champion(champion_in_use).model_id == "champion"
+    assert journal.rows(champion_in_use) == ()
+
+
+def test_what_needs_no_overruling_is_written_down_as_a_promotion(champion_in_use):
+    add(champion_in_use, "better", measured(40))
+    promotion.promote(champion_in_use, "better", reason="To be on the safe side", overrules=True)
+    assert registry.champion(champion_in_use).kind == "promoted"
+
+
+def test_a_model_that_cannot_be_compared_comes_into_use_by_overruling_alone(champion_in_use):
+    elsewhere = {name: [f"e{row}" for row in range(80)] for name in ("image_id", "group_id")}
+    add(champion_in_use, "elsewhere", measured(40, changed=elsewhere))
+    with pytest.raises(ModelError, match="not measured on the same test photographs"):
+        promotion.promote(champion_in_use, "elsewhere")
+    promoted = promotion.promote(
+        champion_in_use, "elsewhere", reason="Other cameras from now on", overrules=True
+    )
+    assert promoted.comparison is None
+    assert "not measured on the same" in registry.champion(champion_in_use).against
+
+
+def test_a_model_that_fails_its_golden_set_is_not_put_into_use_even_by_overruling(champion_in_use):
+    arrays = altered_models.arrays_of(champion_in_use / "tiny-1" / "golden.npz")
+    arrays["probabilities"] = arrays["probabilities"][:, ::-1]
+    golden = {"golden.npz": altered_models.npz(**arrays)}
+    add(champion_in_use, "odd", measured(40), files=golden)
+    with pytest.raises(ModelError, match="answered when it was made"):
+        promotion.promote(champion_in_use, "odd", reason="I want it all the same", overrules=True)
+    assert registry.champion(champion_in_use).model_id == "champion"
+
+
+def other_head(directory: Path) -> dict[str, bytes]:
+    """A dense layer that leans to the other diagnoses, with the golden answers that it gives."""
+    head = altered_models.arrays_of(directory / "head.npz")
+    head["bias"] = head["bias"][::-1] + np.arange(9, dtype=np.float32)
+    files = {"head.npz": altered_models.npz(**head)}
+    network = predict.read_network((directory / "network.tflite").read_bytes(), files["head.npz"])
+    golden = altered_models.arrays_of(directory / "golden.npz")
+    logits = np.array([network.logits(network.graph.run(image)[1]) for image in golden["images"]])
+    temperature = registry.read_card(directory).temperature
+    golden["probabilities"] = calibration.probabilities(logits, temperature)
+    return files | {"golden.npz": altered_models.npz(**golden)}
+
+
+def test_going_back_restores_the_very_files_and_predictions(champion_in_use):
+    image = drawings.lesion(3)
+    before = predict.load_in_use(champion_in_use)[0]
+    add(champion_in_use, "next", measured(40), files=other_head(champion_in_use / "tiny-1"))
+    promotion.promote(champion_in_use, "next")
+    after = predict.load_in_use(champion_in_use)[0]
+    assert (predict.classify(before, image).probabilities != (
+        predict.classify(after, image).probabilities
+    )).any()  # fmt: skip
+    newest, problems = promotion.roll_back(champion_in_use, by="Dr Li", reason="Too many flags")
+    assert (newest.model_id, newest.kind, problems) == ("champion", "rolled back", ())
+    model, problem = predict.load_in_use(champion_in_use)
+    assert problem is None
+    assert (model.card, model.sha256) == (before.card, before.sha256)
+    assert (predict.classify(model, image).probabilities == (
+        predict.classify(before, image).probabilities
+    )).all()  # fmt: skip
+    kinds = [row.event.kind for row in journal.rows(champion_in_use)]
+    assert kinds == [Kind.PROMOTED, Kind.ROLLED_BACK]
+    assert [e.model_id for e in registry.in_use(champion_in_use)] == ["champion", "next", "tiny-1"]
+    assert promotion.roll_back(champion_in_use)[0].model_id == "next"  # the one in use before
+
+
+def test_each_of_the_last_five_models_can_be_gone_back_to(models_in_use):
+    ids = [f"m-{number}" for number in range(7)]
+    for model_id in ids:
+        add(models_in_use, model_id, measured(36))
+        promotion.promote(models_in_use, model_id, reason="Made for this test", overrules=True)
+    earlier = [entry.model_id for entry in registry.in_use(models_in_use)][1:]
+    assert earlier == ["m-5", "m-4", "m-3", "m-2", "m-1"]
+    with pytest.raises(ModelError, match=r"no model “m-0” to go back to\..*before: m-5, m-4, m-3"):
+        promotion.roll_back(models_in_use, "m-0")
+    for model_id in reversed(earlier):
+        promotion.roll_back(models_in_use, model_id)
+        assert predict.load_in_use(models_in_use)[0].card.model_id == model_id
+    with pytest.raises(ModelError, match="“m-5” is in use already"):
+        promotion.roll_back(models_in_use, "m-5")
+    assert journal.verify(models_in_use).problems == ()
+
+
+def test_there_may_be_no_model_to_go_back_to(empty_models):
+    with pytest.raises(ModelError, match=r"no model to go back to\. Models .* before: none"):
+        promotion.roll_back(empty_models)
+
+
+@pytest.mark.parametrize("how", ["damaged", "swapped"])
+def test_a_model_whose_files_are_not_those_of_then_is_not_gone_back_to(champion_in_use, how):
+    if how == "damaged":
+        damage(champion_in_use, "tiny-1")
+    else:
+        text = (champion_in_use / "champion.json").read_text()
+        sha256 = registry.in_use(champion_in_use)[1].sha256
+        (champion_in_use / "champion.json").write_text(text.replace(sha256, "0" * 64))
+    with pytest.raises(ModelError, match=r"not the one that was made|was changed after it"):
+        promotion.roll_back(champion_in_use)
+    assert registry.champion(champion_in_use).model_id == "champion"
+
+
+def test_a_model_comes_into_use_though_the_journal_cannot_be_written(champion_in_use, monkeypatch):
+    def full(models_dir, event):
+        raise JournalError("The journal of the models cannot be written (No space left).")
+
+    add(champion_in_use, "better", measured(40))
+    monkeypatch.setattr(journal, "append", full)
+    promoted = promotion.promote(champion_in_use, "better")
+    assert promoted.problems == ("The journal of the models cannot be written (No space left).",)
+    assert registry.champion(champion_in_use).model_id == "better"
+    with pytest.raises(JournalError):  # nothing more before that is written down
+        promotion.roll_back(champion_in_use)
+    monkeypatch.undo()
+    promotion.roll_back(champion_in_use)
+    assert [row.event.kind for row in journal.rows(champion_in_use)] == [
+        Kind.PROMOTED, Kind.ROLLED_BACK,
+    ]  # fmt: skip
+
+
+def test_a_model_put_into_use_before_there_was_a_journal_gets_no_row(champion_in_use):
+    promotion.settle(champion_in_use)
+    assert journal.rows(champion_in_use) == ()
+
+
+# One process that loads everything once; its children promote, and each is killed at a call of
+# the operating system further on, while it writes champion.json or the journal.
+KILLED = """
+import json, os, pathlib, shutil, signal, sys, tempfile
+from melanoma_core import journal, predict, promotion, registry
+
+promotion._held_against = lambda *models: (None, "")  # takes a second, and writes nothing
+source, work = map(pathlib.Path, sys.argv[1:])
+
+def child(work_of_child):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work_of_child()
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+            os._exit(3)
+        os._exit(0)
+    return os.waitpid(pid, 0)[1]
+
+for at in range(1, 40):
+    folder = work / str(at)
+    shutil.copytree(source, folder)
+
+    def promote():
+        num_calls = 0
+        def dying(original):
+            def call(*arguments, **options):
+                nonlocal num_calls
+                num_calls += 1
+                if num_calls == at:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return original(*arguments, **options)
+            return call
+        for module, name in (
+            (tempfile, "mkstemp"), (os, "fsync"), (os, "chmod"), (os, "replace"), (os, "open"),
+        ):
+            setattr(module, name, dying(getattr(module, name)))
+        promotion.promote(folder, "next", by="Dr Li")
+
+    def look():
+        model, problem = predict.load_in_use(folder)
+        found = {
+            "at": at, "status": status, "champion": model.card.model_id, "problem": problem,
+            "rows": [row.event.model_id for row in journal.rows(folder)],
+            "tampered": journal.verify(folder).problems,
+        }
+        promotion.settle(folder)
+        found["settled"] = [row.event.model_id for row in journal.rows(folder)]
+        if found["champion"] != "next":
+            promotion.promote(folder, "next")
+        promotion.roll_back(folder)
+        found["tampered"] += journal.verify(folder).problems
+        found["in_the_end"] = [row.event.model_id for row in journal.rows(folder)]
+        print(json.dumps(found), flush=True)
+
+    status = child(promote)
+    if child(look) or not os.WIFSIGNALED(status):
+        break
 """
 
 
-def test_the_champion_loads_wherever_promotion_is_killed(models_dir):
-    add(models_dir, "next", measured(36))
-    before = (models_dir / "champion.json").read_bytes()
-    seen = []
-    for call in CALLS:
-        for is_before in (True, False):
-            code = DYING.format(call=call, before=is_before, models_dir=str(models_dir))
-            done = subprocess.run(
-                [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, timeout=60
-            )
-            assert done.returncode == -signal.SIGKILL, done.stderr
-            model, problem = predict.load_in_use(models_dir)
-            assert problem is None
-            seen.append(model.card.model_id)
-            (models_dir / "champion.json").write_bytes(before)
-    assert seen == ["champion"] * 7 + ["next"]
-    # What a killed process left aside is no model, and the next promotion goes through.
-    assert [name for name in os.listdir(models_dir) if name.startswith(".")]
-    promotion.promote(models_dir, "next")
-    assert {card.model_id for card in registry.list_cards(models_dir)[0]} == {
-        "champion", "next", "tiny-1",
-    }  # fmt: skip
+def test_the_champion_loads_wherever_promotion_is_killed(champion_in_use, tmp_path):
+    add(champion_in_use, "next", measured(36))
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(champion_in_use), str(tmp_path / "killed")],
+        cwd=PROJECT, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["status"] for one in found] == [signal.SIGKILL] * (len(found) - 1) + [0]
+    assert len(found) > 12  # champion.json takes 6 such calls, the first row of the journal more
+    for one in found:
+        assert (one["problem"], one["tampered"]) == (None, [])
+        if one["champion"] == "champion":
+            assert one["rows"] == one["settled"] == []
+        else:
+            assert one["champion"] == "next"
+            assert one["settled"] == ["next"]  # whether or not it was written down in time
+        assert one["in_the_end"] == ["next", "champion"]
+    champions = [one["champion"] for one in found]
+    assert champions == sorted(champions)  # the old one, and from one moment on the new one
+    between = [one for one in found if one["champion"] == "next" and not one["rows"]]
+    assert between, "no process was killed between champion.json and the journal"
+
+
+def test_two_promotions_at_once_are_one_after_the_other(champion_in_use):
+    for model_id in ("first", "second"):
+        add(champion_in_use, model_id, measured(36))
+    code = (
+        "import pathlib, sys\nfrom melanoma_core import promotion\n"
+        "promotion.promote(pathlib.Path(sys.argv[1]), sys.argv[2])"
+    )
+    writers = [
+        subprocess.Popen([sys.executable, "-c", code, str(champion_in_use), name], cwd=PROJECT)
+        for name in ("first", "second")
+    ]
+    assert [writer.wait(120) for writer in writers] == [0, 0]
+    in_use = [entry.model_id for entry in registry.in_use(champion_in_use)]
+    assert sorted(in_use[:2]) == ["first", "second"]
+    assert in_use[2:] == ["champion", "tiny-1"]
+    rows = [row.event.model_id for row in journal.rows(champion_in_use)]
+    assert rows == in_use[1::-1]

@@ -1,0 +1,173 @@
+"""The test photographs on which two models can be held against each other.
+
+Those that both were measured on, with the same diagnosis, and of whose lesion neither was taught
+or set by anything: else the one that knows it would win by that.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from melanoma_core import evaluate, findings, registry, taught
+from melanoma_core.errors import ModelError
+from melanoma_core.evaluate import Evaluation
+from melanoma_core.registry import Card
+from melanoma_core.taught import Taught
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One model with its whole evaluation, and what it was taught, where that is known."""
+
+    card: Card
+    card_sha256: str
+    evaluation: Evaluation
+    taught: Taught | None  # None: it keeps no list
+    num_bytes: int  # of what answers: the graph and the dense layer
+
+    @property
+    def is_test(self) -> NDArray[np.bool_]:
+        """(N,) which photographs of the evaluation are of the test split."""
+        return np.asarray(self.evaluation.table["split"] == "test")
+
+
+@dataclass(frozen=True)
+class Common:
+    """What two models were both measured on, row by row, in the order of the ids."""
+
+    first: Evaluation
+    second: Evaluation
+    groups: NDArray[np.int64]  # (N,) of both groupings together; what is resampled whole
+    is_whole: bool  # it is all that either was measured on
+    notes: tuple[str, ...]  # what was left out and why, and what is not known
+
+
+def read(models_dir: Path, model_id: str) -> Measured:
+    """One model, every file checked.
+
+    Raises:
+        ModelError: there is no such model, or a file of it is damaged.
+    """
+    card, card_sha256, contents = registry.read_files(registry.model_dir(models_dir, model_id))
+    held = contents.get(registry.TAUGHT)
+    return Measured(
+        card,
+        card_sha256,
+        evaluate.from_json(contents["evaluation.json"]),
+        None if held is None else taught.from_bytes(held),
+        len(contents["network.tflite"]) + len(contents["head.npz"]),
+    )
+
+
+def common(first: Measured, second: Measured) -> Common:
+    """The test photographs that are clean for both.
+
+    Raises:
+        ModelError: there is none.
+    """
+    ids, groups, lesions = _joined(first, second)
+    tests = [
+        model.evaluation.table[model.is_test].set_index("image_id") for model in (first, second)
+    ]
+    both = tests[0].index.intersection(tests[1].index).sort_values()
+    is_alike = (tests[0].loc[both, "diagnosis"] == tests[1].loc[both, "diagnosis"]).to_numpy()
+    # A group that either was taught, or chose its threshold on, is clean for neither.
+    group_of = pd.Series(groups, index=ids)
+    lesion_of = pd.Series(lesions, index=ids, dtype=object)
+    touched = [_touched(model, group_of, lesion_of) for model in (first, second)]
+    is_clean = ~group_of[both].isin(touched[0] | touched[1]).to_numpy()
+    kept = both[is_alike & is_clean]
+    notes = _notes((first, second), tests, group_of, touched, int((~is_alike).sum()), len(kept))
+    if len(kept) == 0:
+        raise ModelError(
+            f"“{second.card.model_id}” and “{first.card.model_id}” were not measured on the same "
+            "test photographs with the same diagnoses, so neither can be shown to be no worse. "
+            f"{' '.join(notes)} Train the candidate with the data and the split file of the model "
+            "in use."
+        )
+    return Common(
+        _rows(first, kept),
+        _rows(second, kept),
+        group_of[kept].to_numpy(dtype=np.int64),
+        len(kept) == len(tests[0]) == len(tests[1]),
+        notes,
+    )
+
+
+def _joined(
+    first: Measured, second: Measured
+) -> tuple[list[str], NDArray[np.int64], list[str | None]]:
+    """All photographs of both evaluations: id, group (those of both joined), and lesion."""
+    table = pd.concat([first.evaluation.table, second.evaluation.table], ignore_index=True)
+    ids = list(dict.fromkeys(table["image_id"]))
+    place_of = {image_id: place for place, image_id in enumerate(ids)}
+    places = table["image_id"].map(place_of)
+    owner = np.repeat([0, 1], [len(first.evaluation), len(second.evaluation)])
+    together: list[Sequence[int]] = list(places.groupby([owner, table["group_id"]]).agg(tuple))
+    together += list(places.groupby(table["lesion_id"]).agg(tuple))  # those without one fall out
+    groups = np.empty(len(ids), np.int64)
+    for number, members in enumerate(findings.joined(len(ids), together)):
+        groups[list(members)] = number
+    lesion_of = table.dropna(subset="lesion_id").drop_duplicates("image_id")
+    lesions = dict(zip(lesion_of["image_id"], lesion_of["lesion_id"], strict=True))
+    return ids, groups, [lesions.get(image_id) for image_id in ids]
+
+
+def _touched(model: Measured, group_of: pd.Series, lesion_of: pd.Series) -> set[int]:
+    """Groups that hold a photograph that the model was taught, or set by."""
+    other_splits = model.evaluation.table.loc[~model.is_test, "image_id"]
+    touched = set(group_of[other_splits])
+    if model.taught is not None:
+        asked = pd.DataFrame({"image_id": group_of.index, "lesion_id": lesion_of.to_numpy()})
+        touched |= set(group_of[model.taught.holds(asked)])
+    return touched
+
+
+def _notes(
+    models: tuple[Measured, Measured],
+    tests: Sequence[pd.DataFrame],
+    group_of: pd.Series,
+    touched: Sequence[set[int]],
+    num_unlike: int,
+    num_kept: int,
+) -> tuple[str, ...]:
+    """What the comparison leaves out, in sentences; empty where there is nothing to say."""
+    notes = []
+    if not num_kept == len(tests[0]) == len(tests[1]):
+        of_each = " and ".join(
+            f"{len(test):,} of “{model.card.model_id}”"
+            for model, test in zip(models, tests, strict=True)
+        )
+        notes.append(f"Of the test photographs ({of_each}) {num_kept:,} can be compared.")
+    if num_unlike:
+        notes.append(f"{num_unlike:,} have two diagnoses.")
+    for test, mine, taught_to, other in (
+        (tests[0], models[0], touched[1], models[1]),
+        (tests[1], models[1], touched[0], models[0]),
+    ):
+        num_known = int(group_of[test.index].isin(taught_to).sum())
+        if num_known:
+            notes.append(
+                f"“{other.card.model_id}” was taught or set by lesions of {num_known:,} test "
+                f"photographs of “{mine.card.model_id}”; they are left out."
+            )
+    # Divided alike, each held out what the other did.
+    if models[0].card.split_sha256 != models[1].card.split_sha256:
+        notes += [
+            f"Of “{model.card.model_id}” it is not known in full which lesions it was taught; "
+            "those of its own test are taken as new to it."
+            for model in models
+            if model.taught is None or not model.taught.is_whole
+        ]
+    return tuple(notes)
+
+
+def _rows(model: Measured, image_ids: pd.Index) -> Evaluation:
+    """The evaluation of these photographs, in this order."""
+    measured = model.evaluation.where(model.is_test)
+    order = pd.Index(measured.table["image_id"]).get_indexer(image_ids)
+    return Evaluation(measured.table.iloc[order].reset_index(drop=True), measured.y_prob[order])
