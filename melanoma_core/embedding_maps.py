@@ -168,6 +168,20 @@ def mix(
     return Mix(share, float(chance.mean()))
 
 
+def neighbour_shares(points: pd.DataFrame, asked: NDArray[np.bool_] | None = None) -> pd.DataFrame:
+    """Share of each diagnosis (columns) among the nearest others of each diagnosis (rows).
+
+    Args:
+        points: of an `EmbeddingMap`; all of them.
+        asked: (N,) whose neighbours are looked at; without it those of all.
+    """
+    is_asked = points["lesion"].notna().to_numpy()
+    chosen = points[is_asked if asked is None else is_asked & asked]
+    counts = chosen.groupby("diagnosis")[list(_COUNTS)].sum()
+    counts.columns = list(CODES)
+    return counts.div(counts.sum(axis=1), axis="index")
+
+
 def _sample(num_rows: int) -> NDArray[np.int64]:
     if num_rows <= MAX_PHOTOGRAPHS:
         return np.arange(num_rows)
@@ -222,7 +236,7 @@ def _map_of(
 
 
 def coordinates(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Two coordinates of each row by t-SNE on its 30 principal components, about -1 to 1.
+    """Two coordinates of each row by t-SNE on its 30 principal components, each from -1 to 1.
 
     t-SNE (van der Maaten and Hinton, 2008) keeps neighbours together and says nothing of wide
     distances. It starts from the two first components and a fixed seed: the same rows give the
@@ -246,8 +260,8 @@ def coordinates(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         reduction = PCA(num_components, svd_solver="randomized", random_state=0)
         layout = TSNE(init="pca", perplexity=perplexity, random_state=0)
         flat = layout.fit_transform(reduction.fit_transform(units))
-    flat = flat - flat.mean(axis=0)
-    return np.asarray(flat / max(float(np.abs(flat).max()), 1e-12), np.float64)
+    low, high = flat.min(axis=0), flat.max(axis=0)
+    return np.asarray(2 * (flat - low) / np.maximum(high - low, 1e-12) - 1, np.float64)
 
 
 def read(path: Path = PATH) -> EmbeddingMap:

@@ -8,6 +8,7 @@ from ui import (
     dataset_choice,
     dataset_overview,
     distributions,
+    embedding_panel,
     errors,
     frame,
     gallery,
@@ -15,6 +16,7 @@ from ui import (
 
 TABS = {
     "Examples": gallery.show,
+    "Map": embedding_panel.show,
     "Augmentation": augmentation_views.show,
     "Age and sex": distributions.show_age_and_sex,
     "Sites": distributions.show_sites,

@@ -19,6 +19,7 @@ from melanoma_core import drawings, imaging
 
 SCHEMES = ("light", "dark") if os.environ.get("MELANOMA_SCREENSHOTS") else ("light",)
 CHARTS = {
+    "Map": "Map of the embeddings: ",
     "Age and sex": "Age, years: ",
     "Sites": "Body site: ",
     "Image sizes": "Width × height, pixels: ",

@@ -65,7 +65,7 @@ def embedding_map(
         legend={
             "orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom",
             "itemsizing": "constant", "font": {"color": ground.ink, "size": 13},
-            "bgcolor": "rgba(0,0,0,0)",
+            "bgcolor": "rgba(0,0,0,0)", "entrywidth": 0.32, "entrywidthmode": "fraction",
         },
     )  # fmt: skip
 
@@ -74,12 +74,19 @@ def _words(rows: pd.DataFrame) -> list[str]:
     """What is said of each point where the pointer rests on it."""
     return [
         f"<b>{breakdown_charts.plain_text(str(image_id))}</b><br>{BY_CODE[code].name}<br>"
-        f"{SPLIT_NAMES[split if isinstance(split, str) else NOT_RECORDED]}"
-        f"{', held out from the model' if is_held_out else ''}"
+        f"{place(split, is_held_out=is_held_out)}"
         for image_id, code, split, is_held_out in zip(
             rows["image_id"], rows["diagnosis"], rows["split"], rows["is_held_out"], strict=True
         )
     ]
+
+
+def place(split: str | None, *, is_held_out: bool) -> str:
+    """Where a photograph stands: its split in the data set, and whether it was held out."""
+    names = [SPLIT_NAMES[split]] if isinstance(split, str) else []
+    if is_held_out:
+        names.append("held out from the model")
+    return ", ".join(names).capitalize() if names else SPLIT_NAMES[NOT_RECORDED]
 
 
 def embedding_map_alt(points: pd.DataFrame, highlighted: Sequence[str] = ()) -> str:
