@@ -7,6 +7,7 @@ groups, as those of the card are.
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from melanoma_core import boundaries, calibration, evaluate
@@ -122,6 +123,36 @@ def confused(measured: Evaluation, code: str, taken_for: str) -> Figure:
     return evaluate.share(
         measured, measured.true == CODES.index(code), likeliest == CODES.index(taken_for)
     )
+
+
+def mix_ups(measured: Evaluation, threshold: float) -> pd.DataFrame:
+    """Photographs of melanomas and nevi that were taken for one another, or missed.
+
+    Args:
+        measured: the test photographs.
+        threshold: melanoma probability from which a lesion is referred.
+
+    Returns:
+        A row a photograph, the surest error first: image_id, lesion_id, source, diagnosis,
+        age_approx, sex, anatom_site_general, melanoma_probability, nevus_probability, is_referred,
+        and which error it is: melanoma_as_nevus and nevus_as_melanoma by the likeliest diagnosis,
+        melanoma_below by the threshold.
+    """
+    likeliest = measured.y_prob.argmax(axis=1)
+    melanoma, nevus = CODES.index("MEL"), CODES.index("NV")
+    is_referred = measured.melanoma_probability >= threshold
+    table = measured.table.drop(columns=["group_id", "split"]).assign(
+        melanoma_probability=measured.melanoma_probability,
+        nevus_probability=measured.y_prob[:, nevus],
+        is_referred=is_referred,
+        melanoma_as_nevus=(measured.true == melanoma) & (likeliest == nevus),
+        nevus_as_melanoma=(measured.true == nevus) & (likeliest == melanoma),
+        melanoma_below=(measured.true == melanoma) & ~is_referred,
+    )
+    kinds = ["melanoma_as_nevus", "nevus_as_melanoma", "melanoma_below"]
+    sureness = measured.y_prob[np.arange(len(measured)), likeliest]
+    order = np.argsort(-sureness, kind="stable")
+    return table.iloc[order][table[kinds].any(axis=1).to_numpy()[order]].reset_index(drop=True)
 
 
 def roc(

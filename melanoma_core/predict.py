@@ -222,14 +222,20 @@ def check_card(entry: registry.InUse, sha256: str) -> None:
         )
 
 
-def load_in_use(models_dir: Path) -> tuple[Model, str | None]:
+def load_in_use(
+    models_dir: Path, entries: tuple[registry.InUse, ...] | None = None
+) -> tuple[Model, str | None]:
     """The model in use; where it fails its checks, the one before it, and what is wrong.
+
+    Args:
+        models_dir: where models are kept.
+        entries: as `registry.in_use` has given them; read anew by default.
 
     Raises:
         ModelError: no model is in use, or none of them passes its checks.
     """
     problems: list[str] = []
-    for entry in registry.in_use(models_dir):
+    for entry in registry.in_use(models_dir) if entries is None else entries:
         try:
             model = load(registry.model_dir(models_dir, entry.model_id))
             check_card(entry, model.sha256)

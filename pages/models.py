@@ -1,9 +1,9 @@
-"""Models: which model is in use, and what is known of each: figures, thresholds, groups, card."""
+"""Models: which is in use, whether another may be, and what is known of each."""
 
 import streamlit as st
 
 from melanoma_core import paths, registry
-from ui import errors, frame, model_records, model_tabs, model_views
+from ui import errors, frame, model_records, model_tabs, model_views, trial_panel
 from ui.serving import serving_or_words
 
 actions, line = frame.title_row("Models")
@@ -12,6 +12,7 @@ with line:
     model_views.show_in_use(serving)
 cards, problems = registry.list_cards(paths.models_dir())
 model_views.show_damaged(problems, serving)
+trial_panel.show(cards, serving)
 model_id = model_views.choose(cards, serving)
 
 if model_id:

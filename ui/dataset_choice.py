@@ -10,6 +10,7 @@ import re
 import shutil
 import tempfile
 import weakref
+from collections.abc import Iterable
 from pathlib import Path
 
 import streamlit as st
@@ -73,6 +74,16 @@ def kept_catalogue() -> Catalogue | None:
     """The data set that this session has read, if any."""
     kept = st.session_state.get(_KEPT)
     return kept.catalogue if isinstance(kept, Kept) else None
+
+
+def paths_of(image_ids: Iterable[str]) -> dict[str, str]:
+    """Files of these photographs in the data set that this session has read, by their ids."""
+    found = kept_catalogue()
+    if found is None or not found.has_photographs:
+        return {}
+    table = found.dataset.table
+    table = table[table["image_id"].isin(set(image_ids)) & table["path"].notna()]
+    return dict(zip(table["image_id"], table["path"], strict=True))
 
 
 def _kept_or_read(place: str, path: Path | None) -> Catalogue:

@@ -18,7 +18,9 @@ from ui import (
     card_tables,
     case_details,
     grounds,
+    mix_ups,
     model_charts,
+    model_history,
     model_records,
     model_tables,
     threshold_explorer,
@@ -205,6 +207,7 @@ def show_card(record: Record, point: OperatingPoint) -> None:
         f"{literal(card.run_id)}: {literal(card.network)}, {card.image_size} × {card.image_size} "
         f"px. {literal(card.intended_use)}"
     )
+    model_history.show_notes_on(card.model_id)
     st.markdown("Not for:\n" + "\n".join(f"- {literal(item)}" for item in card.not_for))
     for heading, table in (
         ("Data sets and their licences", card_tables.data_sets(card)),
@@ -241,6 +244,8 @@ TABS: dict[str, Callable[[Record, OperatingPoint], None]] = {
     "Reliability": show_reliability,
     "Diagnoses": show_diagnoses,
     "By group": show_groups,
+    "Errors": mix_ups.show,
     "Training": show_training,
     "Card": show_card,
+    "History": model_history.show,
 }

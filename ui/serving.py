@@ -28,8 +28,8 @@ def serving() -> Serving | None:
         ModelError: there is a model in use, but neither it nor the one before can answer.
     """
     models_dir = paths.models_dir()
-    in_use = registry.champion(models_dir)
-    return None if in_use is None else _load(str(models_dir), in_use)
+    entries = registry.in_use(models_dir)
+    return _load(str(models_dir), entries) if entries else None
 
 
 def serving_or_words() -> Serving | None:
@@ -80,10 +80,12 @@ def _is_sound(loaded: Serving) -> bool:
 @st.cache_resource(
     show_spinner="Loading the model, a few seconds", max_entries=2, validate=_is_sound
 )
-def _load(models_dir: str, in_use: InUse) -> Serving:
+def _load(models_dir: str, entries: tuple[InUse, ...]) -> Serving:
     """Cached by what champion.json says: another model in use is served on the next run.
 
-    The cache is shared by all visitors; a model holds nothing of a patient.
+    The entries are those that were read with the key: a model that comes into use while this loads
+    must not be kept under the name of the one before. The cache is shared by all visitors; a model
+    holds nothing of a patient.
     """
-    model, problem = predict.load_in_use(Path(models_dir))
-    return Serving(model, in_use, problem)
+    model, problem = predict.load_in_use(Path(models_dir), entries)
+    return Serving(model, entries[0], problem)
