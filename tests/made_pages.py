@@ -34,6 +34,11 @@ def button(app, label):
     return next(button for button in app.button if button.label == label)
 
 
+def choice(app, label):
+    """The select box of this label."""
+    return next(box for box in app.selectbox if box.label == label)
+
+
 def chart(app, key):
     """The Plotly figure of a chart: its alt text, and what Streamlit sends to the browser."""
     (proto,) = [element.proto for element in app.get("plotly_chart") if key in element.proto.id]

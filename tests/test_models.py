@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import stub_models
 from made_evaluations import drawn
-from made_pages import button, chart, open_app, text
+from made_pages import button, chart, choice, open_app, text
 
 from melanoma_core import (
     breakdowns,
@@ -86,11 +86,11 @@ def test_the_model_in_use_is_named_first_and_looked_at_first(models):
     stub_models.add(models, stub_models.card("newer", created="2026-11-20"), in_use=False)
     app = open_app(MODELS)
     assert "**In use: nine-2026-11-14** since" in text(app)
-    assert app.selectbox(key="model_looked_at").options == [
+    assert choice(app, "Model to look at").options == [
         "newer, made on 20 Nov 2026",
         "nine-2026-11-14, made on 14 Nov 2026 (in use)",
     ]
-    assert app.selectbox(key="model_looked_at").value == "nine-2026-11-14"
+    assert choice(app, "Model to look at").value == "nine-2026-11-14"
 
 
 def test_candidates_can_be_looked_at_while_none_is_in_use(tmp_path, monkeypatch):
@@ -99,7 +99,7 @@ def test_candidates_can_be_looked_at_while_none_is_in_use(tmp_path, monkeypatch)
     app = open_app(MODELS)
     assert not app.exception
     assert "No model is in use yet" in app.info[0].value
-    assert app.selectbox(key="model_looked_at").options == ["nine-2026-11-14, made on 14 Nov 2026"]
+    assert choice(app, "Model to look at").options == ["nine-2026-11-14, made on 14 Nov 2026"]
     assert values(app, "AUROC, melanoma") == "0.910"
 
 
@@ -111,7 +111,7 @@ def test_another_model_shows_its_own_figures_and_changes_nothing_in_use(models):
     )
     champion = (models / "champion.json").read_bytes()
     app = open_app(MODELS)
-    app.selectbox(key="model_looked_at").set_value("other-1").run()
+    choice(app, "Model to look at").set_value("other-1").run()
     assert not app.exception
     assert values(app, "AUROC, mean of seven") == "0.700"
     assert "**In use: nine-2026-11-14**" in text(app)
@@ -148,7 +148,7 @@ def test_a_damaged_card_is_named_with_its_reason_beside_sound_models(models):
     (error,) = app.error
     assert "**A model is damaged.** broken" in error.value
     assert "The model’s card cannot be read" in error.value
-    assert len(app.selectbox(key="model_looked_at").options) == 1
+    assert len(choice(app, "Model to look at").options) == 1
 
 
 def test_damaged_cards_are_named_once_while_none_is_in_use(tmp_path, monkeypatch):
@@ -167,7 +167,7 @@ def test_no_figure_is_shown_of_a_model_whose_evaluation_was_changed(models):
     path = candidate / "evaluation.json"
     path.write_text(path.read_text().replace('"y_true": "NV"', '"y_true": "MEL"', 1))
     app = open_app(MODELS)
-    app.selectbox(key="model_looked_at").set_value("candidate").run()
+    choice(app, "Model to look at").set_value("candidate").run()
     assert not app.exception
     assert [error.value.partition("**")[2].partition("**")[0] for error in app.error] == [
         "This model failed a check, so it cannot be put into use.",

@@ -8,7 +8,7 @@ import pytest
 import stub_models
 from made_candidates import measured
 from made_evaluations import drawn
-from made_pages import button, open_app, text
+from made_pages import button, choice, open_app, text
 from streamlit.testing.v1 import AppTest
 
 from melanoma_core import breakdowns, comparisons, evaluate, journal, promotion, registry
@@ -47,7 +47,7 @@ def table_of_changes(app):
 def test_a_worse_candidate_stands_beside_the_model_in_use_and_cannot_be_put_into_use(models):
     app = open_app(MODELS)
     assert not app.exception
-    assert app.selectbox(key="candidate").value == "worse"
+    assert choice(app, "Candidate").value == "worse"
     table = table_of_changes(app).set_index("Figure")
     row = table.loc["Sensitivity for melanoma, at its own threshold"]
     assert (row["In use"], row["Candidate"]) == (f"90{NARROW}%", f"50{NARROW}%")
@@ -63,7 +63,7 @@ def test_a_worse_candidate_stands_beside_the_model_in_use_and_cannot_be_put_into
 def test_an_equal_candidate_may_be_put_into_use(models):
     add(models, "equal", measured(36), in_use=False)
     app = open_app(MODELS)
-    app.selectbox(key="candidate").set_value("equal").run()
+    choice(app, "Candidate").set_value("equal").run()
     assert ":material/check: May be put into use: not worse for melanoma." in text(app)
     assert "Put into use" in labels(app)
     assert "Both refer the same photographs." in text(app)
@@ -72,7 +72,7 @@ def test_an_equal_candidate_may_be_put_into_use(models):
 def test_looking_and_comparing_change_nothing(models):
     before = {path: path.read_bytes() for path in models.rglob("*") if path.is_file()}
     app = open_app(MODELS)
-    app.selectbox(key="candidate").set_value("worse").run()
+    choice(app, "Candidate").set_value("worse").run()
     assert {path: path.read_bytes() for path in models.rglob("*") if path.is_file()} == before
 
 
@@ -103,7 +103,7 @@ def test_models_that_cannot_be_compared_say_why(models):
     elsewhere = {name: [f"e{row}" for row in range(80)] for name in ("image_id", "group_id")}
     add(models, "elsewhere", measured(40, changed=elsewhere), in_use=False)
     app = open_app(MODELS)
-    app.selectbox(key="candidate").set_value("elsewhere").run()
+    choice(app, "Candidate").set_value("elsewhere").run()
     assert "**Cannot be put into use.** “elsewhere” and “champion” were not measured" in text(app)
     assert "Put into use all the same" in labels(app)
 
@@ -129,10 +129,21 @@ def test_the_first_model_needs_no_comparison(models):
 def test_a_model_that_was_in_use_is_no_new_candidate_but_can_be_compared(models):
     add(models, "newest", measured(38))
     app = open_app(MODELS)
-    choice = app.selectbox(key="candidate")
-    assert choice.value == "worse"
-    assert "champion (was in use)" in choice.options
+    candidates = choice(app, "Candidate")
+    assert candidates.value == "worse"
+    assert "champion (was in use)" in candidates.options
     assert "Go back to an earlier model" in labels(app)
+
+
+def test_another_model_in_use_is_looked_at_first_at_once(models):
+    app = open_app(MODELS)
+    assert choice(app, "Model to look at").value == "champion"
+    promotion.promote(models, "worse", reason="Asked for by us", overrules=True)
+    app.run()
+    assert "**In use: worse**" in text(app)
+    assert choice(app, "Model to look at").value == "worse"
+    assert choice(app, "Candidate").value is None
+    assert "At worst" not in str([list(table.value) for table in app.table])
 
 
 def in_promotion_dialog():

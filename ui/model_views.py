@@ -54,7 +54,7 @@ def choose(cards: list[Card], serving: Serving | None) -> str | None:
             f"{model_id}, made on {day(created[model_id])}"
             f"{' (in use)' if model_id == answering else ''}"
         ),
-        key="model_looked_at",
+        key=f"model_looked_at_{answering}",  # anew with another model in use: labels name it
         persist_state="page",
     )
 

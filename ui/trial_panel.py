@@ -46,7 +46,7 @@ def show(cards: list[Card], serving: Serving | None) -> None:
         change_dialogs.offer_way_back(found)
     with right, st.container(border=True):
         st.subheader("Candidate", anchor=False)
-        candidate = _choose_sound(others)
+        candidate = _choose_sound(others, answering)
     if candidate:
         _show_trial(answering, candidate, found)
     else:
@@ -64,15 +64,15 @@ def _show_first(cards: list[Card], found: access.Access) -> None:
     with st.container(border=True):
         st.subheader("Candidate", anchor=False)
         st.markdown("No model in use. This candidate would be the first.")
-        candidate = _choose_sound(cards)
+        candidate = _choose_sound(cards, None)
         if candidate:
             change_dialogs.offer_promotion(found, candidate, ())
     access.show_way_in(found)
 
 
-def _choose_sound(cards: list[Card]) -> str | None:
+def _choose_sound(cards: list[Card], answering: str | None) -> str | None:
     """The id of the candidate, once it has passed every check; the page says why where not."""
-    candidate = _choose(cards)
+    candidate = _choose(cards, answering)
     if candidate:
         with errors.shown("This model failed a check, so it cannot be put into use."):
             _show_facts(candidate)
@@ -80,7 +80,7 @@ def _choose_sound(cards: list[Card]) -> str | None:
     return None
 
 
-def _choose(cards: list[Card]) -> str | None:
+def _choose(cards: list[Card], answering: str | None) -> str | None:
     """The id of the candidate; at first the newest of those that were never in use."""
     if not cards:
         st.markdown("No candidate yet. Training makes one; it answers nobody by itself.")
@@ -94,7 +94,7 @@ def _choose(cards: list[Card]) -> str | None:
         index=ids.index(never[0]) if never else None,
         placeholder="Choose a model to hold against the one in use",
         format_func=lambda name: f"{name} (was in use)" if name in before else name,
-        key="candidate",
+        key=f"candidate_{answering}",  # anew with another model in use: labels name it
         label_visibility="collapsed",
         persist_state="page",
     )
