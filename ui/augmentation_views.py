@@ -39,7 +39,7 @@ def show(found: Catalogue) -> None:
             st.image(square, alt=f"{title}, as it is", width="stretch")
             st.markdown(small(literal(title)))
         with right:
-            grid = st.grid(6, min_column_width=90, gap="small")
+            grid = st.grid(6, min_column_width=76, gap="small")
             config = AUGMENTATIONS[str(name)]
             for place in range(NUM_VIEWS):
                 view = augment(square, (number, 0, place), config)

@@ -4,6 +4,8 @@ import streamlit as st
 
 from ui.formats import count
 
+_FEW_PAGES = 3  # are turned one by one
+
 
 def shown(key: str, num_things: int, size: int) -> slice:
     """The places of the things on the page that is on screen."""
@@ -12,7 +14,7 @@ def shown(key: str, num_things: int, size: int) -> slice:
 
 
 def show(key: str, num_things: int, size: int) -> None:
-    """Buttons to the pages before and after, and which one this is; nothing for a single page."""
+    """Buttons to the pages beside this one, its number, and of many pages a field to name one."""
     page, num_pages = _page(key, num_things, size), _num_pages(num_things, size)
     places = shown(key, num_things, size)
     if num_pages == 1:
@@ -28,13 +30,24 @@ def show(key: str, num_things: int, size: int) -> None:
         )  # fmt: skip
         st.markdown(
             f"{count(places.start + 1)} to {count(places.stop)} of {count(num_things)}, page "
-            f"{count(page)} of {count(num_pages)}"
+            f"{count(page)} of {count(num_pages)}",
+            width="content",
         )
+        if num_pages > _FEW_PAGES:
+            number = f"{key}_number_{page}"  # another page is another field, which begins at it
+            st.number_input(
+                "Go to page", 1, num_pages, page, key=number, on_change=_turn_to_number,
+                args=(key, number), width=150, label_visibility="collapsed", help="Go to page",
+            )  # fmt: skip
 
 
 def turn_to(key: str, page: int) -> None:
     """Show this page, from 1, at the next run."""
     st.session_state[key] = page
+
+
+def _turn_to_number(key: str, number: str) -> None:
+    turn_to(key, st.session_state[number])
 
 
 def _page(key: str, num_things: int, size: int) -> int:
