@@ -399,3 +399,11 @@ def test_assessing_and_drawing_maps_loads_no_tensorflow(trained_models):
     loaded = set(done.stdout.split())
     assert "melanoma_core" in loaded
     assert not loaded & {"tensorflow", "keras", "tf_keras_vis", "torch", "jax", "streamlit"}
+
+
+def test_a_model_that_comes_into_use_meanwhile_is_not_taken_for_the_one_before(two_models):
+    entries = registry.in_use(two_models)
+    other = entries[1].model_id
+    registry.put_into_use(two_models, other)
+    assert predict.load_in_use(two_models, entries)[0].card.model_id == entries[0].model_id
+    assert predict.load_in_use(two_models)[0].card.model_id == other
