@@ -9,27 +9,15 @@ sessions assess a photograph at the same time. Chromium runs on the other cores,
 import argparse
 import asyncio
 import os
-import shutil
 import signal
 import sys
-import tempfile
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser
 
-from benchmarks import made_photographs, tables, web_servers
-from benchmarks.web_servers import Server
+from benchmarks import tables, web_servers, web_visitors
 
 _HELD_MB = 690
-_TIMEOUT_MS = 120_000
-_CHROMIUM_ARGUMENTS = (
-    "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
-_VERDICT = "the referral threshold for melanoma"
 Row = tuple[str, ...]
 
 
@@ -38,34 +26,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sessions", type=int, default=10, help="held: at the same time")
     arguments = parser.parse_args()
-    names = ("chromium", "chromium-browser", "google-chrome")
-    chromium = next((found for name in names if (found := shutil.which(name))), None)
-    if chromium is None:
-        sys.exit("Skipped: there is no Chromium here. Install Debian's package `chromium`.")
+    chromium = web_visitors.chromium_or_skip()
     if not Path("/proc/self/status").exists():
         sys.exit("Skipped: memory is read from /proc, which only Linux has.")
     tables.print_heading("streamlit", "ai-edge-litert", "playwright")
     # Ended by another program, it still ends the app and takes its files away.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    with _photographs(arguments.sessions) as files:
+    with web_visitors.photographs(arguments.sessions) as files:
         asyncio.run(_measure(chromium, files, arguments.sessions))
-
-
-@contextmanager
-def _photographs(count: int) -> Iterator[list[Path]]:
-    """Files of different photographs, at least ten, and one of a phone, which comes last."""
-    with tempfile.TemporaryDirectory(prefix="melanoma-benchmark-") as folder:
-        files = [Path(folder, f"drawn_{seed}.jpg") for seed in range(max(10, count))]
-        for seed, file in enumerate(files):
-            file.write_bytes(made_photographs.dermatoscope_jpeg(seed))
-        phone = Path(folder, "phone.jpg")
-        phone.write_bytes(made_photographs.phone_jpeg(len(files)))
-        yield [*files, phone]
 
 
 async def _measure(chromium: str, files: list[Path], num_sessions: int) -> None:
     core = min(os.sched_getaffinity(0))
-    async with _browser(chromium, away_from=core) as browser:
+    async with web_visitors.browser(chromium, away_from=core) as browser:
         rows, idle_mb = await _free(browser, files[:10], files[-1])
         tables.print_table(("the web process, free", "measured", "bar", ""), rows)
         with web_servers.memory_limit(_HELD_MB, idle_mb) as limit:
@@ -76,16 +49,17 @@ async def _measure(chromium: str, files: list[Path], num_sessions: int) -> None:
 
 async def _free(browser: Browser, files: list[Path], phone: Path) -> tuple[list[Row], float]:
     """Rows of the unheld app, and the MB that it maps without using."""
-    page = await _tab(browser)  # before the start: the browser's own time is not the app's
+    # Before the start: the browser's own time is not the app's.
+    page = await web_visitors.tab(browser)
     with web_servers.start() as server:
-        await _visit(page, server)
+        await web_visitors.visit(page, server)
         seconds, cpu = server.seconds(), server.cpu_seconds()
         before_mb = server.memory_mb("VmRSS")
         for file in files:
-            await _assess(page, file)
+            await web_visitors.assess(page, file)
             after_mb = server.memory_mb("VmRSS")
-            await _clear(page)
-        await _assess(page, phone)
+            await web_visitors.clear(page)
+        await web_visitors.assess(page, phone)
         phone_mb = server.memory_mb("VmRSS")
         libraries = server.libraries_of("tensorflow")
         rows = [
@@ -103,18 +77,18 @@ async def _held(
     browser: Browser, files: list[Path], core: int, limit: web_servers.MemoryLimit
 ) -> list[Row]:
     """Rows of the held app: one answer from a cold start, then all sessions at the same time."""
-    first = await _tab(browser)
+    first = await web_visitors.tab(browser)
     with web_servers.start(core, limit) as server:
-        await _visit(first, server)
+        await web_visitors.visit(first, server)
         opened = server.seconds()
-        await _assess(first, files[0])
+        await web_visitors.assess(first, files[0])
         answered = server.seconds()
-        pages = [await _tab(browser) for _ in files]
+        pages = [await web_visitors.tab(browser) for _ in files]
         for page in pages:
-            await _visit(page, server)
+            await web_visitors.visit(page, server)
         cpu_before = server.cpu_seconds()
         waits = await asyncio.gather(
-            *(_assess(page, file) for page, file in zip(pages, files, strict=True)),
+            *(web_visitors.assess(page, file) for page, file in zip(pages, files, strict=True)),
             return_exceptions=True,
         )
         cpu = server.cpu_seconds() - cpu_before
@@ -135,50 +109,6 @@ async def _held(
             _row("peak memory", server.memory_mb("VmHWM"), _HELD_MB, "MB"),
             ("answers afterwards", "yes" if server.is_alive() else "NO", "", ""),
         ]
-
-
-@asynccontextmanager
-async def _browser(chromium: str, away_from: int) -> AsyncIterator[Browser]:
-    """Chromium on the other cores, so that it takes nothing from the server that is held to one."""
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores - {away_from} or cores)
-    try:
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(
-                executable_path=chromium, args=list(_CHROMIUM_ARGUMENTS)
-            )
-            os.sched_setaffinity(0, cores)
-            yield browser
-            await browser.close()
-    finally:
-        os.sched_setaffinity(0, cores)
-
-
-async def _tab(browser: Browser) -> Page:
-    """An empty page without cookies or cache, as of a new visitor."""
-    context = await browser.new_context()
-    page = await context.new_page()
-    page.set_default_timeout(_TIMEOUT_MS)
-    return page
-
-
-async def _visit(page: Page, server: Server) -> None:
-    """Open the app as a new session; back once its uploader is there."""
-    await page.goto(server.address)
-    await page.locator("input[type=file]").wait_for(state="attached")
-
-
-async def _assess(page: Page, file: Path) -> float:
-    """Upload a photograph; the seconds until its verdict stands on the page."""
-    started = time.perf_counter()
-    await page.locator("input[type=file]").set_input_files(file)
-    await page.get_by_role("heading", name=_VERDICT).wait_for()
-    return time.perf_counter() - started
-
-
-async def _clear(page: Page) -> None:
-    await page.get_by_role("button", name="New lesion").click()
-    await page.locator("input[type=file]").wait_for(state="attached")
 
 
 def _row(name: str, measured: float, limit: float, unit: str) -> Row:
