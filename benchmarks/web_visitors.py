@@ -85,4 +85,7 @@ async def assess(page: Page, file: Path) -> float:
 async def clear(page: Page) -> None:
     """Make room for the next photograph; back once the uploader is there."""
     await page.get_by_role("button", name="New lesion").click()
+    # The old verdict stays for a moment, and an upload before the page is done would be lost.
+    await page.get_by_role("heading", name=_VERDICT).wait_for(state="detached")
+    await page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     await page.locator("input[type=file]").wait_for(state="attached")
