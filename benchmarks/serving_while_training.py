@@ -90,26 +90,24 @@ async def _measure(
     growth = training["memory_mb"] - idle["memory_mb"]
     print(f"The training: {_NETWORK}, {plan.config.image_size} px, {state.num_done} epochs done.")
     rows = [
-        (name, f"{part['median_ms']:.0f} ms", f"{part['p95_ms']:.0f} ms", f"{part['longest_ms']:.0f} ms",
-         f"{part['num_answers']} of {num_assessments}", f"{part['memory_mb']:.0f} MB")
+        (
+            name,
+            *(f"{part[figure]:.0f} ms" for figure in ("median_ms", "p95_ms", "longest_ms")),
+            f"{part['num_answers']:.0f} of {num_assessments}",
+            f"{part['memory_mb']:.0f} MB",
+        )
         for name, part in (("idle", idle), ("while training", training))
-    ]  # fmt: skip
+    ]
     headings = ("from upload to verdict", "median", "p95", "longest", "answers", "web process")
     tables.print_table(headings, rows)
+    answers, libraries = training["num_answers"], training["num_libraries"]
+    all_answered = tables.bar(answers, num_assessments, "", at_least=True)
     bars = [
         ("p95, times idle", f"{ratio:.2f}", *tables.bar(ratio, _P95_BAR, "")),
-        (
-            "answers while training",
-            f"{training['num_answers']}",
-            *tables.bar(training["num_answers"], num_assessments, "", at_least=True),
-        ),
-        ("growth of the web process", f"{growth:.0f} MB", *tables.bar(growth, _GROWTH_BAR_MB, "MB")),
-        (
-            "TensorFlow libraries in it",
-            f"{training['num_libraries']:.0f}",
-            *tables.bar(training["num_libraries"], 0, ""),
-        ),
-    ]  # fmt: skip
+        ("answers while training", f"{answers:.0f}", *all_answered),
+        ("growth of the web process, MB", f"{growth:.0f}", *tables.bar(growth, _GROWTH_BAR_MB, "")),
+        ("TensorFlow libraries in it", f"{libraries:.0f}", *tables.bar(libraries, 0, "")),
+    ]
     tables.print_table(("", "measured", "bar", ""), bars)
     return {"idle": idle, "training": training, "p95_ratio": ratio, "growth_mb": growth}
 
