@@ -186,6 +186,11 @@ def _in_words(record: dict[str, Any]) -> str:
     is_flag=True,
     help="Teach the files as they are, not the data doctor's clean table.",
 )
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="A new last layer on the network of --from-model, by default the model in use.",
+)
 @click.option("--by", help="Your name, for the journal; that of your user by default.")
 def train(
     dataset_paths: tuple[str, ...],
@@ -197,6 +202,7 @@ def train(
     augment: str,
     split_by: str,
     as_they_are: bool,
+    quick: bool,
     by: str | None,
     **settings: Any,
 ) -> None:
@@ -218,6 +224,11 @@ def train(
             image_size = configs.NETWORKS[settings["network"]].image_size
         if settings["class_weights"] and "balance" not in _given():
             settings["balance"] = "none"
+        if quick:
+            from_model, network, image_size, split_by = _quick(
+                from_model, weights, split_by, splits
+            )
+            settings["network"] = network
         plan = runs.RunPlan(
             configs.TrainConfig(
                 image_size=image_size, augment=configs.AUGMENTATIONS[augment], **settings
@@ -228,9 +239,10 @@ def train(
             from_model,
             is_cleaned=not as_they_are,
             split_by=split_by,
+            is_quick=quick,
         )
     if run_dir is None:
-        run_dir = paths.runs_dir() / runs.new_id(plan.config.network)
+        run_dir = paths.runs_dir() / runs.new_id(plan)
     click.echo(f"Run {run_dir.name}; stop it with Ctrl-C, go on with --run-dir {run_dir}")
 
     from melanoma_core import training_runs
@@ -238,6 +250,10 @@ def train(
     models_dir = paths.models_dir()
 
     def work() -> Any:
+        if plan.is_quick:
+            from melanoma_core import quick_train
+
+            return quick_train.make(plan, run_dir, models_dir, click.echo)
         # TensorFlow's notes on processors and threads would drown the run's own lines.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         # Only now: what is wrong with the options, or with another training that is running, is
@@ -251,6 +267,25 @@ def train(
     click.echo(f"Candidate {card.model_id}; figures on the test split:")
     _print_figures(card.figures)
     click.echo(f"Put it into use with: python -m melanoma_core promote {card.model_id}")
+
+
+def _quick(
+    from_model: str | None, weights: str | None, split_by: str, splits: str | None
+) -> tuple[str, str, int, str]:
+    """Model, network, image size and way to split of a quick training."""
+    from melanoma_core import registry
+
+    if weights is not None:
+        raise click.UsageError("--quick takes the network of a model: leave --weights out.")
+    if from_model is None:
+        in_use = registry.champion(paths.models_dir())
+        if in_use is None:
+            raise ModelError("No model is in use yet. Name one with --from-model.")
+        from_model = in_use.model_id
+    found = registry.read_card(registry.model_dir(paths.models_dir(), from_model))
+    if "split_by" not in _given() and splits is None:
+        split_by = "model"
+    return from_model, found.network, found.image_size, split_by
 
 
 @contextlib.contextmanager

@@ -115,6 +115,30 @@ def taught(counts: ArrayLike, balance: str, method: str) -> NDArray[np.float64]:
     return drawn * class_weights(counts, balance) if method == "weights" else drawn
 
 
+def prior_shift(taught: ArrayLike, real_counts: ArrayLike) -> NDArray[np.float64]:
+    """What is added to the logits of a network that was taught other shares than the real ones.
+
+    A network trained on class shares q gives logits for q; adding log(p/q) gives them for the
+    real shares p (Saerens et al., 2002). Exact, and nothing is fitted.
+
+    Args:
+        taught: (C,) how much each class counted for.
+        real_counts: (C,) photographs of each class.
+
+    Returns:
+        (C,) 0 for a class without photographs.
+
+    >>> prior_shift([50, 50, 0], [90, 10, 0]).round(2).tolist()
+    [0.59, -1.61, 0.0]
+    """
+    seen = np.asarray(taught, dtype=np.float64)
+    real = np.asarray(real_counts, dtype=np.float64)
+    present = seen > 0
+    shift = np.zeros(len(seen))
+    shift[present] = np.log(real[present] / real.sum()) - np.log(seen[present] / seen.sum())
+    return shift
+
+
 def ratio(counts: ArrayLike) -> float:
     """The largest class over the smallest that has images; NaN where none has.
 

@@ -1,15 +1,18 @@
-"""From a trained network to a model in `models/`: calibrated, exported, measured, described."""
+"""From a trained network to a model in `models/`: calibrated, measured, described.
+
+Whatever trained it: full training hands over a Keras network (`exports`), quick training a new
+head on the network of another model.
+"""
 
 import datetime
 import json
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 import PIL
@@ -21,7 +24,6 @@ from melanoma_core import (
     drawings,
     evaluate,
     imaging,
-    networks,
     predict,
     registry,
     taught,
@@ -35,7 +37,16 @@ from melanoma_core.registry import Card, DatasetUse
 
 TARGETS = (0.95, 0.90)  # sensitivities for melanoma that a threshold is placed for
 _NUM_GOLDEN = 4
-Progress = Callable[[int, int], None]
+OnPhase = Callable[..., None]  # is told the phase, and facts of it: done, total
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network that was trained, as the files of a model are made from it."""
+
+    write: Callable[[Path], None]  # network.tflite, head.npz and network.weights.h5 into a folder
+    logits: Callable[[NDArray[np.uint8]], NDArray[Any]]  # (N, C) of images (N, S, S, 3)
+    versions: Mapping[str, str]  # of what it was trained with
 
 
 @dataclass(frozen=True)
@@ -49,13 +60,11 @@ class Origin:
     notes: tuple[str, ...]
     history: tuple[dict[str, Any], ...] = ()  # as `fitting.fit` gives it
     from_model: str | None = None  # id of the model that training went on from
+    settings: Mapping[str, Any] | None = None  # for the card, where `config` does not say it
 
 
 def add(
-    network: keras.Model,
-    origin: Origin,
-    models_dir: Path,
-    on_progress: Progress | None = None,
+    network: Trained, origin: Origin, models_dir: Path, on_phase: OnPhase | None = None
 ) -> Card:
     """Put a trained network into `models/`, with everything that its card must say.
 
@@ -63,10 +72,10 @@ def add(
     figures from the test split, both through the LiteRT graph that will serve.
 
     Args:
-        network: trained on all of `CODES`, its prior corrected.
+        network: gives logits of all of `CODES`, its prior corrected.
         origin: what it was made from.
         models_dir: where models are kept; the model is named after the run.
-        on_progress: called with (photographs measured, photographs in all).
+        on_phase: is told what is being done, and how far measuring is.
 
     Raises:
         DatasetError: the validation or the test split cannot be measured.
@@ -74,30 +83,30 @@ def add(
     """
     building = registry.building_dir(models_dir)
     try:
-        return _build(building, network, origin, models_dir, on_progress)
+        return _build(building, network, origin, models_dir, on_phase or _tell_nobody)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
 
 
+def _tell_nobody(phase: str, **facts: Any) -> None:
+    pass
+
+
 def _build(
-    building: Path,
-    network: keras.Model,
-    origin: Origin,
-    models_dir: Path,
-    on_progress: Progress | None,
+    building: Path, network: Trained, origin: Origin, models_dir: Path, on_phase: OnPhase
 ) -> Card:
-    networks.export(network, building / "network.tflite")
-    kernel, bias = networks.head(network)
-    np.savez(building / "head.npz", kernel=kernel, bias=bias)
-    # A model that was never compiled: the optimizer's moments, twice the weights, stay behind.
-    keras.Model(network.input, network.output).save_weights(building / "network.weights.h5")
+    on_phase("exporting")
+    network.write(building)
     served = predict.read_network(
         (building / "network.tflite").read_bytes(), (building / "head.npz").read_bytes()
     )
 
     held = origin.table[origin.table["split"].isin(HELD_OUT)]
-    logits, rows, refused = evaluate.score(served, held, on_progress)
+    logits, rows, refused = evaluate.score(
+        served, held, lambda done, total: on_phase("measuring", done=done, total=total)
+    )
+    on_phase("calibrating")
     is_val = (rows["split"] == "val").to_numpy()
     y_true = np.array([CODES.index(code) for code in rows["diagnosis"]])
     temperature = calibration.fit_temperature(logits[is_val], y_true[is_val])
@@ -107,9 +116,11 @@ def _build(
     images, probabilities = _golden(network, served, temperature)
     np.savez(building / "golden.npz", images=images, probabilities=probabilities)
 
+    on_phase("choosing the threshold")
     val, test = measured.where(is_val), measured.where(~is_val)
     points = tuple(evaluate.operating_point(val, test, target) for target in TARGETS)
     counts = _class_counts(origin.table)
+    on_phase("evaluating")
     card = Card(
         model_id=origin.run_id,
         created=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
@@ -127,13 +138,14 @@ def _build(
         datasets=tuple(_use(dataset, origin.table) for dataset in origin.datasets),
         split_sha256=_split_sha256(origin.table),
         notes=(*origin.notes, *(f"Left out: {reason}" for reason in refused)),
-        config=json.loads(origin.config.to_json()),
+        config=dict(origin.settings or json.loads(origin.config.to_json())),
         history=origin.history,
-        versions=_versions(),
+        versions={**_versions(), **network.versions},
         intended_use=registry.INTENDED_USE,
         not_for=registry.NOT_FOR,
         files={},
     )
+    on_phase("saving")
     return registry.read_card(registry.add(models_dir, building, card))
 
 
@@ -149,7 +161,7 @@ def _taught(origin: Origin, models_dir: Path) -> taught.Taught:
 
 
 def _golden(
-    network: keras.Model, served: predict.Network, temperature: float
+    network: Trained, served: predict.Network, temperature: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """Drawn lesions, and what the network that was trained says of them.
 
@@ -163,7 +175,7 @@ def _golden(
             for seed, kind in enumerate(drawings.KINDS[:_NUM_GOLDEN])
         ]
     )
-    trained = calibration.probabilities(network.predict(images, verbose=0), temperature)
+    trained = calibration.probabilities(network.logits(images), temperature)
     logits = [served.logits(served.graph.run(image)[1]) for image in images]
     exported = calibration.probabilities(np.array(logits), temperature)
     difference = float(np.abs(trained - exported).max())
@@ -200,15 +212,8 @@ def _split_sha256(table: pd.DataFrame) -> str:
 
 
 def _versions() -> dict[str, str]:
-    versions = {
+    return {
         "python": platform.python_version(),
-        "keras": keras.__version__,
         "numpy": np.__version__,
         "pillow": PIL.__version__,
-        "backend": keras.backend.backend(),
     }
-    if versions["backend"] == "tensorflow":
-        import tensorflow as tf
-
-        versions["tensorflow"] = tf.__version__
-    return versions

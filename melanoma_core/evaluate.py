@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from melanoma_core import differentials, imaging, metrics, resamples
+from melanoma_core import calibration, differentials, imaging, metrics, resamples
 from melanoma_core.diagnoses import CODES, SEVEN_CLASSES
 from melanoma_core.differentials import LEVEL
 from melanoma_core.errors import DatasetError, ImageError, ModelError
@@ -287,6 +287,34 @@ def figures_by_source(
     for source in sorted(measured.table["source"].unique()):
         parts[source] = measured.where((measured.table["source"] == source).to_numpy())
     return {source: figures(part, class_counts, threshold) for source, part in parts.items()}
+
+
+def validation_figures(logits: NDArray[Any], labels: NDArray[np.int64]) -> dict[str, float]:
+    """What a training watches after each epoch, before calibration.
+
+    Args:
+        logits: (N, 9), in the order of `CODES`.
+        labels: (N,) positions in `CODES`.
+
+    Returns:
+        val_loss, val_accuracy, val_balanced_accuracy, val_macro_auroc, val_melanoma_auroc.
+    """
+    y_prob = calibration.probabilities(logits)
+    chosen = y_prob.argmax(axis=1)
+    melanoma = CODES.index("MEL")
+    return {
+        "val_loss": log_loss(y_prob, labels),
+        "val_accuracy": metrics.accuracy(labels, chosen),
+        "val_balanced_accuracy": metrics.balanced_accuracy(labels, chosen),
+        "val_macro_auroc": metrics.macro_auroc(labels, y_prob),
+        "val_melanoma_auroc": metrics.auroc(labels == melanoma, y_prob[:, melanoma]),
+    }
+
+
+def log_loss(y_prob: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    """Mean negative logarithm of the probability (N, C) of what is true, labels (N,)."""
+    likelihood = np.maximum(y_prob[np.arange(len(labels)), labels], 1e-12)
+    return float(-np.log(likelihood).mean())
 
 
 def check_diagnoses(model: Model) -> None:

@@ -10,10 +10,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from melanoma_core import calibration, checkpoints, metrics, runs
-from melanoma_core.balance import class_weights, planned_counts
+from melanoma_core import checkpoints, evaluate, runs
+from melanoma_core.balance import class_weights, planned_counts, prior_shift
 from melanoma_core.configs import TrainConfig
-from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import RunStopped
 from melanoma_core.input_pipeline import EpochBatches
 
@@ -101,8 +100,7 @@ def correct_prior(
 ) -> NDArray[np.float64]:
     """Undo, in the bias of the last layer, that rare classes were drawn or weighed more.
 
-    A network trained on class shares q gives logits for q; adding log(p/q) gives them for the
-    real shares p (Saerens et al., 2002). Exact, and nothing is fitted.
+    See `balance.prior_shift`.
 
     Args:
         network: trained; its last bias is changed in place.
@@ -117,10 +115,7 @@ def correct_prior(
     weights = _loss_weights(counts, config)
     if weights is not None:
         seen *= weights
-    present = counts > 0
-    shift = np.zeros(len(counts))
-    real = counts if real_counts is None else real_counts
-    shift[present] = np.log(real[present] / real.sum()) - np.log(seen[present] / seen.sum())
+    shift = prior_shift(seen, counts if real_counts is None else real_counts)
     layer = network.get_layer("logits")
     kernel, bias = layer.get_weights()
     layer.set_weights([kernel, (bias + shift).astype(bias.dtype)])
@@ -159,18 +154,7 @@ def _validate(
 ) -> dict[str, float]:
     if len(labels) == 0:
         return {}
-    logits = network.predict(images, batch_size=64, verbose=0)
-    y_prob = calibration.probabilities(logits)
-    chosen = y_prob.argmax(axis=1)
-    melanoma = CODES.index("MEL")
-    likelihood = np.maximum(y_prob[np.arange(len(labels)), labels], 1e-12)
-    return {
-        "val_loss": float(-np.log(likelihood).mean()),
-        "val_accuracy": metrics.accuracy(labels, chosen),
-        "val_balanced_accuracy": metrics.balanced_accuracy(labels, chosen),
-        "val_macro_auroc": metrics.macro_auroc(labels, y_prob),
-        "val_melanoma_auroc": metrics.auroc(labels == melanoma, y_prob[:, melanoma]),
-    }
+    return evaluate.validation_figures(network.predict(images, batch_size=64, verbose=0), labels)
 
 
 class _Progress(keras.callbacks.Callback):

@@ -6,6 +6,7 @@ from. Then what it was made with, or may have been by its name, counts as taught
 out; a photograph of a new data set, under a name of its own, does not.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from melanoma_core.datasets import Dataset
 from melanoma_core.errors import RunError
 from melanoma_core.registry import Card
 from melanoma_core.taught import Taught
+
+_UNPACKED = re.compile(r"-[0-9a-f]{16}$")  # as `archives.folder` names what it unpacks
 
 
 @dataclass(frozen=True)
@@ -80,17 +83,24 @@ def may_be_taught(
         is_listed = lineage.taught.holds(table)
         if lineage.taught.is_whole:
             return is_listed
-    known = lineage.names | {d.name for d in datasets if d.sha256 in lineage.sha256}
+    known = set(map(_plain, lineage.names)) | {
+        _plain(d.name) for d in datasets if d.sha256 in lineage.sha256
+    }
     is_held_out = [split is not None for split in held_out(lineage, table)]
     return is_listed | np.array(
         [
-            not is_out and (source in known or class_folders.is_archive_id(image_id))
+            not is_out and (_plain(source) in known or class_folders.is_archive_id(image_id))
             for image_id, source, is_out in zip(
                 table["image_id"], table["source"], is_held_out, strict=True
             )
         ],
         np.bool_,
     )
+
+
+def _plain(name: str) -> str:
+    """The name of a data set, without what an unpacked archive's folder adds to it."""
+    return _UNPACKED.sub("", name)
 
 
 def assign(

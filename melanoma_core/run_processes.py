@@ -12,7 +12,7 @@ import sys
 import threading
 from pathlib import Path
 
-from melanoma_core import run_locks, run_states, runs
+from melanoma_core import paths, run_locks, run_states, runs
 from melanoma_core.errors import RunError
 from melanoma_core.paths import PROJECT_DIR
 from melanoma_core.run_locks import Holder
@@ -39,7 +39,7 @@ def start(plan: RunPlan, runs_dir: Path, by: str, models_dir: Path | None = None
         RunError: another training is running, or the run cannot be written or started.
     """
     _check_free(runs_dir)
-    run_dir = runs_dir / runs.new_id(f"{plan.config.network}{'-quick' if plan.is_quick else ''}")
+    run_dir = runs_dir / runs.new_id(plan)
     try:
         runs.write_plan(run_dir, plan, by)
     except OSError as error:
@@ -75,12 +75,22 @@ def stop_now(run_dir: Path) -> None:
     """
     pid = run_locks.worker(run_dir)
     if pid is None:
+        _stop_starting(run_dir)
         return
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
     timer = threading.Timer(_SECONDS_TO_OBEY, _kill, (run_dir, pid))
     timer.daemon = True
     timer.start()
+
+
+def _stop_starting(run_dir: Path) -> None:
+    """End a process that has not reached its locks yet, and so cannot say that it was stopped."""
+    pid = run_states.starting_process(run_dir)
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        runs.write_status(run_dir, State.STOPPED, reason="The run was stopped at once, as asked.")
 
 
 def _kill(run_dir: Path, pid: int) -> None:
@@ -102,7 +112,8 @@ def busy(runs_dir: Path) -> Holder | None:
 
 
 def _check_free(runs_dir: Path) -> None:
-    holder = busy(runs_dir)
+    # A visitor's own folder of runs is not where the machine's lock lies.
+    holder = busy(paths.runs_dir()) or busy(runs_dir)
     if holder is not None:
         raise RunError(run_locks.in_words(holder))
 
@@ -132,6 +143,7 @@ def _launch(run_dir: Path, by: str, models_dir: Path | None) -> None:
             f"The run “{run_dir.name}” cannot be started: {error.strerror}. Free room or memory, "
             "and try again."
         ) from error
+    runs.write_status(run_dir, STARTING, pid=process.pid)
     _yield_to_others(process.pid)
     # A child that has ended stays in the system's table until somebody has waited for it.
     threading.Thread(target=process.wait, daemon=True).start()

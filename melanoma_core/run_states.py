@@ -94,6 +94,14 @@ def read(run_dir: Path) -> RunState:
     )
 
 
+def starting_process(run_dir: Path) -> int | None:
+    """The process of a run that has just been started and has not reached its locks yet."""
+    status = _record(run_dir / "status.json")
+    is_starting = status.get("phase") == STARTING and _age(status) < SECONDS_TO_START
+    pid = status.get("pid")
+    return pid if is_starting and isinstance(pid, int) else None
+
+
 def read_all(runs_dir: Path) -> tuple[RunState, ...]:
     """Where every run stands, the one that was asked for last first."""
     found = [read(path.parent) for path in runs_dir.glob("[!.]*/config.json")]

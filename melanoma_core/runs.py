@@ -45,10 +45,11 @@ class RunPlan:
             )
 
 
-def new_id(network: str, moment: datetime.datetime | None = None) -> str:
+def new_id(plan: RunPlan, moment: datetime.datetime | None = None) -> str:
     """A name for a run and the model it makes: the network, the date and the time (UTC)."""
     moment = moment or datetime.datetime.now(datetime.UTC)
-    return f"{network.replace('_', '-')}-{moment:%Y-%m-%d-%H%M%S}"
+    name = plan.config.network.replace("_", "-") + ("-quick" if plan.is_quick else "")
+    return f"{name}-{moment:%Y-%m-%d-%H%M%S}"
 
 
 def now() -> str:

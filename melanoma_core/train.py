@@ -1,7 +1,7 @@
 """Train a network on data sets and leave a candidate in `models/`."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from melanoma_core import (
     candidates,
     datasets,
+    exports,
     fitting,
     input_pipeline,
     lineages,
@@ -44,7 +45,7 @@ class TrainingData:
 
     def labels(self, split: str) -> NDArray[np.int64]:
         """(N,) position of the diagnosis of each image in `CODES`."""
-        return _labels(self.rows[split])
+        return training_tables.labels(self.rows[split])
 
     def photographs(self, split: str) -> pd.DataFrame:
         """The rows of a split, one a photograph, of however many files it was taught."""
@@ -94,7 +95,7 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Report) -> Card
         network,
         np.bincount(data.labels("train"), minlength=len(CODES)),
         plan.config,
-        np.bincount(_labels(data.photographs("train")), minlength=len(CODES)),
+        np.bincount(training_tables.labels(data.photographs("train")), minlength=len(CODES)),
     )
     report(f"Bias moved to the real class shares by {np.round(shift, 2).tolist()}.")
     if plan.from_model and plan.config.start_share:
@@ -112,10 +113,7 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Report) -> Card
         plan.from_model,
     )
     return candidates.add(
-        network,
-        origin,
-        models_dir,
-        lambda done, total: runs.write_status(run_dir, "measuring", done=done, total=total),
+        exports.trained(network), origin, models_dir, partial(runs.write_status, run_dir)
     )
 
 
@@ -216,10 +214,8 @@ def prepare(
     notes, table = list(found.notes), found.rows
     images, rows = {}, {}
     parts = {split: table[table["split"] == split] for split in ("train", "val")}
-    parts["train"] = _with_further_files(parts["train"], found.further_files)
-    num_further = len(parts["train"]) - int((table["split"] == "train").sum())
-    if num_further:
-        notes.append(f"Taught in a further file as well, as another set has it: {num_further:,}.")
+    parts["train"], further = training_tables.with_further_files(parts["train"], found)
+    notes += further
     report(f"Reading {int((table['split'] != 'test').sum()):,} photographs.")
     for split, part in parts.items():
         images[split], rows[split], refused = input_pipeline.read_images(
@@ -234,23 +230,3 @@ def prepare(
     read_rows = pd.concat(rows.values()).drop_duplicates("image_id")
     table = pd.concat([read_rows, table[table["split"] == "test"]], ignore_index=True)
     return TrainingData(found.datasets, table, images, rows, tuple(notes))
-
-
-def _with_further_files(
-    part: pd.DataFrame, further_files: Mapping[str, tuple[str, ...]]
-) -> pd.DataFrame:
-    """The rows, and each again for every further file of its photograph.
-
-    Taught one archive's files for one diagnosis and another's for the next, a network tells the
-    archives apart instead: files of all archives under one label leave it nothing to tell.
-    """
-    further = [
-        record | {"path": path}
-        for record in part.to_dict("records")
-        for path in further_files.get(record["image_id"], ())
-    ]
-    return pd.concat([part, pd.DataFrame(further, columns=part.columns)], ignore_index=True)
-
-
-def _labels(rows: pd.DataFrame) -> NDArray[np.int64]:
-    return np.array([CODES.index(code) for code in rows["diagnosis"]], np.int64)

@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from melanoma_core import clean_tables, datasets, lineages, runs, splits
 from melanoma_core.clean_tables import Cleaned
 from melanoma_core.configs import SPLITS
 from melanoma_core.datasets import Dataset
+from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import DatasetError
 from melanoma_core.lineages import Lineage
 from melanoma_core.runs import RunPlan
@@ -54,7 +57,7 @@ def read(plan: RunPlan, run_dir: Path, lineage: Lineage | None = None) -> Traini
     found = divided(plan, cleaned, lineage)
     check(found.rows)
     if lineage is not None:
-        lineages.check(lineage, found.rows, found.datasets)
+        check_lineage(found, lineage)
     return found
 
 
@@ -115,3 +118,39 @@ def check(rows: pd.DataFrame) -> None:
                 f"The {split} split holds {names}; it needs melanoma and at least one other "
                 "diagnosis. Add photographs, or give a split file that has them."
             )
+
+
+def check_lineage(found: TrainingTable, lineage: Lineage) -> None:
+    """Refuse to measure on what the model that training goes on from may have been taught.
+
+    Raises:
+        RunError: a photograph to be held out may have been taught.
+    """
+    lineages.check(lineage, found.rows, found.datasets)
+
+
+def with_further_files(
+    part: pd.DataFrame, found: TrainingTable
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Rows to learn from, and each again for every further file of its photograph; and a note.
+
+    Taught one archive's files for one diagnosis and another's for the next, a network tells the
+    archives apart instead: files of all archives under one label leave it nothing to tell.
+    """
+    further = [
+        record | {"path": path}
+        for record in part.to_dict("records")
+        for path in found.further_files.get(record["image_id"], ())
+    ]
+    notes = (
+        (f"Taught in a further file as well, as another set has it: {len(further):,}.",)
+        if further
+        else ()
+    )
+    rows = pd.DataFrame(further, columns=part.columns)
+    return pd.concat([part, rows], ignore_index=True), notes
+
+
+def labels(rows: pd.DataFrame) -> NDArray[np.int64]:
+    """(N,) position of the diagnosis of each row in `CODES`."""
+    return np.array([CODES.index(code) for code in rows["diagnosis"]], np.int64)

@@ -15,6 +15,7 @@ from melanoma_core import (
     candidates,
     datasets,
     drawings,
+    exports,
     imaging,
     networks,
     predict,
@@ -49,7 +50,7 @@ def origin(tmp_path_factory):
 def models_dir(network, origin, tmp_path_factory):
     """A models folder with this one candidate; only to be read."""
     folder = tmp_path_factory.mktemp("candidates") / "models"
-    candidates.add(network, origin, folder)
+    candidates.add(exports.trained(network), origin, folder)
     return folder
 
 
@@ -79,7 +80,7 @@ def test_candidate_was_taught_what_the_model_before_it_was(network, origin, mode
         image_id="new-" + origin.table["image_id"], lesion_id="l-" + origin.table["image_id"]
     )
     second = dataclasses.replace(origin, run_id="tiny-4", table=half, from_model="tiny-3")
-    candidates.add(network, second, tmp_path / "models")
+    candidates.add(exports.trained(network), second, tmp_path / "models")
     _, _, contents = registry.read_files(tmp_path / "models" / "tiny-4")
     found = taught.from_bytes(contents["taught.npz"])
     for table in (origin.table, half):
@@ -173,8 +174,16 @@ def test_golden_inputs_are_drawn_lesions_and_what_keras_says_of_them(models_dir,
 
 def test_progress_counts_to_all_photographs_that_are_measured(network, origin, tmp_path):
     told = []
-    candidates.add(network, origin, tmp_path, lambda *progress: told.append(progress))
-    assert told[-1] == (12, 12)
+    candidates.add(
+        exports.trained(network),
+        origin,
+        tmp_path,
+        lambda phase, **facts: told.append((phase, facts)),
+    )
+    assert ("measuring", {"done": 12, "total": 12}) in told
+    assert [phase for phase, facts in told if not facts] == [
+        "exporting", "calibrating", "choosing the threshold", "evaluating", "saving",
+    ]  # fmt: skip
 
 
 class Stopped(BaseException):
@@ -190,18 +199,18 @@ def test_nothing_half_built_is_left_after_a_failure(
         raise error
 
     place, name = {
-        "head.npz": (candidates.networks, "head"),
+        "head.npz": (networks, "head"),
         "measuring": (candidates.evaluate, "score"),
         "adding": (candidates.registry, "add"),
     }[step]
     # The conversion itself takes seconds, and is not what fails here.
-    monkeypatch.setattr(candidates.networks, "export", lambda network, path: path.touch())
+    monkeypatch.setattr(networks, "export", lambda network, path: path.touch())
     monkeypatch.setattr(candidates.predict, "read_network", lambda *files: None)
     if step == "adding":
         monkeypatch.setattr(candidates, "_build", fail)
     monkeypatch.setattr(place, name, fail)
     with pytest.raises(type(error)):
-        candidates.add(network, origin, tmp_path / "models")
+        candidates.add(exports.trained(network), origin, tmp_path / "models")
     assert not list((tmp_path / "models").iterdir())
 
 
@@ -209,7 +218,7 @@ def test_second_model_of_the_same_name_is_refused_and_the_first_one_kept(
     network, origin, models_dir, card
 ):
     with pytest.raises(ModelError, match="a model of this name exists"):
-        candidates.add(network, origin, models_dir)
+        candidates.add(exports.trained(network), origin, models_dir)
     assert [path.name for path in models_dir.iterdir()] == ["tiny-3"]
     assert predict.load(models_dir / "tiny-3").card == card
 
@@ -222,7 +231,7 @@ def test_damaged_test_photograph_is_named_on_the_card(network, tmp_path):
     with open(victim["path"], "r+b") as file:
         file.truncate(400)
     origin = candidates.Origin("tiny-4", made_models.CONFIG, (dataset,), table, ())
-    card = candidates.add(network, origin, tmp_path / "models")
+    card = candidates.add(exports.trained(network), origin, tmp_path / "models")
     assert len(card.notes) == 1
     assert victim["image_id"] in card.notes[0]
     assert card.figures["all"]["accuracy"].num_photographs == 7
@@ -232,7 +241,7 @@ def test_nothing_to_measure_is_refused(network, origin, tmp_path):
     table = origin.table.assign(split="train")
     empty = candidates.Origin("tiny-5", origin.config, origin.datasets, table, ())
     with pytest.raises(DatasetError):
-        candidates.add(network, empty, tmp_path)
+        candidates.add(exports.trained(network), empty, tmp_path)
     assert not list(tmp_path.iterdir())
 
 

@@ -108,6 +108,15 @@ def test_run_that_cannot_go_on_says_why(drawn, places):
     assert "starts from ImageNet weights" in failed.log[-1]
 
 
+def test_run_that_has_not_reached_its_locks_yet_can_be_stopped(drawn, places):
+    runs_dir, _ = places
+    run_dir = run_processes.start(RunPlan(CONFIG, (str(drawn),), None, None), runs_dir, "Ada")
+    run_processes.stop_now(run_dir)
+    found = wait_until(run_dir, lambda run: run.state != State.RUNNING)
+    assert found.state == State.STOPPED
+    assert run_processes.busy(runs_dir) is None
+
+
 def test_folder_without_a_run_cannot_be_gone_on_with(places):
     runs_dir, _ = places
     (runs_dir / "none").mkdir(parents=True)

@@ -73,4 +73,8 @@ def test_history_has_one_line_an_epoch(tmp_path):
 
 def test_id_names_network_date_and_time():
     moment = datetime.datetime(2026, 11, 22, 9, 5, 7, tzinfo=datetime.UTC)
-    assert runs.new_id("mobilenet_v2", moment) == "mobilenet-v2-2026-11-22-090507"
+    assert runs.new_id(RunPlan(TrainConfig(), (), None, None), moment) == (
+        "mobilenet-v2-2026-11-22-090507"
+    )
+    quick = RunPlan(TrainConfig(network="tiny"), (), None, None, is_quick=True)
+    assert runs.new_id(quick, moment) == "tiny-quick-2026-11-22-090507"

@@ -64,10 +64,10 @@ def run(plan, tmp_path_factory):
     """One finished run: its folders, card, lines, and the network as it was given away."""
     root = tmp_path_factory.mktemp("run")
     lines, given = [], []
-    add = train.candidates.add
+    trained = train.exports.trained
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
-            train.candidates, "add", lambda network, *a: given.append(network) or add(network, *a)
+            train.exports, "trained", lambda network: given.append(network) or trained(network)
         )
         card = train.train(plan, root / "tiny-7", root / "models", lines.append)
     return SimpleNamespace(
