@@ -20,6 +20,7 @@ page = st.navigation(
             st.Page("pages/doctor.py", title="Data doctor", icon=":material/fact_check:"),
         ],
         "Laboratory": [
+            st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
             st.Page("pages/models.py", title="Models", icon=":material/inventory_2:"),
             st.Page("pages/lessons.py", title="Lessons", icon=":material/school:"),
             st.Page("pages/about.py", title="About", icon=":material/info:"),

@@ -1,5 +1,6 @@
 """How uneven the classes are, and the plan by which training evens them out."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -59,34 +60,53 @@ def show(found: Catalogue) -> None:
             st.markdown("None of these photographs is for training, so there is nothing to plan.")
             taught_split, plan = next(iter(counts)), Plan("none", "sampling")
         else:
-            plan = _choose()
-        before = counts[taught_split]
-        after = balance.taught(before, plan.balance, plan.method)
-        _show_figures(before, after, plan)
-        st.plotly_chart(
-            balance_charts.classes(counts, codes, {taught_split: after}, grounds.in_use()),
-            config={"displayModeBar": False, "staticPlot": True}, key="classes",
-            alt=balance_charts.classes_alt(counts, codes, {taught_split: after}),
-        )  # fmt: skip
-        st.markdown(small(_legend(taught_split, plan)))
+            plan = choose("explore")
+        show_plan(counts, codes, taught_split, plan)
         _show_table(found, counts, codes, taught_split, plan)
 
 
-def _choose() -> Plan:
+def show_plan(
+    counts: Mapping[str, NDArray[np.int64]], codes: Sequence[str], taught_split: str, plan: Plan
+) -> None:
+    """Figures and bars of the classes as they are, and as the plan makes them.
+
+    Args:
+        counts: (C,) photographs of each class, by split.
+        codes: of the C classes, as they are listed.
+        taught_split: the key of `counts` that the plan is for.
+        plan: how the classes are evened out.
+    """
+    before = counts[taught_split]
+    after = balance.taught(before, plan.balance, plan.method)
+    _show_figures(before, after, plan)
+    st.plotly_chart(
+        balance_charts.classes(counts, codes, {taught_split: after}, grounds.in_use()),
+        config={"displayModeBar": False, "staticPlot": True}, key="classes",
+        alt=balance_charts.classes_alt(counts, codes, {taught_split: after}),
+    )  # fmt: skip
+    st.markdown(small(_legend(taught_split, plan)))
+
+
+def choose(prefix: str) -> Plan:
+    """Draw the choice of a plan.
+
+    Args:
+        prefix: of the keys that the page's session keeps it under.
+    """
     default = TrainConfig()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         target = st.segmented_control(
             "Target", list(_TARGETS), default=default.balance, required=True,
-            format_func=_TARGETS.__getitem__, key="explore_target", persist_state="session",
+            format_func=_TARGETS.__getitem__, key=f"{prefix}_target", persist_state="session",
         )  # fmt: skip
         method = st.segmented_control(
             "By", list(_METHODS), default=default.balance_by, required=True,
-            format_func=_METHODS.__getitem__, key="explore_method", persist_state="session",
+            format_func=_METHODS.__getitem__, key=f"{prefix}_method", persist_state="session",
         )  # fmt: skip
         if target == _FLOOR:
             floor = st.number_input(
                 "n, photographs of a class", 1, 999_999, 400, step=50, width=190,
-                key="explore_floor", persist_state="session",
+                key=f"{prefix}_floor", persist_state="session",
             )  # fmt: skip
             target = f"floor:{floor}"
     return Plan(str(target), str(method))

@@ -6,7 +6,6 @@ another data set takes its place, and with the session (which Streamlit keeps fo
 the browser has left, and forgets when the next one leaves); no cache holds any of it.
 """
 
-import re
 import shutil
 import tempfile
 import weakref
@@ -31,7 +30,6 @@ ON_SERVER = "On this server"
 _KEPT = "dataset_kept"
 _REFUSAL = "dataset_refusal"
 _ROUND = "dataset_upload_round"
-_NAME_BYTES = 120  # of a file's name; systems take 255
 
 
 class Kept:
@@ -170,7 +168,7 @@ def _take(file: UploadedFile) -> None:
     st.session_state.pop(_REFUSAL, None)
     _forget()
     folder = Path(tempfile.mkdtemp(prefix="dataset-"))
-    archive = folder / _file_name(upload.name)
+    archive = folder / uploads.file_name(upload.name)
     try:
         with st.spinner("Unpacking and reading the archive"):
             archive.write_bytes(upload.data)
@@ -184,9 +182,3 @@ def _take(file: UploadedFile) -> None:
         raise
     else:
         st.session_state[_KEPT] = Kept(UPLOADED, found, folder)
-
-
-def _file_name(name: str) -> str:
-    """The uploaded name as one that any file system takes."""
-    plain = re.sub(r"[/\\\x00-\x1f]", "_", name).lstrip(".")
-    return plain.encode()[-_NAME_BYTES:].decode(errors="ignore") or "archive.zip"

@@ -1,8 +1,9 @@
 """The curves of a training run as charts; each has its `alt` text."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -23,8 +24,34 @@ class Line:
     color: str
 
 
-def curves(lines: Sequence[Line], ground: Ground) -> go.Figure:
-    """Measures over the epochs, each named at its last point."""
+def of_history(history: Sequence[Mapping[str, Any]], ground: Ground) -> dict[str, list[Line]]:
+    """The measures that a run has written so far, by the chart that they belong to."""
+    blue = model_charts.LINE_COLOR
+    measures = {
+        "Loss": (("training", "loss", ground.ink), ("validation", "val_loss", blue)),
+        "AUROC on validation": (
+            ("melanoma", "val_melanoma_auroc", model_charts.MELANOMA_COLOR),
+            ("all diagnoses", "val_macro_auroc", blue),
+        ),
+    }
+    found = {}
+    for title, of_chart in measures.items():
+        lines = [
+            Line(name, [_number(row.get(key)) for row in history], color)
+            for name, key, color in of_chart
+        ]
+        drawn = [line for line in lines if not all(map(math.isnan, line.values))]
+        if drawn:
+            found[title] = drawn
+    return found
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else math.nan
+
+
+def curves(lines: Sequence[Line], ground: Ground, unit: str = "Epoch") -> go.Figure:
+    """Measures over the epochs, each named at its last point; `unit` is what the axis counts."""
     num_epochs = max(len(line.values) for line in lines)
     epochs = list(range(1, num_epochs + 1))
     values = [value for line in lines for value in line.values if not math.isnan(value)]
@@ -38,7 +65,7 @@ def curves(lines: Sequence[Line], ground: Ground) -> go.Figure:
         figure.add_scatter(
             x=epochs, y=list(line.values), mode="lines+markers" if num_epochs < 3 else "lines",
             line={"color": line.color, "width": 2.5},
-            hovertemplate=f"Epoch %{{x}}: {line.name} %{{y:.3f}}<extra></extra>",
+            hovertemplate=f"{unit} %{{x}}: {line.name} %{{y:.3f}}<extra></extra>",
         )  # fmt: skip
         figure.add_annotation(
             x=1, xref="paper", xanchor="left", xshift=6, y=low + place / room * (high - low),
@@ -46,18 +73,18 @@ def curves(lines: Sequence[Line], ground: Ground) -> go.Figure:
             yanchor="middle",
         )  # fmt: skip
     axis = model_charts.plain_axis(ground)
-    figure.update_xaxes(title=model_charts.axis_title("Epoch", ground), tickformat="d", **axis)
+    figure.update_xaxes(title=model_charts.axis_title(unit, ground), tickformat="d", **axis)
     figure.update_yaxes(range=[low, high], nticks=5, **axis)
     model_charts.bare(figure, _HEIGHT)
     longest = max(len(line.name) for line in lines)
     return figure.update_layout(margin={"l": 2, "r": 12 + 7 * longest, "t": 6, "b": 0})
 
 
-def curves_alt(title: str, lines: Sequence[Line]) -> str:
+def curves_alt(title: str, lines: Sequence[Line], unit: str = "epoch") -> str:
     """First and last point of every line in words."""
     parts = [
         f"{line.name} from {line.values[0]:.3f} to {_last(line.values):.3f} over "
-        f"{counted(len(line.values), 'epoch')}"
+        f"{counted(len(line.values), unit)}"
         for line in lines
     ]
     return f"{title}: {'; '.join(parts)}."

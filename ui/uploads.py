@@ -1,5 +1,6 @@
 """Asking for one photograph, and forgetting its file as soon as it was read."""
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +18,7 @@ from ui.formats import small
 TYPES = ("jpg", "jpeg", "png", "webp", "tif", "tiff")
 # The server lets archives of data sets through, which are larger (`server.maxUploadSize`).
 MAX_PHOTOGRAPH_MB = 20
+_NAME_BYTES = 120  # of a file's name; systems take 255
 CAMERA = "Camera"
 FILE = "File"
 
@@ -92,3 +94,9 @@ def take(file: UploadedFile) -> Upload:
     if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
         context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
     return upload
+
+
+def file_name(name: str) -> str:
+    """The uploaded name as one that any file system takes."""
+    plain = re.sub(r"[/\\\x00-\x1f]", "_", name).lstrip(".")
+    return plain.encode()[-_NAME_BYTES:].decode(errors="ignore") or "archive.zip"
