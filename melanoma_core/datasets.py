@@ -1,5 +1,6 @@
 """Data sets as one table of photographs, whatever layout they came in."""
 
+import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -66,10 +67,16 @@ def read(path: Path, cache_dir: Path | None = None) -> Dataset:
 
     Raises:
         DatasetError: nothing is there, the archive is refused, or the files do not fit together.
+            Of a refused archive nothing stays unpacked.
     """
     root, archive_sha256 = archives.folder(path, cache_dir or paths.datasets_dir())
-    tree = file_trees.scan(root, path.name)
-    reading = published_sets.read(tree) or class_folders.read(tree)
+    try:
+        tree = file_trees.scan(root, path.name)
+        reading = published_sets.read(tree) or class_folders.read(tree)
+    except DatasetError:
+        if archive_sha256:
+            shutil.rmtree(root, ignore_errors=True)
+        raise
     own_name = path.resolve().stem if path.is_file() else path.resolve().name
     name = reading.name or archives.plain_name(own_name)
     records = [

@@ -82,6 +82,17 @@ def test_empty_class_folder_of_a_zip_is_named(tmp_path):
         datasets.read(zipped(root, tmp_path / "set.zip"), tmp_path / "cache")
 
 
+def test_what_is_refused_stays_where_it_lay_and_is_not_kept_unpacked(tmp_path):
+    root = made(tmp_path / "set", "wart/ISIC_1.jpg")
+    zip_path = zipped(root, tmp_path / "set.zip")
+    for path in (zip_path, root):
+        with pytest.raises(DatasetError, match="is not a diagnosis"):
+            datasets.read(path, tmp_path / "cache")
+    assert [folder for folder in (tmp_path / "cache").iterdir() if folder.is_dir()] == []
+    assert zip_path.is_file()
+    assert (root / "wart" / "ISIC_1.jpg").is_file()
+
+
 def test_what_is_not_there_is_refused_by_its_name(tmp_path):
     with pytest.raises(DatasetError, match=r"no file or folder moles.zip") as refusal:
         datasets.read(tmp_path / "moles.zip")
