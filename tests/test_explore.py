@@ -5,6 +5,7 @@ import gc
 import io
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from made_archives import REFUSED, class_folders, png, refuses
 from made_pages import button, chart, open_app, text
 
-from melanoma_core import balance, catalogues, datasets, embedded
+from melanoma_core import audits, balance, catalogues, datasets, embedded
 from melanoma_core.catalogues import CODES_BY_GROUP
 from melanoma_core.datasets import Dataset
 from ui import augmentation_views, dataset_choice, distributions, examinations, gallery
@@ -90,6 +91,27 @@ def test_the_plan_on_screen_is_the_one_that_training_carries_out():
     np.testing.assert_allclose(
         table["Weight in the loss"], balance.class_weights(counts), atol=1e-4
     )
+
+
+def test_the_plan_can_be_made_of_the_clean_table_that_training_takes():
+    app = explore()
+    assert "--balance-by sampling --as-they-are" in text(app)
+    app.toggle(key="explore_clean").set_value(True).run()
+    assert not app.exception
+    assert "--as-they-are" not in text(app)
+    found = embedded.read()
+    audit = audits.audit(found, embedded.references(found.table))
+    clean, _ = audits.clean(found, audit.findings)
+    taught = Counter(clean[clean["split"] == "train"]["diagnosis"])
+    table = app.dataframe[0].value
+    assert dict(zip(table["Code"], table["Training"], strict=True)) == taught
+    assert table["Training"].sum() < 2241
+
+
+def test_a_set_that_was_not_examined_is_counted_as_it_is():
+    app = upload(class_folders(3))
+    assert app.toggle(key="explore_clean").disabled
+    assert "--as-they-are" in text(app)
 
 
 def test_a_floor_brings_rare_classes_up_to_it():

@@ -1,5 +1,6 @@
 """How uneven the classes are, and the plan by which training evens them out."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +14,7 @@ from melanoma_core.boundaries import NOT_RECORDED
 from melanoma_core.catalogues import CODES_BY_GROUP, Catalogue
 from melanoma_core.configs import TrainConfig, balance_floor
 from melanoma_core.diagnoses import BY_CODE
-from ui import balance_charts, grounds
+from ui import balance_charts, examinations, grounds
 from ui.balance_charts import SPLIT_NAMES
 from ui.formats import count, small
 
@@ -49,12 +50,13 @@ class Plan:
 
 def show(found: Catalogue) -> None:
     """Controls, figures before and after, bars, and the counts as a table."""
-    counts = catalogues.class_counts(found)
-    is_there = np.sum(list(counts.values()), axis=0) > 0
-    codes = [code for code, there in zip(CODES_BY_GROUP, is_there, strict=True) if there]
-    counts = {split: rows[is_there] for split, rows in counts.items()}
     with st.container(border=True):
         st.subheader("How even the classes are, before and after", anchor=False)
+        clean = _clean_if_wanted(found)
+        counts = catalogues.class_counts(clean or found)
+        is_there = np.sum(list(counts.values()), axis=0) > 0
+        codes = [code for code, there in zip(CODES_BY_GROUP, is_there, strict=True) if there]
+        counts = {split: rows[is_there] for split, rows in counts.items()}
         taught_split = "train" if "train" in counts else NOT_RECORDED
         if taught_split not in counts:
             st.markdown("None of these photographs is for training, so there is nothing to plan.")
@@ -62,7 +64,25 @@ def show(found: Catalogue) -> None:
         else:
             plan = choose("explore")
         show_plan(counts, codes, taught_split, plan)
-        _show_table(found, counts, codes, taught_split, plan)
+        _show_table(counts, codes, taught_split, plan, is_clean=clean is not None)
+
+
+def _clean_if_wanted(found: Catalogue) -> Catalogue | None:
+    """The clean table, which training takes; None where the files as they are shall be counted."""
+    examination = examinations.ended(found)
+    is_wanted = st.toggle(
+        "Count the clean table, which training takes by default", key="explore_clean",
+        disabled=examination is None, persist_state="session",
+        help="As the data doctor leaves it, with the references that it was given."
+        if examination else "Have the data set examined on the page Data doctor first.",
+    )  # fmt: skip
+    if examination is None or not is_wanted:
+        return None
+    table, _ = examination.clean({finding.kind for finding in examination.audit().findings})
+    if table.empty:
+        st.markdown("The clean table of this data set is empty: its files are counted instead.")
+        return None
+    return catalogues.catalogue(dataclasses.replace(found.dataset, table=table))
 
 
 def show_plan(
@@ -148,11 +168,12 @@ def _legend(taught_split: str, plan: Plan) -> str:
 
 
 def _show_table(
-    found: Catalogue,
     counts: dict[str, NDArray[np.int64]],
     codes: list[str],
     taught_split: str,
     plan: Plan,
+    *,
+    is_clean: bool,
 ) -> None:
     before = counts[taught_split]
     columns: dict[str, list[object]] = {
@@ -174,6 +195,6 @@ def _show_table(
         )  # fmt: skip
         st.code(
             f"python -m melanoma_core train --dataset … --balance {plan.balance} "
-            f"--balance-by {plan.method}",
+            f"--balance-by {plan.method}{'' if is_clean else ' --as-they-are'}",
             language="bash", wrap_lines=True,
         )  # fmt: skip

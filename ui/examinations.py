@@ -20,6 +20,7 @@ from melanoma_core import audits, embedded
 from melanoma_core.audits import Audit, Change
 from melanoma_core.catalogues import Catalogue
 from melanoma_core.datasets import Dataset
+from melanoma_core.errors import MelanomaError
 from ui.formats import count
 
 # Read when the examination runs, which takes seconds for a zip.
@@ -148,6 +149,18 @@ def of(found: Catalogue) -> Examination | None:
     examination = Examination(found, [reference.name for reference in references])
     examination.run(lambda: references)
     st.session_state[_KEPT] = examination
+    return examination
+
+
+def ended(found: Catalogue) -> Examination | None:
+    """This session's examination of a data set once there is an audit; None until then."""
+    examination = of(found)
+    if examination is None or not examination.is_done:
+        return None
+    try:
+        examination.audit()
+    except MelanomaError:  # the data doctor's page says why
+        return None
     return examination
 
 

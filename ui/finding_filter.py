@@ -8,7 +8,6 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from melanoma_core.catalogues import Catalogue
-from melanoma_core.errors import MelanomaError
 from melanoma_core.findings import Rows
 from ui import examinations
 from ui.finding_words import WORDS
@@ -36,14 +35,10 @@ def ask(found: Catalogue, on_change: Callable[[], None]) -> NDArray[np.int64] | 
 
 def _rows(found: Catalogue) -> dict[str, Rows]:
     """Rows by kind of finding; findings on whole classes and splits have none."""
-    examination = examinations.of(found)
-    if examination is None or not examination.is_done:
+    examination = examinations.ended(found)
+    if examination is None:
         return {}
-    try:
-        audit = examination.audit()
-    except MelanomaError:  # the data doctor's page says why
-        return {}
-    return {finding.kind: finding.rows for finding in audit.findings if finding.rows}
+    return {finding.kind: finding.rows for finding in examination.audit().findings if finding.rows}
 
 
 def _option(rows_of: dict[str, Rows], kind: str) -> str:
