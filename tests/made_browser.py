@@ -45,7 +45,7 @@ def serve(models_dir: Path, work_dir: Path) -> Iterator[Server]:
         for variable in ("TMPDIR", "HOME", "MELANOMA_RUNS", "MELANOMA_DATASETS")
     }
     for place in places.values():
-        place.mkdir(parents=True)
+        place.mkdir(parents=True, exist_ok=True)  # a server that is started again finds them
     places["MELANOMA_MODELS"] = models_dir
     log, port, started = work_dir / "server.log", _free_port(), time.time()
     command = [

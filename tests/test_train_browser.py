@@ -1,13 +1,20 @@
-"""The page Train in a real browser: a quick training from the start to a candidate."""
+"""The page Train in a real browser: a quick training to its candidate, and a server's restart."""
 
+import os
 import shutil
+import signal
+import time
+from dataclasses import replace
 
 import pytest
 
 pytest.importorskip("playwright.sync_api", reason="Playwright is not installed.")
 
 import made_browser
+import made_models
 from playwright.sync_api import expect
+
+from melanoma_core import run_locks, run_processes, run_states
 
 SECONDS = 240  # for a training at the lowest priority on a machine that is busy
 
@@ -47,3 +54,41 @@ def test_quick_training_is_started_watched_by_two_and_ends_in_a_candidate(browse
         made_browser.shoot(other, "train-ended-768", "light")
         page.get_by_role("link", name="Compare it with the model in use").click()
         expect(page.get_by_role("heading", name="Models", exact=True)).to_be_visible()
+
+
+def test_the_truth_is_on_the_page_within_five_seconds_of_a_restart_of_the_server(
+    browser, trained_models, tmp_path, monkeypatch
+):
+    """A training goes on without the server, and one that was killed is not taken for alive."""
+    monkeypatch.setattr(run_processes, "_NICENESS", 2)  # at the lowest it would wait for all else
+    models_dir = shutil.copytree(trained_models, tmp_path / "models")
+    work_dir = tmp_path / "server"
+    runs_dir = work_dir / "melanoma_runs"
+    runs_dir.mkdir(parents=True)
+    dataset = made_models.draw_class_folders(tmp_path / "drawn", num_each=8)
+    plan = made_models.plan(dataset, replace(made_models.CONFIG, epochs=4000))
+    with made_browser.serve(models_dir, work_dir):
+        run_dir = run_processes.start(plan, runs_dir, "Ada", models_dir)
+        deadline = time.monotonic() + SECONDS
+        while not run_states.read(run_dir).num_done and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert run_states.read(run_dir).num_done
+    try:
+        with (
+            made_browser.serve(models_dir, work_dir) as server,
+            made_browser.visits(browser, f"{server.url}/train") as visit,
+        ):
+            page = visit()
+            # Counted from when the page itself is there.
+            expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible()
+            stop = page.get_by_role("button", name="Stop now")
+            expect(stop).to_be_visible(timeout=5000)
+            expect(page.get_by_text(run_dir.name)).to_be_visible()
+            os.kill(run_locks.worker(run_dir), signal.SIGKILL)
+            # The page looks every two seconds.
+            expect(page.get_by_role("button", name="Resume")).to_be_visible(timeout=5000)
+            expect(stop).to_have_count(0)
+    finally:
+        pid = run_locks.worker(run_dir)
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
