@@ -114,3 +114,16 @@ def test_the_leakage_record_that_ships_can_be_read_and_agrees_with_its_text():
     for way in found.ways.values():
         for figure in (way.validation, way.test, way.validation_balanced, way.test_balanced):
             assert f"{figure.value:.3f} ({figure.low:.3f}–{figure.high:.3f})" in text
+
+
+def test_the_learning_curve_that_ships_can_be_read_and_agrees_with_its_text():
+    folder = paths.PROJECT_DIR / "benchmarks" / "results"
+    found, text = lessons.learning_curve(folder), (folder / "learning_curve.txt").read_text()
+    assert text.startswith(f"$ {found.command}\n")
+    assert [point.fraction for point in found.points] == [0.1, 0.2, 0.4, 0.7, 1.0]
+    for point in found.points:
+        assert point.num_lesions == pytest.approx(
+            point.fraction * found.points[-1].num_lesions, rel=0.01
+        )
+        for figure in point.figures.values():
+            assert f"{figure.value:.3f} ({figure.low:.3f}–{figure.high:.3f})" in text

@@ -16,7 +16,7 @@ from ui.formats import count, counted, percent, score_figure, share_figure
 from ui.grounds import Ground
 from ui.training_charts import parted
 
-_EVERY = "AUROC of every diagnosis"
+_EVERY = "AUROC of every diagnosis against the rest"
 _SUMS = {"BKL": "Both keratoses", "AKIEC": "Actinic keratosis, SCC"}
 _NAMES = {code: _SUMS[code] if code in _SUMS else BY_CODE[code].name for code in SEVEN_CLASSES}
 _COLORS = {code: BY_CODE["SK" if code == "BKL" else nine[0]].color
@@ -27,7 +27,7 @@ _CHOICES = {
     **{SCORES["macro_auroc"]: ("macro_auroc", BELOW_COLOR)},
     **{SHARES[name]: (name, BELOW_COLOR) for name in ("balanced_accuracy", "accuracy")},
     **{
-        f"AUROC, {_NAMES[code].lower()}": (name, _COLORS[code])
+        f"AUROC, {_NAMES[code][0].lower()}{_NAMES[code][1:]}": (name, _COLORS[code])
         for code, name in AUROC_OF.items()
         if code != "MEL"
     },
@@ -76,7 +76,7 @@ def answer(found: LearningCurve) -> str:
         f"AUROC for melanoma goes from {score_figure(melanoma[0])} to {score_figure(melanoma[2])}; "
         f"the last step, from {percent(before.fraction)} of them to all, brings {step:+.3f}"
         f"{', which is within chance' if is_within_chance else ''}. That step brings most to "
-        f"{_NAMES[most].lower()} ({gains[most]:+.3f}), of which there are "
+        f"{_NAMES[most][0].lower()}{_NAMES[most][1:]} ({gains[most]:+.3f}), of which there are "
         f"{counted(last.class_lesions[most], 'training lesion')}."
     )
 
@@ -145,10 +145,7 @@ def by_class(found: LearningCurve, ground: Ground) -> go.Figure:
             text=f'<span style="color:{_COLORS[code]}">■</span> {_NAMES[code]}',
         )  # fmt: skip
     _lesion_axis(drawn, found, ground)
-    drawn.update_yaxes(
-        range=[low, high], nticks=6, **model_charts.plain_axis(ground),
-        title=model_charts.axis_title("AUROC against the rest", ground),
-    )  # fmt: skip
+    drawn.update_yaxes(range=[low, high], nticks=6, **model_charts.plain_axis(ground))
     longest = max(map(len, _NAMES.values()))
     return model_charts.bare(drawn, _HEIGHT).update_layout(margin={"r": 24 + _LETTER * longest})
 

@@ -9,7 +9,7 @@ import streamlit as st
 from melanoma_core.diagnoses import BY_CODE, CODES
 from melanoma_core.registry import Figure, OperatingPoint
 from melanoma_core.wordings import cutoff
-from ui import grounds, lesson_views, model_charts, model_records
+from ui import border_panel, grounds, lesson_views, model_charts, model_records
 from ui.formats import count, counted, literal, percent, percent_range
 from ui.grounds import Ground
 from ui.model_records import Record
@@ -63,6 +63,7 @@ def show(record: Record | None, point: OperatingPoint | None) -> None:
         [[row.code, row.as_melanoma, row.as_nevus, row.as_other] for row in rows],
         "pair",
     )
+    border_panel.show()
 
 
 def taken(record: Record) -> list[Taken]:

@@ -155,8 +155,7 @@ def chart(sensitivity: float, marks: Sequence[Mark], wanted: Mark, ground: Groun
         title=model_charts.axis_title("Melanomas in the test set (lesions)", ground),
     )  # fmt: skip
     figure.update_yaxes(
-        range=[0, 1.08 * _points(sensitivity, FEWEST)], nticks=6, **axis,
-        title=model_charts.axis_title("Width, percentage points", ground),
+        range=[0, 1.08 * _points(sensitivity, FEWEST)], nticks=6, ticksuffix=" points", **axis,
     )  # fmt: skip
     return model_charts.bare(figure, _HEIGHT)
 
