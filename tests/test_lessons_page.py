@@ -99,7 +99,7 @@ def test_the_three_charts_hold_the_three_lines(records, empty_models):
 def test_the_answer_says_whether_the_tests_differ_by_more_than_chance(tmp_path):
     record = made_lessons.leakage()
     alike = leakage_panel.answer(lessons.leakage(made_lessons.write(tmp_path, leakage=record)))
-    assert f"stays between 35{THIN}% and 39{THIN}%, which is within chance" in alike
+    assert f"stays between 35{THIN}% and 39{THIN}%, closer than so few photographs" in alike
     assert alike.count(". ") == 1  # two sentences
     test = record["ways"][2]["figures"]["test"]
     test |= {"value": 0.7, "low": 0.6, "high": 0.8}
@@ -187,7 +187,7 @@ def test_the_last_step_is_called_chance_where_it_is_smaller_than_the_interval(tm
     record = made_lessons.learning_curve()
     found = lessons.learning_curve(made_lessons.write(tmp_path, learning_curve=record))
     words = learning_curve_panel.answer(found)
-    assert "brings +0.010, which is within chance" in words
+    assert "brings +0.010, less than its interval is wide" in words
     record["points"][-1]["figures"]["melanoma_auroc"] = made_lessons.figure(0.9, 0.01)
     found = lessons.learning_curve(made_lessons.write(tmp_path, learning_curve=record))
     words = learning_curve_panel.answer(found)

@@ -73,8 +73,8 @@ def answer(found: Leakage) -> str:
     )
     if is_alike:
         second += (
-            f"stays between {percent(lowest)} and {percent(highest)}, which is within chance: "
-            "what changed is the promise, not the network."
+            f"stays between {percent(lowest)} and {percent(highest)}, closer than so few "
+            "photographs can tell apart: what changed most is the promise, not the network."
         )
     else:
         second += f"goes from {percent(before.test.value)} to {percent(clean.test.value)}."

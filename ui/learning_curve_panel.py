@@ -70,12 +70,12 @@ def answer(found: LearningCurve) -> str:
     }
     most = max(gains, key=lambda code: gains[code])
     step = melanoma[2].value - melanoma[1].value
-    is_within_chance = abs(step) < (melanoma[2].high - melanoma[2].low) / 2
+    is_small = abs(step) < (melanoma[2].high - melanoma[2].low) / 2
     return (
         f"From {count(first.num_lesions)} to {counted(last.num_lesions, 'training lesion')} the "
         f"AUROC for melanoma goes from {score_figure(melanoma[0])} to {score_figure(melanoma[2])}; "
         f"the last step, from {percent(before.fraction)} of them to all, brings {step:+.3f}"
-        f"{', which is within chance' if is_within_chance else ''}. That step brings most to "
+        f"{', less than its interval is wide' if is_small else ''}. That step brings most to "
         f"{_NAMES[most][0].lower()}{_NAMES[most][1:]} ({gains[most]:+.3f}), of which there are "
         f"{counted(last.class_lesions[most], 'training lesion')}."
     )
