@@ -93,9 +93,11 @@ def test_last_batch_may_be_short_and_every_drawn_row_comes_once(images):
     np.testing.assert_array_equal(np.concatenate(labels), np.eye(3)[LABELS[rows]])
 
 
-def test_batch_is_float32_in_0_to_255(images):
-    views, labels = batches(images)[0]
-    assert views.dtype == labels.dtype == np.float32
+@pytest.mark.parametrize(("mixup", "kind"), [(0.0, np.uint8), (0.4, np.float32)])
+def test_batch_is_in_0_to_255_and_float_only_where_blended(images, mixup, kind):
+    views, labels = batches(images, replace(CONFIG, mixup=mixup))[0]
+    assert views.dtype == kind
+    assert labels.dtype == np.float32
     assert 200 < views.max() <= 255
     assert views.min() >= 0
 
