@@ -106,14 +106,14 @@ class EpochBatches(keras.utils.PyDataset):
             ]
         )
         labels = self._labels[self._rows[start:stop]]
-        parts = [views, self._one_hot[labels]]
+        parts: list[NDArray[Any]] = [views, self._one_hot[labels]]
         if self._weight_of_class is not None:
             parts.append(self._weight_of_class[labels].astype(np.float32))
         if self._config.mixup:
             parts = self._mix(parts, index)
         return tuple(parts)
 
-    def _mix(self, parts: list[NDArray[Any]], index: int) -> list[NDArray[np.float32]]:
+    def _mix(self, parts: list[NDArray[Any]], index: int) -> list[NDArray[Any]]:
         """Blend each photograph and its label with another of the batch (Zhang et al., 2018)."""
         rng = np.random.default_rng((self._config.seed, self._epoch, index, 1))
         num_views = len(parts[0])
