@@ -70,10 +70,11 @@ def _warp(
     center = (size - 1) / 2
     offset = center + shift - back @ (center, center)
     # Mirrored margins: empty corners would teach the network to tell turned photographs apart.
-    return cv2.warpAffine(
+    warped = cv2.warpAffine(
         image, np.column_stack([back, offset]), (size, size),
         flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT_101,
     )  # fmt: skip
+    return np.asarray(warped, np.uint8)
 
 
 def _color_matrix(rng: np.random.Generator, config: AugmentConfig) -> NDArray[np.float64]:
