@@ -147,6 +147,15 @@ def test_training_that_is_not_among_the_runs_keeps_the_machine_busy(places):
     assert not app.multiselect
 
 
+def test_chosen_data_set_is_still_chosen_after_a_training(places):
+    app = choose(open_app(PAGE), training_data.DRAWN)
+    with run_locks.only_training(places[0], "elsewhere-1", "Bo"):
+        app.run()
+        assert not app.multiselect
+    app.run()
+    assert app.multiselect[0].value == [training_data.DRAWN]
+
+
 def test_interrupted_run_can_be_gone_on_with(places, started):
     run_dir = made_run(places[0], "epoch 3 of 4", epoch=3, num_epochs=4)
     app = open_app(PAGE)

@@ -58,7 +58,7 @@ def choose(*, is_sandbox: bool) -> tuple[Path, ...]:
     wanted = [*st.session_state.get(_CHOSEN, []), *st.session_state.pop(_BROUGHT, [])]
     st.session_state[_CHOSEN] = [name for name in dict.fromkeys(wanted) if name in names]
     chosen = st.multiselect(
-        "Data sets", names, key=_CHOSEN, placeholder="Choose one or more",
+        "Data sets", names, key=_CHOSEN, persist_state="session", placeholder="Choose one or more",
         help="What was unpacked on this server before, and what its operator offers by path",
     )  # fmt: skip
     with st.expander("Bring a zip", icon=":material/upload_file:", expanded=not places):
