@@ -60,7 +60,7 @@ def promote(
     if overrules:
         _check_reason(reason)
     with _alone(models_dir):
-        settle(models_dir)
+        _settle(models_dir)
         predict.load(registry.model_dir(models_dir, model_id))
         rival, problems = _rival(models_dir, model_id)
         comparison, against = None, ""
@@ -95,7 +95,7 @@ def roll_back(
         JournalError: what an earlier promotion left to be written down cannot be.
     """
     with _alone(models_dir):
-        settle(models_dir)
+        _settle(models_dir)
         entry = _earlier(models_dir, model_id)
         model = predict.load(registry.model_dir(models_dir, entry.model_id))
         predict.check_card(entry, model.sha256)
@@ -105,19 +105,44 @@ def roll_back(
 def settle(models_dir: Path) -> None:
     """Write down in the journal the last change of the model in use, if it is not there yet.
 
+    Where nothing is left to be written down, nothing is written: the folder may be read-only.
+
     Raises:
+        ModelError: champion.json cannot be read, or no lock can be made beside it.
         JournalError: the journal cannot be written.
     """
+    if unwritten(models_dir) is not None:
+        with _alone(models_dir):  # a change that is under way writes its own row
+            _settle(models_dir)
+
+
+def unwritten(models_dir: Path) -> InUse | None:
+    """The model in use, where the journal has no row of how it came into use.
+
+    Raises:
+        ModelError: champion.json cannot be read.
+        JournalError: the journal cannot be read.
+    """
     newest = registry.champion(models_dir)
-    if newest is None or not newest.kind:  # put into use before there was a journal
-        return
-    event = _event(models_dir, newest)
-    if not any(
+    return newest if newest is not None and _lacks_row(models_dir, newest) else None
+
+
+def _settle(models_dir: Path) -> None:
+    """As `settle`, for who has the lock."""
+    newest = unwritten(models_dir)
+    if newest is not None:
+        journal.append(models_dir, _event(models_dir, newest))
+
+
+def _lacks_row(models_dir: Path, entry: InUse) -> bool:
+    """Whether an entry of champion.json should have a row in the journal, and has none."""
+    if not entry.kind:  # put into use before there was a journal
+        return False
+    return not any(
         (row.event.kind, row.event.model_id, row.event.when)
-        == (event.kind, event.model_id, event.when)
+        == (entry.kind, entry.model_id, entry.since)
         for row in journal.rows(models_dir)
-    ):
-        journal.append(models_dir, event)
+    )
 
 
 def _check_reason(reason: str) -> None:

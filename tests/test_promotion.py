@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import altered_models
@@ -287,6 +288,24 @@ def test_a_model_comes_into_use_though_the_journal_cannot_be_written(champion_in
 def test_a_model_put_into_use_before_there_was_a_journal_gets_no_row(champion_in_use):
     promotion.settle(champion_in_use)
     assert journal.rows(champion_in_use) == ()
+
+
+def test_settling_while_a_model_is_put_into_use_writes_no_second_row(champion_in_use, monkeypatch):
+    settling = threading.Thread(target=promotion.settle, args=(champion_in_use,))
+    put_into_use = registry.put_into_use
+
+    def with_settling_behind_it(*arguments, **options):
+        newest = put_into_use(*arguments, **options)
+        settling.start()
+        settling.join(1)  # long enough to write a row, where it does not wait for the lock
+        return newest
+
+    monkeypatch.setattr(registry, "put_into_use", with_settling_behind_it)
+    add(champion_in_use, "worse", measured(20))
+    promotion.promote(champion_in_use, "worse", reason="Asked for by us", overrules=True)
+    settling.join(30)
+    assert not settling.is_alive()
+    assert [row.event.kind for row in journal.rows(champion_in_use)] == [Kind.OVERRULED]
 
 
 # One process that loads everything once; its children promote, and each is killed at a call of
