@@ -523,7 +523,11 @@ def card(model_id: str | None, output: Path | None) -> None:
 
 
 @main.command()
-@click.option("--verify", is_flag=True, help="Look for rows that were changed; exit code 2 if any.")
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Look for rows that were changed, write nothing; exit code 2 if any.",
+)
 @click.option(
     "--noted",
     metavar="SHA256",
@@ -536,24 +540,51 @@ def journal(verify: bool, noted: str | None, as_json: bool) -> None:
     from melanoma_core import promotion
 
     models_dir = paths.models_dir()
-    promotion.settle(models_dir)  # what a killed process could not write down
+    check = rows.verify(models_dir, noted)  # before anything is written behind a gap
     if verify or noted:
-        check = rows.verify(models_dir, noted)
-        if as_json:
-            click.echo(json.dumps(dataclasses.asdict(check)))
-        else:
-            for problem in check.problems:
-                click.echo(problem)
-            if not check.problems:
-                click.echo(
-                    f"{check.num_rows} rows, none changed. Note elsewhere, to find out even a "
-                    f"journal that was written anew: {check.sha256}"
-                )
-        if check.problems:
-            sys.exit(2)
+        _tell_check(_with_lost_rows(check, models_dir), as_json)
         return
+    for problem in check.problems:
+        click.echo(problem, err=True)
+    if not check.problems:
+        promotion.settle(models_dir)  # what a killed process could not write down
     for row in rows.rows(models_dir):
         click.echo(json.dumps(rows.record(row)) if as_json else _row_in_words(row))
+
+
+def _with_lost_rows(check: Any, models_dir: Path) -> Any:
+    """The check of the journal, with what champion.json says against it."""
+    from melanoma_core import promotion
+
+    try:
+        problems = promotion.lost_rows(models_dir)
+        newest = promotion.unwritten(models_dir)
+    except ModelError as error:  # what the journal itself says is told all the same
+        problems, newest = (str(error),), None
+    if newest is not None:
+        click.echo(
+            f"“{newest.model_id}” was {newest.kind} at {newest.since}, which has no row yet: its "
+            "process was killed before it wrote one, or the row was deleted. The next change, or "
+            "this command without --verify, writes it down.",
+            err=True,
+        )
+    return dataclasses.replace(check, problems=(*check.problems, *problems))
+
+
+def _tell_check(check: Any, as_json: bool) -> None:
+    """What was found; exit code 2 where there are problems."""
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(check)))
+    else:
+        for problem in check.problems:
+            click.echo(problem)
+        if not check.problems:
+            click.echo(
+                f"{check.num_rows} rows, none changed. Note elsewhere, to find out even a "
+                f"journal that was written anew: {check.sha256}"
+            )
+    if check.problems:
+        sys.exit(2)
 
 
 def _row_in_words(row: Any) -> str:

@@ -7,7 +7,8 @@ A row edited, deleted, moved or put in breaks the chain; rows deleted at the end
 second file. There is no secret in it: whoever may write in the folder can add rows that are not
 true, and leaves no trace here by rewriting every later row and both files. Against that helps a
 SHA-256 that was noted elsewhere (`verify` gives it, and takes it). A row whose writer was killed
-before it wrote the second file can be changed unseen until the next row is written.
+before it wrote the second file can be changed unseen until the next row is written. Where the
+second file was missing, a row says so before the next one, and `verify` tells of it for good.
 """
 
 import dataclasses
@@ -74,7 +75,7 @@ class Check:
 
     num_rows: int
     sha256: str  # of the last row; note it elsewhere to find out even a rewritten journal
-    problems: tuple[str, ...]
+    problems: tuple[str, ...]  # what was changed, or may have been
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def rows(models_dir: Path) -> tuple[Row, ...]:
 
 
 def verify(models_dir: Path, noted: str | None = None) -> Check:
-    """Look for rows that were edited, deleted, moved or put in.
+    """Look for rows that were edited, deleted, moved or put in, and write nothing.
 
     Args:
         models_dir: where models are kept.
@@ -157,7 +158,13 @@ def verify(models_dir: Path, noted: str | None = None) -> Check:
         if record is None:
             problems.append(f"Line {place} is no row of the journal.")
         else:
-            number, expected, _ = record
+            number, expected, event = record
+            if event.kind is Kind.RECOUNTED:
+                problems.append(
+                    f"Row {number} says that the rows were counted anew at {event.when}, as {HEAD} "
+                    "was missing or damaged: rows that ended the journal before it may have been "
+                    "deleted. Compare it with a copy, or with a SHA-256 noted earlier."
+                )
             if expected != previous:
                 problems.append(
                     f"Line {place} (row {number}) does not follow the line before it: a row was "
@@ -179,7 +186,8 @@ def _end_problems(journal: _Journal) -> list[str]:
         if not num_lines:
             return []
         return [
-            f"{HEAD} is missing or damaged: whether rows are missing at the end cannot be told."
+            f"{HEAD} is missing or damaged: whether rows are missing at the end cannot be told. "
+            "Restore it from a copy, or compare the journal with a SHA-256 noted earlier."
         ]
     number, _ = journal.head
     if number > num_lines:

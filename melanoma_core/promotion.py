@@ -127,6 +127,25 @@ def unwritten(models_dir: Path) -> InUse | None:
     return newest if newest is not None and _lacks_row(models_dir, newest) else None
 
 
+def lost_rows(models_dir: Path) -> tuple[str, ...]:
+    """What champion.json says against the journal: changes that must have had a row there.
+
+    Every change settles the one before it, so only the newest may be without one. It cannot find
+    out a journal that was deleted together with champion.json, or before a second change.
+
+    Raises:
+        ModelError: champion.json cannot be read.
+        JournalError: the journal cannot be read.
+    """
+    return tuple(
+        f"“{entry.model_id}” was {entry.kind} at {entry.since}, as champion.json says, and the "
+        "journal has no row of it: the row, or the whole journal, was deleted. Restore the journal "
+        "from a copy."
+        for entry in registry.in_use(models_dir)[1:]
+        if _lacks_row(models_dir, entry)
+    )
+
+
 def _settle(models_dir: Path) -> None:
     """As `settle`, for who has the lock."""
     newest = unwritten(models_dir)

@@ -9,9 +9,10 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import stub_models
 from click.testing import CliRunner
 
-from melanoma_core import journal, registry
+from melanoma_core import journal, promotion, registry
 from melanoma_core.__main__ import main
 from melanoma_core.errors import JournalError
 from melanoma_core.journal import Event, Kind
@@ -130,7 +131,8 @@ def test_a_journal_without_its_second_file_is_said_and_goes_on_with_a_row_that_t
     assert "is missing or damaged" in problems(five)
     journal.append(five, Event(Kind.PROMOTED, model_id="m-9"))
     assert [row.event.kind for row in journal.rows(five)[-2:]] == [Kind.RECOUNTED, Kind.PROMOTED]
-    assert problems(five) == ""
+    (told,) = journal.verify(five).problems  # and ever after
+    assert told.startswith("Row 6 says that the rows were counted anew at 20")
 
 
 def test_a_deleted_journal_is_found(five):
@@ -284,3 +286,61 @@ def test_the_command_lists_and_verifies(five, monkeypatch):
     record = json.loads(damaged.stdout)
     assert record["num_rows"] == 4
     assert "Line 1 (row 2) does not follow" in record["problems"][0]
+
+
+def verified(folder, monkeypatch, *options):
+    monkeypatch.setenv("MELANOMA_MODELS", str(folder))
+    return CliRunner().invoke(main, ["journal", "--verify", *options])
+
+
+def test_verifying_a_cut_journal_without_its_second_file_tells_and_writes_nothing(
+    tmp_path, monkeypatch
+):
+    stub_models.add(tmp_path, stub_models.card("m-1"), in_use=False)
+    for _ in range(2):
+        newest = registry.put_into_use(tmp_path, "m-1", kind=Kind.PROMOTED)
+        journal.append(tmp_path, Event(Kind.PROMOTED, model_id="m-1", when=newest.since))
+    write(tmp_path, lines(tmp_path)[:-1])
+    (tmp_path / journal.HEAD).unlink()
+    before = {path: path.read_bytes() for path in tmp_path.glob("*") if path.is_file()}
+    tmp_path.chmod(0o500)
+    try:
+        for options in ((), ("--json",)):
+            told = verified(tmp_path, monkeypatch, *options)
+            assert told.exit_code == 2
+            assert "is missing or damaged" in told.stdout
+    finally:
+        tmp_path.chmod(0o700)
+    listed = CliRunner().invoke(main, ["journal"])
+    assert (listed.exit_code, len(listed.stdout.splitlines())) == (0, 1)
+    assert "is missing or damaged" in listed.stderr
+    assert {path: path.read_bytes() for path in tmp_path.glob("*") if path.is_file()} == before
+
+
+def test_rows_that_were_counted_anew_are_told_by_the_command(five, monkeypatch):
+    (five / journal.HEAD).unlink()
+    journal.append(five, Event(Kind.PROMOTED))
+    told = verified(five, monkeypatch)
+    assert told.exit_code == 2
+    assert "counted anew" in told.stdout
+    assert "none changed" not in told.stdout
+
+
+def test_a_journal_deleted_whole_is_found_by_what_champion_json_remembers(tmp_path, monkeypatch):
+    for model_id in ("m-1", "m-2"):
+        stub_models.add(tmp_path, stub_models.card(model_id), in_use=False)
+        registry.put_into_use(tmp_path, model_id, kind=Kind.PROMOTED)
+        newest = promotion.unwritten(tmp_path)
+        assert newest.model_id == model_id
+        killed = verified(tmp_path, monkeypatch)  # one without a row may be a killed process
+        assert (killed.exit_code, journal.rows(tmp_path)[1:]) == (0, ())
+        assert f"“{model_id}” was promoted at {newest.since}, which has no row yet" in killed.stderr
+        promotion.settle(tmp_path)
+    assert verified(tmp_path, monkeypatch).exit_code == 0
+    for name in (journal.ROWS, journal.HEAD):
+        (tmp_path / name).unlink()
+    told = verified(tmp_path, monkeypatch)
+    assert told.exit_code == 2
+    assert "“m-1” was promoted at 20" in told.stdout
+    assert "the row, or the whole journal, was deleted" in told.stdout
+    assert journal.rows(tmp_path) == ()
