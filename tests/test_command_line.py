@@ -373,6 +373,8 @@ def test_promote_says_when_there_was_no_sound_model_to_compare_with(models_in_us
 def test_a_model_is_overruled_with_a_reason_and_taken_back_and_both_stand_in_the_journal(
     champion_in_use,
 ):
+    for model_id in ("tiny-1", "champion"):  # as before there was a journal: both without a kind
+        registry.put_into_use(champion_in_use, model_id)
     made_candidates.add(champion_in_use, "worse", made_candidates.measured(20))
     refused = invoke("promote", "worse", "--by", "Dr Li")
     assert refused.exit_code == 1
