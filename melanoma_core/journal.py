@@ -11,6 +11,7 @@ before it wrote the second file can be changed unseen until the next row is writ
 second file was missing, a row says so before the next one, and `verify` tells of it for good.
 """
 
+import contextlib
 import dataclasses
 import datetime
 import json
@@ -85,6 +86,7 @@ class _Journal:
     lines: tuple[bytes, ...]  # whole ones, without their line ends
     torn: bytes  # what follows the last line end
     head: tuple[int, str] | None  # number of rows and SHA-256 of the last; None: cannot be read
+    why_no_head: str  # why it cannot be read
 
     @property
     def last(self) -> tuple[int, str]:
@@ -134,9 +136,8 @@ def rows(models_dir: Path) -> tuple[Row, ...]:
     """
     found = []
     for line in _read_or_words(models_dir).lines:
-        record = _record(line)
-        if record is not None:
-            number, _, event = record
+        with contextlib.suppress(ValueError):
+            number, _, event = _record(line)
             found.append(Row(number, event, sha256(line)))
     return tuple(found)
 
@@ -154,11 +155,14 @@ def verify(models_dir: Path, noted: str | None = None) -> Check:
     journal = _read_or_words(models_dir)
     problems, previous = [], _BEFORE_THE_FIRST
     for place, line in enumerate(journal.lines, 1):
-        record = _record(line)
-        if record is None:
-            problems.append(f"Line {place} is no row of the journal.")
+        try:
+            number, expected, event = _record(line)
+        except ValueError as error:
+            problems.append(
+                f"Line {place} is no row of the journal ({error}): it was edited or damaged. "
+                "Restore the journal from a copy."
+            )
         else:
-            number, expected, event = record
             if event.kind is Kind.RECOUNTED:
                 problems.append(
                     f"Row {number} says that the rows were counted anew at {event.when}, as {HEAD} "
@@ -186,8 +190,9 @@ def _end_problems(journal: _Journal) -> list[str]:
         if not num_lines:
             return []
         return [
-            f"{HEAD} is missing or damaged: whether rows are missing at the end cannot be told. "
-            "Restore it from a copy, or compare the journal with a SHA-256 noted earlier."
+            f"{HEAD} is missing or damaged ({journal.why_no_head}): whether rows are missing at "
+            "the end cannot be told. Restore it from a copy, or compare the journal with a SHA-256 "
+            "noted earlier."
         ]
     number, _ = journal.head
     if number > num_lines:
@@ -278,24 +283,67 @@ def _read_or_words(models_dir: Path) -> _Journal:
 
 def _read(models_dir: Path) -> _Journal:
     # The second file first: a row that is added meanwhile is one that it does not know yet.
+    counted, why = None, ""
     try:
-        head = json.loads((models_dir / HEAD).read_bytes())
-        counted = int(head["num_rows"]), str(head["sha256"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        counted = None
+        counted = _counted((models_dir / HEAD).read_bytes())
+    except FileNotFoundError:
+        why = "there is no such file"
+    except ValueError as error:
+        why = str(error)
     try:
         *lines, torn = (models_dir / ROWS).read_bytes().split(b"\n")
     except FileNotFoundError:
         lines, torn = [], b""
-    return _Journal(tuple(lines), torn, counted)
+    return _Journal(tuple(lines), torn, counted, why)
 
 
-def _record(line: bytes) -> tuple[int, str, Event] | None:
-    """Number, SHA-256 of the line before, and event of a line; None where it is no row."""
-    try:
-        fields = json.loads(line)
-        number, previous = int(fields.pop("number")), str(fields.pop("previous"))
-        event = Event(**{**fields, "kind": Kind(fields["kind"])})
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return number, previous, event
+def _counted(text: bytes) -> tuple[int, str]:
+    """Number of rows and SHA-256 of the last, as the second file holds them, or a ValueError."""
+    fields = _fields(text)
+    return _whole_number(fields, "num_rows"), _text(fields, "sha256")
+
+
+def _record(line: bytes) -> tuple[int, str, Event]:
+    """Number, SHA-256 of the line before, and event of a line.
+
+    Raises:
+        ValueError: it is no row; says what came and what was expected.
+    """
+    fields = _fields(line)
+    number, previous = _whole_number(fields, "number"), _text(fields, "previous")
+    datasets = fields.get("datasets", {})
+    if not isinstance(datasets, dict):
+        raise ValueError(f"its datasets are {datasets!r}; SHA-256 by name were expected")
+    for name in datasets:
+        _text(datasets, name)
+    known = [field.name for field in dataclasses.fields(Event)]
+    unknown = sorted(fields.keys() - {*known, "number", "previous"})
+    if unknown:
+        raise ValueError(f"it has {', '.join(unknown)}, which no row has")
+    texts = {
+        name: _text(fields, name)
+        for name in known
+        if name in fields and name not in ("kind", "datasets")
+    }
+    return number, previous, Event(Kind(_text(fields, "kind")), datasets=datasets, **texts)
+
+
+def _fields(text: bytes) -> dict[str, Any]:
+    fields = json.loads(text)
+    if not isinstance(fields, dict):
+        raise ValueError(f"it is {fields!r}; an object in braces was expected")
+    return fields
+
+
+def _whole_number(fields: Mapping[str, Any], name: str) -> int:
+    value = fields.get(name)
+    if type(value) is not int:  # 1e999 is infinite, and true is an int to isinstance
+        raise ValueError(f"its {name} is {value!r}; a whole number was expected")
+    return value
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str:
+    value = fields.get(name)
+    if not isinstance(value, str):
+        raise ValueError(f"its {name} is {value!r}; text was expected")
+    return value

@@ -24,6 +24,7 @@ from typing import Any
 
 from melanoma_core.boundaries import ATTRIBUTES
 from melanoma_core.errors import ModelError
+from melanoma_core.journal import Kind
 from melanoma_core.paths import sha256, sync_dir, write_atomic
 
 INTENDED_USE = "Research and education; not a medical device; the decision is the clinician’s."
@@ -39,6 +40,7 @@ FILES = (
 TAUGHT = "taught.npz"  # models of before have none
 _CHECKSUM = "card_sha256"
 _NUM_REMEMBERED = 6  # the model in use and five to go back to
+_KINDS = (Kind.PROMOTED, Kind.OVERRULED, Kind.ROLLED_BACK)  # how a model comes into use
 _MODEL_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 
 
@@ -203,7 +205,7 @@ def in_use(models_dir: Path) -> tuple[InUse, ...]:
     """
     try:
         text = (models_dir / "champion.json").read_bytes()
-        return tuple(InUse(**entry) for entry in json.loads(text)["in_use"])
+        return tuple(_entry(fields) for fields in json.loads(text)["in_use"])
     except FileNotFoundError:
         return ()
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -212,6 +214,17 @@ def in_use(models_dir: Path) -> tuple[InUse, ...]:
             f"champion.json, which names the model in use, cannot be read ({what}). Restore it "
             "from a copy, or delete it and put a model into use again."
         ) from error
+
+
+def _entry(fields: dict[str, Any]) -> InUse:
+    """An entry of champion.json; a ValueError or TypeError says what it cannot hold."""
+    entry = InUse(**fields)
+    for name, value in dataclasses.asdict(entry).items():
+        if not isinstance(value, str):
+            raise ValueError(f"{name} is {value!r}; text was expected")
+    if entry.kind not in ("", *_KINDS):
+        raise ValueError(f"kind is {entry.kind!r}; {', '.join(_KINDS)} or none was expected")
+    return entry
 
 
 def champion(models_dir: Path) -> InUse | None:

@@ -344,3 +344,64 @@ def test_a_journal_deleted_whole_is_found_by_what_champion_json_remembers(tmp_pa
     assert "“m-1” was promoted at 20" in told.stdout
     assert "the row, or the whole journal, was deleted" in told.stdout
     assert journal.rows(tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "damaged", "told"),
+    [
+        ('"number":3', '"number":1e999', "its number is inf; a whole number was expected"),
+        ('"number":3', '"number":3.5', "its number is 3.5"),
+        ('"number":3', '"number":"3"', "its number is '3'"),
+        ('"who":"Dr 2"', '"who":5', "its who is 5; text was expected"),
+        ('"datasets":{}', '"datasets":5', "its datasets are 5"),
+        ('"datasets":{}', '"datasets":{"a":1}', "its a is 1"),
+        ('"kind":"promoted"', '"kind":"elected"', "'elected' is not a valid Kind"),
+        ('"kind":', '"sort":1,"kind":', "it has sort, which no row has"),
+    ],
+)
+def test_a_damaged_row_is_named_with_what_came_and_left_out_of_the_list(
+    five, monkeypatch, old, damaged, told
+):
+    changed = lines(five)
+    assert old.encode() in changed[2]
+    changed[2] = changed[2].replace(old.encode(), damaged.encode())
+    write(five, changed)
+    found = verified(five, monkeypatch)
+    assert found.exit_code == 2
+    assert f"Line 3 is no row of the journal ({told}" in found.stdout
+    assert "Restore the journal from a copy." in found.stdout
+    listed = CliRunner().invoke(main, ["journal"])
+    assert (listed.exit_code, len(listed.stdout.splitlines())) == (0, 4)
+    assert len(journal.rows(five)) == 4
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        ('{"num_rows": 1e999, "sha256": ""}', "its num_rows is inf; a whole number was expected"),
+        ('{"num_rows": true, "sha256": ""}', "its num_rows is True"),
+        ('{"num_rows": 5}', "its sha256 is None; text was expected"),
+        ("[5]", "it is [5]; an object in braces was expected"),
+        ("", "Expecting value"),
+    ],
+)
+def test_a_damaged_second_file_is_told_with_what_came(five, monkeypatch, head, told):
+    (five / journal.HEAD).write_text(head)
+    found = verified(five, monkeypatch)
+    assert found.exit_code == 2
+    assert f"{journal.HEAD} is missing or damaged ({told}" in found.stdout
+    journal.append(five, Event(Kind.PROMOTED))
+    assert "counted anew" in problems(five)
+
+
+@pytest.mark.parametrize(("name", "value"), [("kind", "elected"), ("model_id", 5)])
+def test_a_damaged_record_of_the_model_in_use_is_told_beside_the_journal(
+    five, monkeypatch, name, value
+):
+    entry = {"model_id": "m-4", "since": "2026-11-14", "sha256": "ab", "kind": "promoted"}
+    (five / "champion.json").write_text(json.dumps({"in_use": [entry | {name: value}]}))
+    write(five, lines(five)[1:])
+    found = verified(five, monkeypatch)
+    assert found.exit_code == 2
+    assert "Line 1 (row 2) does not follow" in found.stdout
+    assert f"champion.json, which names the model in use, cannot be read ({name} is" in found.stdout

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import stub_models
 
-from melanoma_core import boundaries, registry
+from melanoma_core import boundaries, promotion, registry
 from melanoma_core.errors import ModelError
 from melanoma_core.paths import sha256
 from melanoma_core.registry import Card, DatasetUse, Differential, Figure, OperatingPoint
@@ -259,6 +259,31 @@ def test_a_damaged_record_is_refused_and_not_taken_for_none(tmp_path, text):
     (tmp_path / "champion.json").write_text(text)
     with pytest.raises(ModelError, match=r"champion\.json.*Restore it from a copy, or delete"):
         registry.in_use(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("model_id", 5, "model_id is 5; text was expected"),
+        ("kind", "elected", "kind is 'elected'; promoted, overruled, rolled back or none was"),
+        ("kind", ["promoted"], "text was expected"),
+        ("since", math.inf, "since is inf; text was expected"),
+        ("by", None, "by is None; text was expected"),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_record_with_a_field_that_it_cannot_have_is_refused(tmp_path, name, value, told, place):
+    for model_id in ("a", "b"):
+        stub_models.add(tmp_path, stub_models.card(model_id))
+    record = json.loads((tmp_path / "champion.json").read_text())
+    record["in_use"][place][name] = value
+    (tmp_path / "champion.json").write_text(json.dumps(record).replace("Infinity", "1e999"))
+    for read in (registry.in_use, promotion.settle, promotion.roll_back):
+        with pytest.raises(ModelError, match=r"champion\.json.*Restore it from a copy") as caught:
+            read(tmp_path)
+        assert told in str(caught.value)
+    with pytest.raises(ModelError, match=r"champion\.json"):
+        promotion.promote(tmp_path, "a")
 
 
 def test_a_record_that_cannot_be_opened_is_refused_without_its_path(tmp_path):
