@@ -10,14 +10,18 @@ models/champion.json            the models in use, newest first
                   taught.npz      checksums of the ids that it was taught; not of older models
 """
 
+import contextlib
 import dataclasses
 import datetime
+import fcntl
 import json
 import math
 import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +42,8 @@ FILES = (
     "network.tflite", "head.npz", "golden.npz", "network.weights.h5", "evaluation.json",
 )  # fmt: skip
 TAUGHT = "taught.npz"  # models of before have none
+_BUILDING = ".building-"  # how the folders are called in which models are built
+_held: dict[Path, int] = {}  # open folders in which this process builds; each keeps its lock
 _CHECKSUM = "card_sha256"
 _NUM_REMEMBERED = 6  # the model in use and five to go back to
 _KINDS = (Kind.PROMOTED, Kind.OVERRULED, Kind.ROLLED_BACK)  # how a model comes into use
@@ -361,9 +367,57 @@ def check_new(models_dir: Path, model_id: str) -> None:
 
 
 def building_dir(models_dir: Path) -> Path:
-    """A new folder aside, in which a model is built before `add` moves it into place."""
+    """A new folder aside, in which a model is built before `add` moves it into place.
+
+    It belongs to this process until that ends; what killed processes left is removed first.
+    """
     models_dir.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=".building-", dir=models_dir))
+    # Between being made and being locked a new folder looks like one that was left.
+    with _locked_dir(models_dir, fcntl.LOCK_EX) as is_alone:
+        if is_alone:
+            _remove_left_buildings(models_dir)
+        building = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=models_dir))
+        _hold(building)
+    return building
+
+
+def _remove_left_buildings(models_dir: Path) -> None:
+    """Remove the folders that no living process builds in."""
+    for left in models_dir.glob(f"{_BUILDING}*"):
+        with _locked_dir(left, fcntl.LOCK_EX | fcntl.LOCK_NB) as is_left:
+            if is_left:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _hold(building: Path) -> None:
+    """Lock a folder until this process ends, in whatever way."""
+    for gone in [path for path in _held if not path.exists()]:
+        os.close(_held.pop(gone))
+    handle = _held[building] = os.open(building, os.O_RDONLY)
+    with contextlib.suppress(OSError):  # as in `_locked_dir`
+        fcntl.flock(handle, fcntl.LOCK_EX)
+
+
+@contextmanager
+def _locked_dir(directory: Path, how: int) -> Iterator[bool]:
+    """Lock the folder itself, so that no file is left in it; False where that cannot be.
+
+    Some network disks lock no folders: there nothing is removed, and a model is built all the same.
+    """
+    try:
+        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(handle, how)
+            is_locked = True
+        except OSError:
+            is_locked = False
+        yield is_locked
+    finally:
+        os.close(handle)
 
 
 def add(models_dir: Path, building: Path, card: Card) -> Path:

@@ -1,10 +1,15 @@
 """Cards, model folders and the record of the model in use."""
 
 import dataclasses
+import errno
+import fcntl
 import json
 import math
 import os
 import random
+import subprocess
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -157,6 +162,75 @@ def test_a_model_that_lacks_a_file_is_not_added(tmp_path, name):
     with pytest.raises(ModelError, match=f"it lacks {name}"):
         registry.add(tmp_path, building, stub_models.card("made"))
     assert os.listdir(tmp_path) == []
+
+
+BUILDER = """
+import pathlib, sys
+from melanoma_core import registry
+building = registry.building_dir(pathlib.Path(sys.argv[1]))
+(building / "network.tflite").write_bytes(b"half")
+print(building.name, flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def builder(folder: Path):
+    """A process that builds a model, and the folder that it builds in."""
+    with subprocess.Popen(
+        [sys.executable, "-c", BUILDER, str(folder)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        try:
+            yield process, folder / process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+def test_what_a_killed_process_was_building_is_removed_and_what_is_being_built_is_not(tmp_path):
+    stub_models.add(tmp_path, stub_models.card("made"), in_use=False)
+    with builder(tmp_path) as (process, killed), builder(tmp_path) as (_, living):
+        process.kill()
+        process.wait()
+        assert killed.is_dir()
+        own = registry.building_dir(tmp_path)
+        second = registry.building_dir(tmp_path)
+        assert {path.name for path in tmp_path.iterdir()} == {
+            "made", living.name, own.name, second.name,
+        }  # fmt: skip
+        assert (living / "network.tflite").read_bytes() == b"half"
+    assert registry.read_files(tmp_path / "made")[0].model_id == "made"
+
+
+def test_nothing_is_removed_through_a_link_that_is_called_like_a_building(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "photograph.png").write_bytes(b"x")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / ".building-link").symlink_to(elsewhere)
+    (tmp_path / "models" / ".building-left").mkdir()
+    own = registry.building_dir(tmp_path / "models")
+    assert sorted(os.listdir(tmp_path / "models")) == sorted([".building-link", own.name])
+    assert (elsewhere / "photograph.png").exists()
+
+
+def test_a_model_is_built_on_a_disk_that_locks_no_folders(tmp_path, monkeypatch):
+    def locks_none(*_):
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr(fcntl, "flock", locks_none)
+    (tmp_path / ".building-left").mkdir()  # nobody can tell whether it is still built in
+    assert registry.building_dir(tmp_path).is_dir()
+    assert (tmp_path / ".building-left").is_dir()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="lists open files as Linux does")
+def test_a_process_that_builds_often_holds_one_folder_open_at_most(tmp_path):
+    for number in range(5):
+        stub_models.add(tmp_path, stub_models.card(f"m{number}"), in_use=False)
+        handles = [Path(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")]
+        is_here = [handle.exists() and handle.resolve().parent == tmp_path for handle in handles]
+        assert sum(is_here) == 1
 
 
 HOSTILE_IDS = ("", ".", "..", "../made", ".made", "a/b", "Made", "made\n", "a" * 81, "-made", "m d")
