@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import frame, warm_up
+from ui import frame
 
 st.set_page_config(
     page_title="Melanoma: referral threshold for dermoscopic photographs",
@@ -30,4 +30,3 @@ page = st.navigation(
 )
 page.run()
 frame.show_notice()  # after the page, which has loaded the model that the notice names
-warm_up.start()
