@@ -136,7 +136,7 @@ def _build(
         class_counts=counts,
         seen=boundaries.seen(origin.table[origin.table["split"] == "train"]),
         datasets=tuple(_use(dataset, origin.table) for dataset in origin.datasets),
-        split_sha256=_split_sha256(origin.table),
+        split_sha256=split_sha256(origin.table),
         notes=(*origin.notes, *(f"Left out: {reason}" for reason in refused)),
         config=dict(origin.settings or json.loads(origin.config.to_json())),
         history=origin.history,
@@ -204,7 +204,8 @@ def _use(dataset: Dataset, table: pd.DataFrame) -> DatasetUse:
     return DatasetUse(dataset.name, dataset.licence, dataset.sha256, num_train, num_val, num_test)
 
 
-def _split_sha256(table: pd.DataFrame) -> str:
+def split_sha256(table: pd.DataFrame) -> str:
+    """Of which photograph, of which group, is in which split."""
     rows = sorted(
         f"{row.image_id},{row.group_id},{row.split}" for row in table.itertuples(index=False)
     )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ HELD_OUT = SPLITS[1:]  # nothing is learnt from these
 
 # Share of a class in an epoch is proportional to (number of its images) ** power.
 BALANCE_POWERS = {"none": 1.0, "sqrt": 0.5, "even": 0.0}
+_SEEDS = 2**32  # as many as there are
 _FLOOR = re.compile(r"floor:(\d{1,6})")  # no class below this many images
 
 # How a plan is carried out: rare photographs drawn more in an epoch of the same length, further
@@ -133,10 +135,10 @@ class TrainConfig:
                 f"The image size is {self.image_size} px; it must be even and at least 32."
             )
         for name in ("epochs", "batch_size", "learning_rate"):
-            if getattr(self, name) <= 0:
-                raise RunError(f"{name} is {getattr(self, name)}; it must be above 0.")
-        if self.seed < 0:
-            raise RunError(f"seed is {self.seed}; it must be 0 or above.")
+            if not 0 < getattr(self, name) < math.inf:
+                raise RunError(f"{name} is {getattr(self, name)}; it must be above 0, and finite.")
+        if not 0 <= self.seed < _SEEDS:
+            raise RunError(f"seed is {self.seed}; it must be 0 or above, and below {_SEEDS}.")
         if self.mixup < 0:
             raise RunError(f"mixup is {self.mixup}; it must be 0 (off) or above.")
         if not 0 <= self.dropout < 1:

@@ -27,12 +27,16 @@ def write(network: keras.Model, folder: Path) -> None:
 
     Raises:
         ModelError: TensorFlow, which converts, is not the backend.
+        OSError: a file cannot be written.
     """
     networks.export(network, folder / "network.tflite")
     kernel, bias = networks.head(network)
     np.savez(folder / "head.npz", kernel=kernel, bias=bias)
     # A model that was never compiled: the optimizer's moments, twice the weights, stay behind.
-    keras.Model(network.input, network.output).save_weights(folder / "network.weights.h5")
+    try:
+        keras.Model(network.input, network.output).save_weights(folder / "network.weights.h5")
+    except RuntimeError as error:  # as h5py says that a disk is full
+        raise OSError(f"the weights cannot be written ({error})") from error
 
 
 def _versions() -> dict[str, str]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from melanoma_core import checkpoints, evaluate, runs
 from melanoma_core.balance import class_weights, planned_counts, prior_shift
 from melanoma_core.configs import TrainConfig
-from melanoma_core.errors import RunStopped
+from melanoma_core.errors import RunError, RunStopped
 from melanoma_core.input_pipeline import EpochBatches
 
 Report = Callable[[str], None]
@@ -57,6 +57,7 @@ def fit(
         val_balanced_accuracy, val_macro_auroc, val_melanoma_auroc, seconds.
 
     Raises:
+        RunError: the loss is no number any more.
         RunStopped: the run was asked to stop, and epochs are left to do.
     """
     images, labels = train
@@ -82,6 +83,7 @@ def fit(
             verbose=0,
             callbacks=[progress],
         )
+        _check_loss(float(fitted.history["loss"][0]), epoch + 1)
         figures = _validate(network, *val)
         row = {"epoch": epoch + 1, "loss": float(fitted.history["loss"][0]), **figures}
         row["seconds"] = round(time.monotonic() - started, 1)
@@ -152,6 +154,14 @@ def _compile(network: keras.Model, config: TrainConfig, steps_per_epoch: int) ->
         jit_compile=False,  # XLA was 1.5 to 5 times slower on processors
     )
     optimizer.build(network.trainable_variables)
+
+
+def _check_loss(loss: float, epoch: int) -> None:
+    if not math.isfinite(loss):
+        raise RunError(
+            f"The loss is {loss} after epoch {epoch}, no number to learn by. Start a run with a "
+            "lower learning rate."
+        )
 
 
 def _validate(

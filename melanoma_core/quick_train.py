@@ -83,6 +83,7 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str],
     rows, vectors, refused = _embedded(network, pd.concat([taught, watched]), run_dir, report)
     for reason in refused:
         report(f"Left out: {reason}")
+    training_tables.check(pd.concat([rows, table[table["split"] == "test"]]))
     is_taught = (rows["split"] == "train").to_numpy()
     labels = training_tables.labels(rows)
     photographs = rows[is_taught].drop_duplicates("image_id")
@@ -104,17 +105,17 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str],
         on_fit,
     )
     report(f"Held back by C = {head.strength:.3g}, which explains validation best.")
-    made = candidates.add(
+    # What the network said with its old last layer, of the very photographs of the test. Written
+    # first: a run that is killed once the candidate is there has nothing left to do.
+    logits, tested, _ = evaluate.score(network, table[table["split"] == "test"])
+    before = evaluate.evaluation(tested, calibration.probabilities(logits, card.temperature))
+    write_atomic(run_dir / _BEFORE, evaluate.to_json(before).encode())
+    return candidates.add(
         _trained(contents, network, head),
         _origin(plan, run_dir, card, found, table, rows, [*notes, *refused], head),
         models_dir,
         partial(runs.write_status, run_dir),
     )
-    # What the network said with its old last layer, of the very photographs of the test.
-    logits, tested, _ = evaluate.score(network, table[table["split"] == "test"])
-    before = evaluate.evaluation(tested, calibration.probabilities(logits, card.temperature))
-    write_atomic(run_dir / _BEFORE, evaluate.to_json(before).encode())
-    return made
 
 
 def compared(run_dir: Path, models_dir: Path, model_id: str) -> Comparison:

@@ -155,6 +155,11 @@ def _taken(file: IO[bytes], folder: str) -> bool:
 
 
 def _write_into(file: IO[bytes], record: dict[str, Any]) -> None:
-    file.truncate(0)
-    file.write(json.dumps(record).encode())
-    file.flush()
+    try:
+        file.truncate(0)
+        file.write(json.dumps(record).encode())
+        file.flush()
+    except OSError as error:
+        raise RunError(
+            f"The run cannot be written down: {error.strerror}. Free room in its folder."
+        ) from error

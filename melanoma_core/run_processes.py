@@ -40,13 +40,7 @@ def start(plan: RunPlan, runs_dir: Path, by: str, models_dir: Path | None = None
     """
     _check_free(runs_dir)
     run_dir = runs_dir / runs.new_id(plan)
-    try:
-        runs.write_plan(run_dir, plan, by)
-    except OSError as error:
-        raise RunError(
-            f"The run cannot be written down: {error.strerror}. Free room or mend the rights of "
-            "the folder of runs."
-        ) from error
+    runs.write_plan(run_dir, plan, by)
     _launch(run_dir, by, models_dir)
     return run_dir
 
@@ -143,7 +137,8 @@ def _launch(run_dir: Path, by: str, models_dir: Path | None) -> None:
             f"The run “{run_dir.name}” cannot be started: {error.strerror}. Free room or memory, "
             "and try again."
         ) from error
-    runs.write_status(run_dir, STARTING, pid=process.pid)
+    with contextlib.suppress(OSError):  # the child is at work, and says itself what is wrong
+        runs.write_status(run_dir, STARTING, pid=process.pid)
     _yield_to_others(process.pid)
     # A child that has ended stays in the system's table until somebody has waited for it.
     threading.Thread(target=process.wait, daemon=True).start()

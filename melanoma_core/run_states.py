@@ -65,7 +65,7 @@ class RunState:
 def read(run_dir: Path) -> RunState:
     """Where a run stands now; what cannot be read is empty."""
     is_at_work = run_locks.is_at_work(run_dir)  # first: it may end while its files are read
-    status, config = _record(run_dir / "status.json"), _record(run_dir / "config.json")
+    status, config = runs.read_status(run_dir), _record(run_dir / "config.json")
     phase, plan = str(status.get("phase", "")), None
     with contextlib.suppress(RunError):
         plan = runs.read_plan(run_dir)
@@ -96,7 +96,7 @@ def read(run_dir: Path) -> RunState:
 
 def starting_process(run_dir: Path) -> int | None:
     """The process of a run that has just been started and has not reached its locks yet."""
-    status = _record(run_dir / "status.json")
+    status = runs.read_status(run_dir)
     is_starting = status.get("phase") == STARTING and _age(status) < SECONDS_TO_START
     pid = status.get("pid")
     return pid if is_starting and isinstance(pid, int) else None

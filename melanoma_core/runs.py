@@ -3,6 +3,7 @@
 <run_id>/config.json     settings and data sets; who asked for the run, and when
          status.json     phase, progress, time left
          history.jsonl   one line a finished epoch
+         data.sha256     of the table that it learns from and is measured on
          checkpoint/     what resuming needs
          log.txt         what a run that was started in the background printed
          .lock           held by the process that trains; see `run_locks`
@@ -66,9 +67,9 @@ def write_plan(run_dir: Path, plan: RunPlan, by: str = "") -> None:
         by: who asks for it.
 
     Raises:
-        RunError: the folder holds a run that was asked to do something else.
+        RunError: the folder holds a run that was asked to do something else, or it cannot be
+            written to.
     """
-    run_dir.mkdir(parents=True, exist_ok=True)
     path = run_dir / "config.json"
     if path.exists():
         if read_plan(run_dir) != plan:
@@ -79,7 +80,14 @@ def write_plan(run_dir: Path, plan: RunPlan, by: str = "") -> None:
         return
     config = json.loads(plan.config.to_json())
     record = {**asdict(plan), "config": config, "asked": now(), "by": by}
-    write_atomic(path, json.dumps(record, indent=2).encode())
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, json.dumps(record, indent=2).encode())
+    except OSError as error:
+        raise RunError(
+            f"The run cannot be written down: {error.strerror}. Free room or mend the rights of "
+            "the folder of runs."
+        ) from error
 
 
 def read_plan(run_dir: Path) -> RunPlan:
@@ -112,6 +120,35 @@ def write_status(run_dir: Path, phase: str, **facts: Any) -> None:
     """Say where the run stands: a phase in words, and facts as JSON values."""
     record = {"phase": phase, "updated": now(), **facts}
     write_atomic(run_dir / "status.json", json.dumps(record).encode())
+
+
+def read_status(run_dir: Path) -> dict[str, Any]:
+    """What `write_status` wrote last; empty where there is nothing that can be read."""
+    try:
+        record = json.loads((run_dir / "status.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def hold_to_data(run_dir: Path, data_sha256: str) -> None:
+    """Write down which data a run learns from; a run that has learnt goes on with no others.
+
+    Args:
+        run_dir: the run's own folder.
+        data_sha256: of the table that is learnt from and measured on.
+
+    Raises:
+        RunError: epochs were learnt from other data, so what is measured on may have been taught.
+    """
+    path = run_dir / "data.sha256"
+    before = path.read_text() if path.exists() else None
+    if before not in (None, data_sha256) and (run_dir / "history.jsonl").exists():
+        raise RunError(
+            f"The data of the run “{run_dir.name}” have changed since its first epochs: what is to "
+            "be measured on may have been taught. Put them back as they were, or start a new run."
+        )
+    write_atomic(path, data_sha256.encode())
 
 
 def write_history(run_dir: Path, epochs: Sequence[dict[str, Any]]) -> None:

@@ -128,6 +128,7 @@ def fit(
     # Before the photographs are read, which may take minutes.
     start, lineage = _start(plan, models_dir)
     data = prepare(plan, run_dir, report, lineage)
+    runs.hold_to_data(run_dir, candidates.split_sha256(data.table))
     fitting.make_repeatable(plan.config.seed)
     network = networks.build(
         plan.config.network,
@@ -228,5 +229,6 @@ def prepare(
         report(note)
     # What could not be read was not learnt from, and is not counted.
     read_rows = pd.concat(rows.values()).drop_duplicates("image_id")
+    training_tables.check(pd.concat([read_rows, table[table["split"] == "test"]]))
     table = pd.concat([read_rows, table[table["split"] == "test"]], ignore_index=True)
     return TrainingData(found.datasets, table, images, rows, tuple(notes))

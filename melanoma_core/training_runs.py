@@ -10,6 +10,7 @@ from melanoma_core.errors import MelanomaError, RunError, RunStopped
 from melanoma_core.journal import Event, Kind
 from melanoma_core.paths import runs_dir
 from melanoma_core.registry import Card
+from melanoma_core.run_states import STARTING, State
 from melanoma_core.runs import RunPlan
 
 
@@ -21,6 +22,9 @@ def carry_out(
     by: str | None = None,
 ) -> Card:
     """Do the work of a run as the one training of this machine, and write down how it ended.
+
+    A run that was killed after its candidate was in its place, and before it could say so, ends
+    with that candidate.
 
     Args:
         plan: what the run is to do; it is written into its folder.
@@ -35,25 +39,35 @@ def carry_out(
         RunError: another process is at work on the run, another training is running, the folder
             holds another run, or a file cannot be read or written (a full disk).
     """
-    registry.check_new(models_dir, run_dir.name)  # now, not after hours of training
+    if not (models_dir / run_dir.name).exists():
+        registry.check_new(models_dir, run_dir.name)  # before anything is made
     by = user_name() if by is None else by
     with run_locks.lock(run_dir):
+        phase = runs.read_status(run_dir).get("phase")
+        if phase == State.FINISHED:
+            registry.check_new(models_dir, run_dir.name)  # its end stands
         runs.write_plan(run_dir, plan, by)
-        runs.forget_stop(run_dir)
         try:
+            if phase != STARTING:  # a run that has just been started may be asked to stop already
+                runs.forget_stop(run_dir)
             with run_locks.only_training(runs_dir(), run_dir.name, by):
-                journal.append(
-                    models_dir, Event(Kind.TRAINING_STARTED, who=by, run_id=run_dir.name)
-                )
-                card = _journaled(run_dir, models_dir, work, by)
+                card = _made_before(run_dir, models_dir)
+                if card is None:
+                    registry.check_new(models_dir, run_dir.name)  # not after hours of training
+                    journal.append(
+                        models_dir, Event(Kind.TRAINING_STARTED, who=by, run_id=run_dir.name)
+                    )
+                    card = _journaled(run_dir, models_dir, work, by)
+                _append_end(card, run_dir, models_dir, by)
+            runs.write_status(run_dir, State.FINISHED, model_id=card.model_id)
         except RunStopped as stopped:
-            _write_end(run_dir, "stopped", stopped)
+            _write_end(run_dir, State.STOPPED, stopped)
             raise
         except KeyboardInterrupt:
-            _write_end(run_dir, "stopped", RunStopped("The run was stopped at once, as asked."))
+            _write_end(run_dir, State.STOPPED, RunStopped("The run was stopped at once, as asked."))
             raise
         except MelanomaError as error:
-            _write_end(run_dir, "failed", error)
+            _write_end(run_dir, State.FAILED, error)
             raise
         except OSError as error:
             problem = RunError(
@@ -61,9 +75,11 @@ def carry_out(
                 "room or mend its rights, and start it again with the same folder: it goes on "
                 "after its last whole epoch."
             )
-            _write_end(run_dir, "failed", problem)
+            _write_end(run_dir, State.FAILED, problem)
             raise problem from error
-        runs.write_status(run_dir, "finished", model_id=card.model_id)
+        except Exception as error:  # a fault of this program: said, and not caught
+            _write_end(run_dir, State.FAILED, _fault(error))
+            raise
         return card
 
 
@@ -83,7 +99,7 @@ def _journaled(run_dir: Path, models_dir: Path, work: Callable[[], Card], by: st
             journal.append(models_dir, Event(kind, who=by, run_id=run_dir.name, reason=reason))
 
     try:
-        card = work()
+        return work()
     except (RunStopped, KeyboardInterrupt):
         write(Kind.TRAINING_STOPPED)
         raise
@@ -91,6 +107,27 @@ def _journaled(run_dir: Path, models_dir: Path, work: Callable[[], Card], by: st
         reason = error.strerror if isinstance(error, OSError) else str(error)
         write(Kind.TRAINING_FAILED, reason or "")
         raise
+    except Exception as error:  # as in `carry_out`
+        write(Kind.TRAINING_FAILED, str(_fault(error)))
+        raise
+
+
+def _fault(error: Exception) -> RunError:
+    return RunError(
+        f"The training met a fault of this program ({type(error).__name__}: {error}). Its log says "
+        "where; report it."
+    )
+
+
+def _made_before(run_dir: Path, models_dir: Path) -> Card | None:
+    """The candidate of this very run, where the run was killed before it could say so."""
+    told = [row.event.kind for row in journal.rows(models_dir) if row.event.run_id == run_dir.name]
+    if not told or Kind.TRAINING_ENDED in told or not (models_dir / run_dir.name).is_dir():
+        return None
+    return registry.read_card(models_dir / run_dir.name)
+
+
+def _append_end(card: Card, run_dir: Path, models_dir: Path, by: str) -> None:
     journal.append(
         models_dir,
         Event(
@@ -102,7 +139,6 @@ def _journaled(run_dir: Path, models_dir: Path, work: Callable[[], Card], by: st
             datasets={use.name: use.sha256 for use in card.datasets},
         ),
     )
-    return card
 
 
 def _write_end(run_dir: Path, phase: str, reason: MelanomaError) -> None:

@@ -35,6 +35,8 @@ def test_settings_cannot_be_changed():
         ({"batch_size": -1}, "batch_size is -1"),
         ({"learning_rate": 0.0}, r"learning_rate is 0\.0"),
         ({"seed": -1}, "seed is -1.*0 or above"),
+        ({"seed": 2**32}, "seed is 4294967296.*below"),
+        ({"learning_rate": float("inf")}, "learning_rate is inf.*finite"),
         ({"dropout": 1.0}, r"dropout is 1\.0"),
     ],
 )

@@ -9,7 +9,7 @@ import streamlit as st
 
 from melanoma_core import paths, quick_train, run_processes, run_states
 from melanoma_core.comparisons import Change, Comparison
-from melanoma_core.errors import MelanomaError
+from melanoma_core.errors import MelanomaError, RunError
 from melanoma_core.run_states import RunState, State
 from melanoma_core.runs import RunPlan
 from ui import errors, training_data
@@ -29,15 +29,30 @@ def start(plan: RunPlan, serving: Serving) -> None:
     """Train in this session's own folder, on a view of the model in use.
 
     Raises:
-        RunError: another training is running.
+        RunError: another training is running, or there is no room.
     """
     runs_dir, models_dir = _dirs()
     model_id = serving.model.card.model_id
     if not (models_dir / model_id).exists():
-        models_dir.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(paths.models_dir() / model_id, models_dir / model_id)
+        _copy(paths.models_dir() / model_id, models_dir)
     plan = replace(plan, from_model=model_id)
     st.session_state[_RUN] = run_processes.start(plan, runs_dir, "a visitor", models_dir)
+
+
+def _copy(model_dir: Path, into: Path) -> None:
+    """A copy of a model, there whole or not at all."""
+    aside = into / f".{model_dir.name}"
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.copytree(model_dir, aside)
+        aside.rename(into / model_dir.name)
+    except OSError as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise RunError(
+            f"There is no room to train on this server now ({error.strerror or error}). Try again "
+            "later."
+        ) from error
 
 
 def run_dir() -> Path | None:
