@@ -32,7 +32,7 @@ def planned_counts(counts: ArrayLike, balance: str, method: str = "sampling") ->
     [900, 300]
     """
     counts = np.asarray(counts, dtype=np.int64)
-    if method == "weights":
+    if method == "weights" or not counts.any():
         return counts
     weights = _shares(counts, balance)
     if method == "copies":

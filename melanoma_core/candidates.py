@@ -119,7 +119,12 @@ def _build(
     on_phase("choosing the threshold")
     val, test = measured.where(is_val), measured.where(~is_val)
     points = tuple(evaluate.operating_point(val, test, target) for target in TARGETS)
-    counts = _class_counts(origin.table)
+    # What could not be read was not measured, and is not counted.
+    is_unread = origin.table["split"].isin(HELD_OUT) & ~origin.table["image_id"].isin(
+        set(rows["image_id"])
+    )
+    table = origin.table[~is_unread]
+    counts = _class_counts(table)
     on_phase("evaluating")
     card = Card(
         model_id=origin.run_id,
@@ -135,7 +140,7 @@ def _build(
         figures=evaluate.figures_by_source(test, counts["train"], points[0].threshold),
         class_counts=counts,
         seen=boundaries.seen(origin.table[origin.table["split"] == "train"]),
-        datasets=tuple(_use(dataset, origin.table) for dataset in origin.datasets),
+        datasets=tuple(_use(dataset, table) for dataset in origin.datasets),
         split_sha256=split_sha256(origin.table),
         notes=(*origin.notes, *(f"Left out: {reason}" for reason in refused)),
         config=dict(origin.settings or json.loads(origin.config.to_json())),

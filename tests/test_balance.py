@@ -39,6 +39,11 @@ def test_epoch_keeps_its_length_and_empty_classes_stay_empty(balance):
         assert ((planned > 0) == (counts > 0)).all()
 
 
+@pytest.mark.parametrize("method", ["sampling", "copies", "weights"])
+def test_epoch_without_images_is_empty(method):
+    assert planned_counts([0, 0], "sqrt", method).tolist() == [0, 0]
+
+
 def test_unknown_balance_fails():
     with pytest.raises(KeyError):
         planned_counts([1, 2], "cubic")

@@ -97,6 +97,19 @@ def test_card_counts_photographs_by_split_and_diagnosis(card, origin):
     assert card.notes == ("a note",)
 
 
+def test_photograph_that_cannot_be_measured_is_not_counted(network, origin, tmp_path):
+    table = origin.table.copy()
+    row = table.index[(table["split"] == "test") & (table["diagnosis"] == "NV")][0]
+    path = tmp_path / "cut.png"
+    path.write_bytes(Path(table.loc[row, "path"]).read_bytes()[:500])
+    table.loc[row, "path"] = str(path)
+    damaged = dataclasses.replace(origin, run_id="tiny-5", table=table)
+    card = candidates.add(exports.trained(network), damaged, tmp_path / "models")
+    assert card.class_counts["test"]["NV"] == 1
+    assert card.datasets[0].num_test == 7
+    assert sum("Left out" in note for note in card.notes) == 1
+
+
 def test_card_counts_the_lesions_that_were_seen(card):
     assert card.seen == {
         "age": {"not recorded": 28},
