@@ -145,10 +145,10 @@ def test_card_names_what_made_the_model(card):
 
 def test_checksum_of_the_splits_changes_when_one_photograph_moves(card, origin):
     shuffled = origin.table.sample(frac=1, random_state=0)
-    assert candidates._split_sha256(shuffled) == card.split_sha256
+    assert candidates.split_sha256(shuffled) == card.split_sha256
     moved = origin.table.copy()
     moved.loc[0, "split"] = "val" if moved.loc[0, "split"] == "train" else "train"
-    assert candidates._split_sha256(moved) != card.split_sha256
+    assert candidates.split_sha256(moved) != card.split_sha256
 
 
 def test_temperature_is_fitted_on_validation_and_figures_are_of_the_test_split(
