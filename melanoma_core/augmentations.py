@@ -14,7 +14,7 @@ from PIL import Image, ImageFilter
 
 from melanoma_core.configs import AugmentConfig
 
-# ITU-R BT.601, as Pillow uses for its grey conversion.
+# ITU-R BT.601: what each colour gives to the brightness.
 _GREY = np.tile([0.299, 0.587, 0.114], (3, 1))
 # Parts of a rotation about the grey axis (Rodrigues' formula): along the axis, and across it.
 _ALONG = np.full((3, 3), 1 / 3)
@@ -48,6 +48,8 @@ def augment(
         changed = np.clip(np.rint(changed + noise), 0, 255).astype(np.uint8)
     if config.cutout and rng.random() < 0.5:
         _cut_out(changed, rng, config.cutout)
+    if config.dark_corners and rng.random() < 0.25:
+        changed = _darken_corners(changed, rng, config.dark_corners)
     return changed
 
 
@@ -115,6 +117,21 @@ def _cut_out(image: NDArray[np.uint8], rng: np.random.Generator, largest: float)
     side = int(rng.uniform(0.05, largest) * size)
     top, left = rng.integers(0, size - side + 1, size=2)
     image[top : top + side, left : left + side] = image.mean(axis=(0, 1)).astype(np.uint8)
+
+
+def _darken_corners(
+    image: NDArray[np.uint8], rng: np.random.Generator, furthest: float
+) -> NDArray[np.uint8]:
+    """Dark outside of a circle, sharp or soft, as where a dermatoscope's tube is in the picture."""
+    size = image.shape[0]
+    radius = rng.uniform(1 - furthest, 1)
+    row, column = (size - 1) / 2 + rng.uniform(-0.05, 0.05, size=2) * size
+    edge, light_outside = rng.uniform(0.01, 0.15), rng.uniform(0, 0.15)
+    along = np.arange(size, dtype=np.float32)
+    distance = np.hypot(along[:, np.newaxis] - np.float32(row), along - np.float32(column))
+    inside = np.clip(0.5 + (radius - distance / (size / np.sqrt(2))) / edge, 0, 1)
+    light = light_outside + (1 - light_outside) * inside
+    return np.asarray(np.rint(image * light[..., np.newaxis]), np.uint8)
 
 
 def _factor(rng: np.random.Generator, spread: float) -> float:

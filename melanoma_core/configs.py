@@ -42,12 +42,18 @@ class NetworkInfo:
     needs_weights: bool  # starts from weights in a file that the user names
 
 
+JOINED = "_and_"  # between the names of networks that stand side by side in one
 NETWORKS = {
     "mobilenet_v2": NetworkInfo("MobileNetV2, from ImageNet weights", 160, True, True),
+    "efficientnet_lite0": NetworkInfo("EfficientNet-Lite0, from ImageNet weights", 192, True, True),
+    f"mobilenet_v2{JOINED}efficientnet_lite0": NetworkInfo(
+        "MobileNetV2 and EfficientNet-Lite0 side by side, one vote each", 192, True, True
+    ),
     "starting_cnn": NetworkInfo(
         "The starting project's kind of network, from nothing: a baseline", 180, False, False
     ),
     "tiny": NetworkInfo("Two small convolutions, for tests", 32, True, False),
+    f"tiny{JOINED}tiny": NetworkInfo("Two of these side by side, for tests", 32, True, False),
 }
 
 
@@ -69,11 +75,13 @@ class AugmentConfig:
     noise: float = 8.0  # largest standard deviation, in levels, on one photograph in four
     jpeg: int = 40  # lowest quality that one photograph in four is compressed to again; 0: off
     cutout: float = 0.3  # largest side of a grey square, of the side, on one photograph in two
+    dark_corners: float = 0.35  # how far they reach in, of half a diagonal, on one in four; 0: off
 
 
 NO_AUGMENTATION = AugmentConfig(
     flip=False, rotate_degrees=0, scale=0, shift=0, stretch=0, brightness=0, contrast=0,
     saturation=0, hue_degrees=0, blur=0, sharpen=0, noise=0, jpeg=0, cutout=0,
+    dark_corners=0,
 )  # fmt: skip
 
 
@@ -83,6 +91,7 @@ AUGMENTATIONS = {
     "mild": AugmentConfig(
         scale=0.15, brightness=0.12, contrast=0.12, saturation=0.12, hue_degrees=6, blur=0.6,
         sharpen=1.0, noise=4.0, jpeg=60, cutout=0.15,
+        dark_corners=0.35,
     ),
     "none": NO_AUGMENTATION,
 }  # fmt: skip

@@ -20,7 +20,7 @@ from melanoma_core.input_pipeline import EpochBatches
 Report = Callable[[str], None]
 
 # TensorFlow reads it before its first operation. Its plain allocator gives the memory of every
-# large tensor back to the system; taking it anew cost a fifth of a training's time.
+# large tensor back to the system; taking it anew cost a third of a training's time.
 os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
 
 

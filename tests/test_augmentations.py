@@ -14,7 +14,7 @@ SIZE = 48
 ALL = AugmentConfig()
 GEOMETRY = replace(
     ALL, brightness=0, contrast=0, saturation=0, hue_degrees=0, blur=0, sharpen=0, noise=0,
-    jpeg=0, cutout=0,
+    jpeg=0, cutout=0, dark_corners=0,
 )  # fmt: skip
 
 
@@ -188,3 +188,16 @@ def test_cutout_is_one_square_of_the_mean_colour_no_larger_than_asked(noise):
             square = view[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
             assert square.shape[0] == square.shape[1] <= 0.3 * SIZE
             assert (square == mean).all()
+
+
+def test_dark_corners_are_on_one_view_in_four_and_leave_the_middle(noise):
+    cornered = views(noise, replace(NO_AUGMENTATION, dark_corners=0.35), 200)
+    changed = [view for view in cornered if not np.array_equal(view, noise)]
+    assert 30 < len(changed) < 70
+    middle = slice(SIZE // 4, -SIZE // 4)
+    corners = np.ix_([0, -1], [0, -1])
+    for view in changed:
+        assert np.abs(view[middle, middle].astype(int) - noise[middle, middle]).max() <= 1
+        assert (view <= noise).all()
+    darkest = [view[corners].mean() / noise[corners].mean() for view in changed]
+    assert min(darkest) < 0.05

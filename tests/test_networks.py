@@ -112,6 +112,27 @@ def test_export_of_mobilenet_gives_what_keras_gives(pretrained, lesions, tmp_pat
     check_export(pretrained, lesions, tmp_path / "network.tflite", tolerance=2e-4)
 
 
+def test_export_of_efficientnet_gives_what_keras_gives(lesions, tmp_path):
+    keras.utils.set_random_seed(1)
+    network = networks.build("efficientnet_lite0", SIZE, 9)
+    for layer in network.layers:
+        layer.momentum = 0.0  # take the moments of these photographs: else all falls to zero
+    network(lesions, training=True)
+    check_export(network, lesions, tmp_path / "network.tflite", tolerance=1e-3)
+
+
+def test_efficientnet_is_as_large_as_published():
+    # 4,652,008 with its 1,000 classes, as the published weights hold; the moments are counted.
+    network = networks.build("efficientnet_lite0", SIZE, 1000)
+    moments = sum(
+        2 * layer.moving_mean.shape[0]
+        for layer in network.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    )
+    assert network.count_params() - moments == 4_652_008
+    assert network.get_layer("features").output.shape == (None, SIZE // 32, SIZE // 32, 1280)
+
+
 def test_export_needs_tensorflow(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ModelError, match="backend is jax"):
@@ -160,11 +181,44 @@ def test_fused_normalisation_trains_as_that_of_keras(lesions):
     np.testing.assert_allclose(*later, rtol=1e-2)
 
 
-def test_mobilenet_is_normalised_by_it():
-    network = networks.build("mobilenet_v2", SIZE, 9)
+@pytest.mark.parametrize(("name", "number"), [("mobilenet_v2", 52), ("efficientnet_lite0", 49)])
+def test_backbones_are_normalised_by_it(name, number):
+    network = networks.build(name, SIZE, 9)
     normalisations = [
         layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)
     ]
-    assert len(normalisations) == 52
+    assert len(normalisations) == number
     assert all(type(layer) is networks.BatchNormalization for layer in normalisations)
     assert {layer.momentum for layer in normalisations} == {0.99}
+
+
+def test_published_weights_of_efficientnet_come_to_their_layers():
+    from benchmarks.efficientnet_weights import backbone
+
+    network = networks.build("efficientnet_lite0", SIZE, 9)
+    expected = [layer for layer in network.layers if layer.weights and layer.name != "logits"]
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for number, layer in enumerate(expected):
+        for part, variable in enumerate(layer.weights):
+            shape = tuple(variable.shape)
+            if len(shape) == 4:  # as PyTorch has them: outputs, inputs, height, width
+                height, width, inputs, outputs = shape
+                is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+                shape = (
+                    (inputs, 1, height, width) if is_depthwise else (outputs, inputs, height, width)
+                )
+            arrays[f"{number}.{part}"] = rng.standard_normal(shape, dtype=np.float32)
+        arrays[f"{number}.num_batches_tracked"] = np.zeros((), np.int64)
+    arrays["_fc.weight"] = np.zeros((1000, 1280), np.float32)
+    made = backbone(arrays)
+    stem, depthwise = (
+        next(layer for layer in made.layers if type(layer) is kind)
+        for kind in (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+    )
+    np.testing.assert_array_equal(np.asarray(stem.kernel)[1, 2, 0, 5], arrays["0.0"][5, 0, 1, 2])
+    np.testing.assert_array_equal(
+        np.asarray(depthwise.kernel)[1, 2, 7, 0], arrays["2.0"][7, 0, 1, 2]
+    )
+    with pytest.raises(ValueError, match="more layers"):
+        backbone(arrays | {"left.over": np.zeros(3, np.float32)})

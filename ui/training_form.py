@@ -95,9 +95,11 @@ def _ask_start(card: Card | None) -> _Start:
         starts[f"{_GO_ON} ({card.network})"] = _Start(card.network, card.model_id)
     weights = os.environ.get(_WEIGHTS)
     for network, info in configs.NETWORKS.items():
+        if configs.JOINED in network:  # made of two models, on the command line
+            continue
         if not info.needs_weights:
             starts[info.description] = _Start(network)
-        elif weights and Path(weights).is_file():
+        elif weights and Path(weights).is_file() and _may_be_of(Path(weights), network):
             starts[info.description] = _Start(network, weights=str(Path(weights).resolve()))
     name = st.selectbox(
         "Network", list(starts), key="train_start", persist_state="session",
@@ -105,6 +107,12 @@ def _ask_start(card: Card | None) -> _Start:
         f"names their file ({_WEIGHTS}).",
     )  # fmt: skip
     return starts[name]
+
+
+def _may_be_of(weights: Path, network: str) -> bool:
+    """Whether a file of weights may be the network's: it may name a network, and only its own."""
+    named = [name for name in configs.NETWORKS if weights.name.startswith(name)]
+    return not named or network in named
 
 
 def _ask_split(start: _Start, *, is_sandbox: bool) -> tuple[str, str | None]:
