@@ -110,7 +110,7 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Report) -> Card
         data.table,
         data.notes,
         tuple(history),
-        plan.from_model,
+        (plan.from_model,) if plan.from_model else (),
     )
     return candidates.add(
         exports.trained(network), origin, models_dir, partial(runs.write_status, run_dir)
@@ -229,6 +229,6 @@ def prepare(
         report(note)
     # What could not be read was not learnt from, and is not counted.
     read_rows = pd.concat(rows.values()).drop_duplicates("image_id")
-    training_tables.check(pd.concat([read_rows, table[table["split"] == "test"]]))
     table = pd.concat([read_rows, table[table["split"] == "test"]], ignore_index=True)
+    training_tables.check(table)
     return TrainingData(found.datasets, table, images, rows, tuple(notes))

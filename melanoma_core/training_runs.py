@@ -103,13 +103,16 @@ def _journaled(run_dir: Path, models_dir: Path, work: Callable[[], Card], by: st
     except (RunStopped, KeyboardInterrupt):
         write(Kind.TRAINING_STOPPED)
         raise
-    except (MelanomaError, OSError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        write(Kind.TRAINING_FAILED, reason or "")
+    except Exception as error:  # as in `carry_out`: written down, and not caught
+        write(Kind.TRAINING_FAILED, _reason(error))
         raise
-    except Exception as error:  # as in `carry_out`
-        write(Kind.TRAINING_FAILED, str(_fault(error)))
-        raise
+
+
+def _reason(error: Exception) -> str:
+    """Why a training failed, without the name of a file: a row of the journal stays for good."""
+    if isinstance(error, OSError):
+        return error.strerror or ""
+    return str(error if isinstance(error, MelanomaError) else _fault(error))
 
 
 def _fault(error: Exception) -> RunError:
