@@ -191,6 +191,12 @@ def _in_words(record: dict[str, Any]) -> str:
     is_flag=True,
     help="A new last layer on the network of --from-model, by default the model in use.",
 )
+@click.option(
+    "--join",
+    "joined_with",
+    metavar="MODEL",
+    help="Put this model's network beside that of --from-model, one vote each; nothing is learned.",
+)
 @click.option("--by", help="Your name, for the journal; that of your user by default.")
 def train(
     dataset_paths: tuple[str, ...],
@@ -203,6 +209,7 @@ def train(
     split_by: str,
     as_they_are: bool,
     quick: bool,
+    joined_with: str | None,
     by: str | None,
     **settings: Any,
 ) -> None:
@@ -240,6 +247,7 @@ def train(
             is_cleaned=not as_they_are,
             split_by=split_by,
             is_quick=quick,
+            joined_with=joined_with,
         )
     if run_dir is None:
         run_dir = paths.runs_dir() / runs.new_id(plan)
@@ -258,8 +266,10 @@ def train(
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         # Only now: what is wrong with the options, or with another training that is running, is
         # answered at once, not after TensorFlow has loaded.
-        from melanoma_core.train import make
-
+        if plan.joined_with is not None:
+            from melanoma_core.joining import make
+        else:
+            from melanoma_core.train import make
         return make(plan, run_dir, models_dir, click.echo)
 
     with _ended_like_ctrl_c():

@@ -59,7 +59,7 @@ class Origin:
     table: pd.DataFrame  # combined and split; the rows of all splits
     notes: tuple[str, ...]
     history: tuple[dict[str, Any], ...] = ()  # as `fitting.fit` gives it
-    from_model: str | None = None  # id of the model that training went on from
+    from_models: tuple[str, ...] = ()  # ids of the models that its weights come from
     settings: Mapping[str, Any] | None = None  # for the card, where `config` does not say it
 
 
@@ -155,14 +155,13 @@ def _build(
 
 
 def _taught(origin: Origin, models_dir: Path) -> taught.Taught:
-    """What the network learned from, and before it the model that training went on from."""
+    """What the network learned from, and before it the models that its weights come from."""
     now = taught.of(origin.table[origin.table["split"] == "train"])
-    if origin.from_model is None:
-        return now
-    directory = registry.model_dir(models_dir, origin.from_model)
-    _, _, contents = registry.read_files(directory)
-    before = contents.get(registry.TAUGHT)
-    return taught.after(None if before is None else taught.from_bytes(before), now)
+    for model_id in origin.from_models:
+        _, _, contents = registry.read_files(registry.model_dir(models_dir, model_id))
+        before = contents.get(registry.TAUGHT)
+        now = taught.after(None if before is None else taught.from_bytes(before), now)
+    return now
 
 
 def _golden(

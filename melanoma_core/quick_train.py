@@ -224,6 +224,6 @@ def _origin(
         table=table[is_known].reset_index(drop=True),
         notes=tuple(notes),
         history=head.history,
-        from_model=card.model_id,
+        from_models=(card.model_id,),
         settings=settings,
     )

@@ -65,7 +65,7 @@ class RunState:
 def read(run_dir: Path) -> RunState:
     """Where a run stands now; what cannot be read is empty."""
     is_at_work = run_locks.is_at_work(run_dir)  # first: it may end while its files are read
-    status, config = runs.read_status(run_dir), _record(run_dir / "config.json")
+    status, config = runs.read_status(run_dir), runs.read_record(run_dir / "config.json")
     phase, plan = str(status.get("phase", "")), None
     with contextlib.suppress(RunError):
         plan = runs.read_plan(run_dir)
@@ -74,7 +74,7 @@ def read(run_dir: Path) -> RunState:
         state = State.RUNNING
     else:
         state = _ENDS.get(phase, State.INTERRUPTED)
-    num_epochs = plan.config.epochs if plan and not plan.is_quick else None
+    num_epochs = plan.config.epochs if plan and plan.has_epochs else None
     return RunState(
         run_id=run_dir.name,
         state=state,
@@ -106,14 +106,6 @@ def read_all(runs_dir: Path) -> tuple[RunState, ...]:
     """Where every run stands, the one that was asked for last first."""
     found = [read(path.parent) for path in runs_dir.glob("[!.]*/config.json")]
     return tuple(sorted(found, key=lambda run: (run.asked, run.run_id), reverse=True))
-
-
-def _record(path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
 
 
 def _age(status: dict[str, Any]) -> float:

@@ -38,6 +38,12 @@ class RunPlan:
     is_cleaned: bool = True  # the data doctor's clean table is taught, not the files as they are
     split_by: str = "given"  # of `SPLIT_WAYS`; `splits` overrides it
     is_quick: bool = False  # a new head on `from_model`'s network, without TensorFlow
+    joined_with: str | None = None  # id of the model whose network is put beside `from_model`'s
+
+    @property
+    def has_epochs(self) -> bool:
+        """Whether a network is trained, epoch by epoch."""
+        return not self.is_quick and self.joined_with is None
 
     def __post_init__(self) -> None:
         if self.split_by not in SPLIT_WAYS:
@@ -108,6 +114,7 @@ def read_plan(run_dir: Path) -> RunPlan:
             is_cleaned=record.get("is_cleaned", False),
             split_by=record.get("split_by", "given"),
             is_quick=record.get("is_quick", False),
+            joined_with=record.get("joined_with"),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
@@ -124,8 +131,13 @@ def write_status(run_dir: Path, phase: str, **facts: Any) -> None:
 
 def read_status(run_dir: Path) -> dict[str, Any]:
     """What `write_status` wrote last; empty where there is nothing that can be read."""
+    return read_record(run_dir / "status.json")
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """The JSON object in a file of a run; empty where there is none that can be read."""
     try:
-        record = json.loads((run_dir / "status.json").read_bytes())
+        record = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}

@@ -50,7 +50,7 @@ def after(before: Taught | None, now: Taught) -> Taught:
     return Taught(
         np.union1d(before.images, now.images),
         np.union1d(before.lesions, now.lesions),
-        before.is_whole,
+        before.is_whole and now.is_whole,
     )
 
 

@@ -39,10 +39,10 @@ def estimate(
         network: of the model in use, to be timed now; None where there is none.
     """
     read = _seconds_to_read() * num_files * (2 if plan.is_cleaned else 1)
-    if not plan.is_quick:
+    if plan.has_epochs:
         for run in run_states.read_all(runs_dir):
             took = [float(row["seconds"]) for row in run.history if row.get("seconds")]
-            if not run.plan or run.plan.is_quick or not took:
+            if not run.plan or not run.plan.has_epochs or not took:
                 continue
             theirs, ours = run.plan.config, plan.config
             if (theirs.network, theirs.image_size) == (ours.network, ours.image_size):

@@ -62,7 +62,7 @@ FLOORS = {
     **dict.fromkeys(("networks", "input_pipeline", "checkpoints"), 8),
     **dict.fromkeys(("fitting", "attributions"), 9),
     "exports": 9,
-    "train": 11,
+    **dict.fromkeys(("train", "joining"), 11),
     "__main__": 12,
 }
 KERAS_FLOOR = 8  # from here up TensorFlow may be loaded; the web process stays below

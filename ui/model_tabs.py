@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from melanoma_core import calibration
+from melanoma_core import calibration, model_cards
 from melanoma_core.diagnoses import CODES
 from melanoma_core.evaluate import Evaluation
 from melanoma_core.registry import OperatingPoint
@@ -162,7 +162,7 @@ def show_training(record: Record, point: OperatingPoint) -> None:
                     alt=training_charts.curves_alt(title, drawn),
                 )  # fmt: skip
     else:
-        st.markdown("The curves of the run that made this model are **not recorded** on its card.")
+        st.markdown(model_cards.without_epochs(card))
     st.subheader("Settings", anchor=False)
     if card.config:
         st.table(card_tables.settings(card), hide_index=True, alt="Settings of the run")

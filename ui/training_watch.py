@@ -126,7 +126,7 @@ def show_end(run: RunState) -> None:
 
 
 def _stopped(run: RunState) -> str:
-    if run.plan and run.plan.is_quick:
+    if run.plan and not run.plan.has_epochs:
         return "Stopped before it was done."
     if not run.num_done:
         return "Stopped before the first epoch was done."

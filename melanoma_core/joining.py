@@ -1,0 +1,122 @@
+"""Two models joined into one: their networks side by side, one vote each, and nothing learned anew.
+
+It is measured and calibrated as every other candidate, on photographs that were held out from both.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import keras
+
+from melanoma_core import (
+    candidates,
+    exports,
+    lineages,
+    networks,
+    registry,
+    runs,
+    training_tables,
+)
+from melanoma_core.candidates import Origin
+from melanoma_core.configs import JOINED, NETWORKS
+from melanoma_core.diagnoses import CODES
+from melanoma_core.errors import RunError
+from melanoma_core.registry import Card
+from melanoma_core.runs import RunPlan
+
+
+def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str], None]) -> Card:
+    """Do what the plan says, where the run's folder is this process's alone already.
+
+    Args:
+        plan: names both models; of its settings none counts.
+        run_dir: the run's own folder; its name becomes the model's id.
+        models_dir: where those models are, and the candidate goes.
+        report: is given the run's messages, a line each.
+
+    Raises:
+        RunError: a model is not named, the two cannot be joined, or one was taught what is to be
+            measured.
+        DatasetError: the data cannot be read, or do not suffice.
+        ModelError: a model is damaged.
+    """
+    if plan.from_model is None or plan.joined_with is None:
+        raise RunError("Two models are joined: name one with --from-model and one with --join.")
+    named = [lineages.read(models_dir, name) for name in (plan.from_model, plan.joined_with)]
+    cards = in_order([card for card, _, _ in named])
+    found = training_tables.read(plan, run_dir, named[0][2])
+    training_tables.check_lineage(found, named[1][2])
+    for note in found.notes:
+        report(note)
+    report(f"Joining {cards[0].model_id} and {cards[1].model_id}.")
+    network = networks.build(
+        JOINED.join(card.network for card in cards), cards[0].image_size, len(CODES)
+    )
+    networks.join(
+        network,
+        [_network(models_dir, card) for card in cards],
+        [card.temperature for card in cards],
+    )
+    return candidates.add(
+        exports.trained(network),
+        _origin(plan, run_dir, cards, found, network.name),
+        models_dir,
+        partial(runs.write_status, run_dir),
+    )
+
+
+def in_order(cards: list[Card]) -> list[Card]:
+    """Two models in the order in which their networks stand side by side.
+
+    Raises:
+        RunError: there is no network that both are parts of.
+    """
+    first, second = cards
+    if first.image_size != second.image_size:
+        raise RunError(
+            f"“{first.model_id}” takes {first.image_size} px and “{second.model_id}” "
+            f"{second.image_size} px. Join models of one image size."
+        )
+    for pair in ([first, second], [second, first]):
+        if JOINED.join(card.network for card in pair) in NETWORKS:
+            return pair
+    known = ", ".join(name.replace(JOINED, " with ") for name in NETWORKS if JOINED in name)
+    raise RunError(
+        f"“{first.model_id}” is a {first.network} and “{second.model_id}” a {second.network}; "
+        f"such two cannot be joined. These can: {known}."
+    )
+
+
+def _network(models_dir: Path, card: Card) -> keras.Model:
+    network = networks.build(card.network, card.image_size, len(CODES))
+    directory = registry.model_dir(models_dir, card.model_id)
+    networks.load_weights(network, directory / "network.weights.h5")
+    return network
+
+
+def _origin(
+    plan: RunPlan,
+    run_dir: Path,
+    cards: list[Card],
+    found: training_tables.TrainingTable,
+    network: str,
+) -> Origin:
+    """What the candidate was made from."""
+    names = tuple(card.model_id for card in cards)
+    size = cards[0].image_size
+    return Origin(
+        run_id=run_dir.name,
+        config=dataclasses.replace(plan.config, network=network, image_size=size),
+        datasets=found.datasets,
+        table=found.rows,
+        notes=found.notes,
+        from_models=names,
+        settings={
+            "training": "none: two models joined, one vote each",
+            "network": network,
+            "image_size": size,
+            "joined": list(names),
+        },
+    )

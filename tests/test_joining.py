@@ -1,0 +1,97 @@
+"""Two models joined into one: the mean of both, measured as every candidate."""
+
+import shutil
+from dataclasses import replace
+from types import SimpleNamespace
+
+import made_models
+import numpy as np
+import pytest
+
+from melanoma_core import drawings, imaging, joining, lineages, predict, training_runs
+from melanoma_core.errors import RunError
+from melanoma_core.runs import RunPlan
+
+TINY_TWICE = "tiny_and_tiny"
+
+
+@pytest.fixture(scope="module")
+def joined(trained_models, tmp_path_factory):
+    """The tiny model and another of its kind, and both of them as one."""
+    root = tmp_path_factory.mktemp("joined")
+    models_dir = shutil.copytree(trained_models, root / "models")
+    made_models.make(root, models_dir, "tiny-2", replace(made_models.CONFIG, learning_rate=2e-2))
+    data = root / "drawn"
+    card = carry_out(plan_of(data), root / "both", models_dir)
+    return SimpleNamespace(card=card, models_dir=models_dir, data=data)
+
+
+def plan_of(data, first="tiny-1", second="tiny-2"):
+    return RunPlan(made_models.CONFIG, (str(data),), None, None, first, joined_with=second)
+
+
+def carry_out(plan, run_dir, models_dir):
+    return training_runs.carry_out(
+        plan, run_dir, models_dir, lambda: joining.make(plan, run_dir, models_dir, lambda _: None)
+    )
+
+
+def test_logits_are_the_mean_of_both_each_at_its_temperature(joined):
+    image = imaging.resize(drawings.lesion(5), 32)
+    models = {name: predict.load(joined.models_dir / name) for name in ("tiny-1", "tiny-2", "both")}
+    calm = [
+        predict.classify(models[name], image).logits / models[name].card.temperature
+        for name in ("tiny-1", "tiny-2")
+    ]
+    assert np.abs(calm[0] - calm[1]).max() > 0.01
+    answer = predict.classify(models["both"], image)
+    np.testing.assert_allclose(answer.logits, np.mean(calm, axis=0), atol=1e-5)
+
+
+def test_feature_map_is_both_side_by_side(joined):
+    image = imaging.resize(drawings.lesion(5), 32)
+    maps = {
+        name: predict.load(joined.models_dir / name).network.graph.run(image)[0]
+        for name in ("tiny-1", "tiny-2", "both")
+    }
+    both = np.concatenate([maps["tiny-1"], maps["tiny-2"]], axis=-1)
+    np.testing.assert_allclose(maps["both"], both, atol=1e-5)
+
+
+def test_card_names_both_and_has_no_epochs(joined):
+    assert joined.card.network == TINY_TWICE
+    assert joined.card.config["joined"] == ["tiny-1", "tiny-2"]
+    assert joined.card.history == ()
+    assert joined.card.figures["all"]["melanoma_auroc"].num_photographs > 0
+
+
+def test_what_either_was_taught_counts_as_taught(joined):
+    lists = [
+        lineages.read(joined.models_dir, name)[2].taught for name in ("tiny-1", "tiny-2", "both")
+    ]
+    np.testing.assert_array_equal(lists[2].images, np.union1d(lists[0].images, lists[1].images))
+    assert lists[2].is_whole
+
+
+def test_photographs_that_one_was_taught_are_refused(joined, tmp_path):
+    plan = replace(plan_of(joined.data), config=replace(made_models.CONFIG, seed=1))
+    with pytest.raises(RunError, match="held out"):
+        carry_out(plan, tmp_path / "leaking", joined.models_dir)
+
+
+def test_networks_that_do_not_go_together_are_refused(joined, tmp_path):
+    with pytest.raises(RunError, match=r"both.*tiny_and_tiny.*cannot be joined.*tiny with tiny"):
+        carry_out(plan_of(joined.data, "tiny-1", "both"), tmp_path / "odd", joined.models_dir)
+
+
+def test_other_image_sizes_are_refused(joined):
+    larger = replace(joined.card, image_size=64)
+    with pytest.raises(RunError, match=r"32 px.*64 px"):
+        joining.in_order([joined.card, larger])
+
+
+@pytest.mark.parametrize("missing", ["from_model", "joined_with"])
+def test_one_model_alone_is_refused(missing, joined, tmp_path):
+    plan = replace(plan_of(joined.data), **{missing: None})
+    with pytest.raises(RunError, match="--join"):
+        joining.make(plan, tmp_path, joined.models_dir, lambda _: None)
