@@ -48,9 +48,13 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str],
     cards = in_order([card for card, _, _ in named])
     found = training_tables.read(plan, run_dir, named[0][2])
     training_tables.check_lineage(found, named[1][2])
-    for note in found.notes:
+    notes = [
+        f"The networks of {cards[0].model_id} and {cards[1].model_id} stand side by side, one vote "
+        "each; nothing was trained.",
+        *found.notes[1:],  # the first one says that training went on from a model
+    ]
+    for note in notes:
         report(note)
-    report(f"Joining {cards[0].model_id} and {cards[1].model_id}.")
     network = networks.build(
         JOINED.join(card.network for card in cards), cards[0].image_size, len(CODES)
     )
@@ -61,7 +65,7 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str],
     )
     return candidates.add(
         exports.trained(network),
-        _origin(plan, run_dir, cards, found, network.name),
+        _origin(plan, run_dir, cards, found, notes),
         models_dir,
         partial(runs.write_status, run_dir),
     )
@@ -101,17 +105,17 @@ def _origin(
     run_dir: Path,
     cards: list[Card],
     found: training_tables.TrainingTable,
-    network: str,
+    notes: list[str],
 ) -> Origin:
     """What the candidate was made from."""
     names = tuple(card.model_id for card in cards)
-    size = cards[0].image_size
+    network, size = JOINED.join(card.network for card in cards), cards[0].image_size
     return Origin(
         run_id=run_dir.name,
         config=dataclasses.replace(plan.config, network=network, image_size=size),
         datasets=found.datasets,
         table=found.rows,
-        notes=found.notes,
+        notes=tuple(notes),
         from_models=names,
         settings={
             "training": "none: two models joined, one vote each",

@@ -62,6 +62,8 @@ def test_card_names_both_and_has_no_epochs(joined):
     assert joined.card.network == TINY_TWICE
     assert joined.card.config["joined"] == ["tiny-1", "tiny-2"]
     assert joined.card.history == ()
+    assert "tiny-1 and tiny-2 stand side by side" in joined.card.notes[0]
+    assert not [note for note in joined.card.notes if "went on" in note]
     assert joined.card.figures["all"]["melanoma_auroc"].num_photographs > 0
 
 
