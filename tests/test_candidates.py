@@ -79,7 +79,7 @@ def test_candidate_was_taught_what_the_model_before_it_was(network, origin, mode
     half = origin.table.assign(
         image_id="new-" + origin.table["image_id"], lesion_id="l-" + origin.table["image_id"]
     )
-    second = dataclasses.replace(origin, run_id="tiny-4", table=half, from_model="tiny-3")
+    second = dataclasses.replace(origin, run_id="tiny-4", table=half, from_models=("tiny-3",))
     candidates.add(exports.trained(network), second, tmp_path / "models")
     _, _, contents = registry.read_files(tmp_path / "models" / "tiny-4")
     found = taught.from_bytes(contents["taught.npz"])
