@@ -112,12 +112,16 @@ def settings(config: Mapping[str, Any]) -> dict[str, str]:
 
     >>> settings({"image_size": 64, "augment": {"flip": True}})
     {'image size': '64', 'augment: flip': 'True'}
+    >>> settings({"joined": ["one", "two"]})
+    {'joined': 'one, two'}
     """
     rows: dict[str, str] = {}
     for name, value in config.items():
         words = name.replace("_", " ")
         if isinstance(value, Mapping):
             rows |= {f"{words}: {inner}": text for inner, text in settings(value).items()}
+        elif isinstance(value, list):
+            rows[words] = ", ".join(map(str, value))
         else:
             rows[words] = str(value)
     return rows
