@@ -147,7 +147,7 @@ def _keras_way(
 
     card = model.card
     network = networks.build(
-        card.network, card.image_size, len(card.diagnoses), dropout=card.config["dropout"]
+        card.network, card.image_size, len(card.diagnoses), dropout=card.config.get("dropout", 0.0)
     )
     network.load_weights(directory / "network.weights.h5")
     gradcam = Gradcam(network, clone=False)
