@@ -58,7 +58,7 @@ def _print_served(model: Model, files: list[bytes], num_runs: int) -> float:
         _row(f"600 × 450 JPEG ({kilobytes:.0f} kB) → 9 probabilities, 9 maps", whole, 15),
         _row("  read: bytes → upright RGB", steps["read"]),
         _row("  resize to the network's square", steps["resize"]),
-        _row("  network", steps["network"], 20),
+        _row("  network", steps["network"], 8),
         _row("  probabilities and all maps", steps["maps"]),
         _row(f"12-megapixel phone JPEG ({len(phone) / 1e6:.1f} MB, EXIF)", large, 250),
         _row("  read: bytes → upright RGB", large_read),

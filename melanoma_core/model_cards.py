@@ -174,18 +174,17 @@ def _making(card: Card, card_sha256: str) -> dict[str, str]:
     }
 
 
-def without_epochs(card: Card) -> str:
-    """Why a card without a history has none."""
-    joined = card.config.get("joined")
-    if joined:
-        names = " and ".join(literal(name) for name in joined)
-        return f"Nothing was trained: the networks of {names} stand side by side, one vote each."
-    return "The figures of its epochs were not recorded."
+def of_joined(card: Card) -> str:
+    """Why a model that was joined from two has no epochs; empty of every other one."""
+    names = " and ".join(literal(name) for name in card.config.get("joined", ()))
+    if not names:
+        return ""
+    return f"Nothing was trained: the networks of {names} stand side by side, one vote each."
 
 
 def _history(card: Card) -> str:
     if not card.history:
-        return without_epochs(card)
+        return of_joined(card) or "The figures of its epochs were not recorded."
     rows = [
         (f"{epoch['epoch']}", *(_decimal(epoch[name]) for name in list(_HISTORY)[1:]))
         for epoch in card.history

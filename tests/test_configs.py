@@ -23,7 +23,10 @@ def test_settings_cannot_be_changed():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"network": "resnet"}, "“resnet”.*mobilenet_v2, .*starting_cnn, tiny"),
+        (
+            {"network": "resnet"},
+            "“resnet”.*mobilenet_v2, efficientnet_lite0, .*efficientnet_lite0, starting_cnn, tiny",
+        ),
         ({"balance": "odd"}, "“odd”.*none, sqrt, even"),
         ({"balance": "floor:many"}, "“floor:many”.*or floor: and a number"),
         ({"balance_by": "magic"}, "“magic”.*sampling, copies, weights"),

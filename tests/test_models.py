@@ -372,7 +372,7 @@ def test_a_run_whose_history_is_missing_is_said_to_be_not_recorded(tmp_path, mon
     stub_models.add(tmp_path, stub_models.card(history=()), evaluation=EVALUATION)
     stub_models.serve(monkeypatch, tmp_path)
     app = open_tab("Training")
-    assert "The figures of its epochs were not recorded." in text(app)
+    assert "**not recorded** on its card" in text(app)
     assert not app.get("plotly_chart")
 
 

@@ -162,7 +162,10 @@ def show_training(record: Record, point: OperatingPoint) -> None:
                     alt=training_charts.curves_alt(title, drawn),
                 )  # fmt: skip
     else:
-        st.markdown(model_cards.without_epochs(card))
+        st.markdown(
+            model_cards.of_joined(card)
+            or "The curves of the run that made this model are **not recorded** on its card."
+        )
     st.subheader("Settings", anchor=False)
     if card.config:
         st.table(card_tables.settings(card), hide_index=True, alt="Settings of the run")
