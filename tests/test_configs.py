@@ -25,7 +25,7 @@ def test_settings_cannot_be_changed():
     [
         (
             {"network": "resnet"},
-            "“resnet”.*mobilenet_v2, efficientnet_lite0, .*efficientnet_lite0, starting_cnn, tiny",
+            "“resnet”.*mobilenet_v2, efficientnet_lite0, efficientnet_lite2, .*starting_cnn, tiny",
         ),
         ({"balance": "odd"}, "“odd”.*none, sqrt, even"),
         ({"balance": "floor:many"}, "“floor:many”.*or floor: and a number"),

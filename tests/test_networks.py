@@ -121,15 +121,18 @@ def test_export_of_efficientnet_gives_what_keras_gives(lesions, tmp_path):
     check_export(network, lesions, tmp_path / "network.tflite", tolerance=1e-3)
 
 
-def test_efficientnet_is_as_large_as_published():
-    # 4,652,008 with its 1,000 classes, as the published weights hold; the moments are counted.
-    network = networks.build("efficientnet_lite0", SIZE, 1000)
+@pytest.mark.parametrize(
+    ("name", "published"), [("efficientnet_lite0", 4_652_008), ("efficientnet_lite2", 6_092_072)]
+)
+def test_efficientnet_is_as_large_as_published(name, published):
+    # With 1,000 classes, and without the moments that the published weights hold as well.
+    network = networks.build(name, SIZE, 1000)
     moments = sum(
         2 * layer.moving_mean.shape[0]
         for layer in network.layers
         if isinstance(layer, keras.layers.BatchNormalization)
     )
-    assert network.count_params() - moments == 4_652_008
+    assert network.count_params() - moments == published
     assert network.get_layer("features").output.shape == (None, SIZE // 32, SIZE // 32, 1280)
 
 
@@ -181,7 +184,10 @@ def test_fused_normalisation_trains_as_that_of_keras(lesions):
     np.testing.assert_allclose(*later, rtol=1e-2)
 
 
-@pytest.mark.parametrize(("name", "number"), [("mobilenet_v2", 52), ("efficientnet_lite0", 49)])
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("mobilenet_v2", 52), ("efficientnet_lite0", 49), ("efficientnet_lite2", 64)],
+)
 def test_backbones_are_normalised_by_it(name, number):
     network = networks.build(name, SIZE, 9)
     normalisations = [
@@ -192,10 +198,11 @@ def test_backbones_are_normalised_by_it(name, number):
     assert {layer.momentum for layer in normalisations} == {0.99}
 
 
-def test_published_weights_of_efficientnet_come_to_their_layers():
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite2"])
+def test_published_weights_of_efficientnet_come_to_their_layers(name):
     from benchmarks.efficientnet_weights import backbone
 
-    network = networks.build("efficientnet_lite0", SIZE, 9)
+    network = networks.build(name, SIZE, 9)
     expected = [layer for layer in network.layers if layer.weights and layer.name != "logits"]
     rng = np.random.default_rng(0)
     arrays = {}
@@ -211,7 +218,7 @@ def test_published_weights_of_efficientnet_come_to_their_layers():
             arrays[f"{number}.{part}"] = rng.standard_normal(shape, dtype=np.float32)
         arrays[f"{number}.num_batches_tracked"] = np.zeros((), np.int64)
     arrays["_fc.weight"] = np.zeros((1000, 1280), np.float32)
-    made = backbone(arrays)
+    made = backbone(arrays, name)
     stem, depthwise = (
         next(layer for layer in made.layers if type(layer) is kind)
         for kind in (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
@@ -220,5 +227,8 @@ def test_published_weights_of_efficientnet_come_to_their_layers():
     np.testing.assert_array_equal(
         np.asarray(depthwise.kernel)[1, 2, 7, 0], arrays["2.0"][7, 0, 1, 2]
     )
-    with pytest.raises(ValueError, match="more layers"):
-        backbone(arrays | {"left.over": np.zeros(3, np.float32)})
+    with pytest.raises(ValueError, match="holds more layers"):
+        backbone(arrays | {"left.over": np.zeros(3, np.float32)}, name)
+    arrays.pop(f"{len(expected) - 1}.3")
+    with pytest.raises(ValueError, match="holds fewer layers"):
+        backbone(arrays, name)
