@@ -7,7 +7,7 @@ functional: tf-keras-vis cannot look into a nested one.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ def build(
 
 
 def _features(name: str, scaled: keras.KerasTensor) -> keras.KerasTensor:
-    backbones = {
+    backbones: dict[str, Callable[[keras.KerasTensor], keras.KerasTensor]] = {
         "mobilenet_v2": _mobilenet_v2,
         "efficientnet_lite0": partial(_efficientnet_lite, width=1.0, depth=1.0),
         "efficientnet_lite2": partial(_efficientnet_lite, width=1.1, depth=1.2),
