@@ -8,7 +8,6 @@ Run as a child process by `attribution_jobs`, which says how the two speak with 
 import io
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,12 +54,7 @@ def load(directory: Path, image: NDArray[np.uint8]) -> tuple[keras.Model, tuple[
             f"The network of “{card.model_id}” ends in no feature map, so there are no maps of "
             "its evidence. Use a model with global average pooling."
         )
-    network = networks.build(card.network, card.image_size, len(card.diagnoses))
-    # Not from the model's own folder: the bytes that are loaded are those that were checked.
-    with tempfile.TemporaryDirectory() as aside:
-        path = Path(aside) / "network.weights.h5"
-        path.write_bytes(contents[path.name])
-        networks.load_weights(network, path)
+    network = networks.of_card(card, contents["network.weights.h5"])
     logits = np.asarray(network(_batch(network, image), training=False))[0]
     expected = predict.classify(model, image).probabilities
     difference = np.abs(calibration.probabilities(logits, card.temperature) - expected).max()

@@ -8,14 +8,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import keras
-
 from melanoma_core import (
     candidates,
     exports,
     lineages,
     networks,
-    registry,
     runs,
     training_tables,
 )
@@ -46,6 +43,7 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str],
         raise RunError("Two models are joined: name one with --from-model and one with --join.")
     named = [lineages.read(models_dir, name) for name in (plan.from_model, plan.joined_with)]
     cards = in_order([card for card, _, _ in named])
+    weights = {card.model_id: contents["network.weights.h5"] for card, contents, _ in named}
     found = training_tables.read(plan, run_dir, named[0][2])
     training_tables.check_lineage(found, named[1][2])
     notes = [
@@ -60,7 +58,7 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str],
     )
     networks.join(
         network,
-        [_network(models_dir, card) for card in cards],
+        [networks.of_card(card, weights[card.model_id]) for card in cards],
         [card.temperature for card in cards],
     )
     return candidates.add(
@@ -91,13 +89,6 @@ def in_order(cards: list[Card]) -> list[Card]:
         f"“{first.model_id}” is a {first.network} and “{second.model_id}” a {second.network}; "
         f"such two cannot be joined. These can: {known}."
     )
-
-
-def _network(models_dir: Path, card: Card) -> keras.Model:
-    network = networks.build(card.network, card.image_size, len(CODES))
-    directory = registry.model_dir(models_dir, card.model_id)
-    networks.load_weights(network, directory / "network.weights.h5")
-    return network
 
 
 def _origin(

@@ -7,6 +7,7 @@ functional: tf-keras-vis cannot look into a nested one.
 """
 
 import math
+import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from melanoma_core.configs import JOINED
 from melanoma_core.errors import ModelError, RunError
+from melanoma_core.registry import Card
 
 # Of batch normalisation. With 0.999, made for a million images, the statistics lag a thousand steps
 # behind the weights: after the first epoch the validation loss was 4.8 beside 1.6 in training.
@@ -205,6 +207,24 @@ def load_weights(network: keras.Model, weights_path: Path) -> None:
             f"“{weights_path.name}” does not hold weights for this network ({reason}). "
             "Give the Keras weights (.weights.h5) of the backbone without its top."
         ) from error
+
+
+def of_card(card: Card, weights: bytes) -> keras.Model:
+    """A model's network as Keras has it.
+
+    Args:
+        card: the model's.
+        weights: its network.weights.h5, the very bytes that were checked.
+
+    Raises:
+        RunError: the bytes are no weights of this network.
+    """
+    network = build(card.network, card.image_size, len(card.diagnoses))
+    with tempfile.TemporaryDirectory() as aside:
+        path = Path(aside) / "network.weights.h5"
+        path.write_bytes(weights)
+        load_weights(network, path)
+    return network
 
 
 def mix_in(network: keras.Model, weights_path: Path, share: float) -> None:

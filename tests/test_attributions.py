@@ -1,6 +1,7 @@
 """Grad-CAM++, Score-CAM and SmoothGrad: held against tf-keras-vis called directly, and by hand."""
 
 import shutil
+import tempfile
 
 import altered_models
 import numpy as np
@@ -153,6 +154,6 @@ def test_network_without_feature_map_is_refused(trained_models, tmp_path):
 
 
 def test_loading_leaves_no_file_behind(trained_models, tmp_path, monkeypatch):
-    monkeypatch.setattr(attributions.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     attributions.load(trained_models / "tiny-1", IMAGE)
     assert not list(tmp_path.iterdir())
