@@ -8,7 +8,7 @@ import made_models
 import pytest
 from made_pages import button, chart, open_app, text
 
-from melanoma_core import run_locks, run_processes, runs
+from melanoma_core import configs, run_locks, run_processes, runs
 from melanoma_core.configs import TrainConfig
 from melanoma_core.run_states import State
 from melanoma_core.runs import RunPlan
@@ -94,6 +94,35 @@ def test_full_training_takes_the_settings_of_the_form(places, started):
     assert not plan.is_cleaned
     assert (plan.config.epochs, plan.config.balance) == (7, "even")
     assert plan.from_model == "tiny-1"
+
+
+@pytest.mark.parametrize(
+    ("file", "offered"),
+    [
+        ("efficientnet_lite2_imagenet.weights.h5", {"efficientnet_lite2"}),
+        ("mobilenet_v2_imagenet_notop.weights.h5", {"mobilenet_v2"}),
+        # Under a name of its own it may be of any network.
+        ("ours.weights.h5", {"mobilenet_v2", "efficientnet_lite0", "efficientnet_lite2"}),
+    ],
+)
+def test_imagenet_weights_are_offered_to_the_network_they_are_named_after(
+    file, offered, places, started, tmp_path, monkeypatch
+):
+    (tmp_path / file).touch()
+    monkeypatch.setenv("MELANOMA_IMAGENET_WEIGHTS", str(tmp_path / file))
+    app = choose(open_app(PAGE), training_data.DRAWN)
+    app.segmented_control(key="train_way").set_value("Full").run()
+    starts = app.selectbox(key="train_start")
+    described = {name: info.description for name, info in configs.NETWORKS.items()}
+    assert {name for name, words in described.items() if words in starts.options} == offered | {
+        "starting_cnn",
+        "tiny",
+    }
+    network = min(offered)
+    starts.set_value(described[network]).run()
+    button(app, "Start training").click().run()
+    ((_, plan, _, _),) = started
+    assert (plan.config.network, plan.weights) == (network, str(tmp_path / file))
 
 
 def test_data_set_with_an_unknown_class_is_refused_before_the_start(places, started):

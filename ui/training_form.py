@@ -16,7 +16,7 @@ from ui.formats import literal, small
 from ui.serving import Serving
 
 QUICK, FULL = "Quick", "Full"
-_WEIGHTS = "MELANOMA_IMAGENET_WEIGHTS"  # names the file that MobileNetV2 starts from
+_WEIGHTS = "MELANOMA_IMAGENET_WEIGHTS"  # names the file that a network starts from
 _GO_ON = "Go on from the model in use"
 _SPLITS = {
     "model": "As for the model in use: its test lesions stay its test",
