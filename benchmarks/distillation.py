@@ -45,7 +45,7 @@ from melanoma_core.diagnoses import CODES
 
 NUM_FOLDS = 4
 _QUALITY = 86  # of the packed photographs, as WebP
-_HAM10000 = "ham10000"
+_ARCHIVES = ("ham10000", "isic2017")  # of which melanoma is measured apart
 _DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 _FOLD_SEED = 7
 _NEVER = -30.0  # added to the logit of a diagnosis that no training photograph shows
@@ -131,7 +131,7 @@ def pack(out: Path, datasets: Sequence[str], splits: str, runs_dir: Path) -> Non
         is_validation=(table["split"] == "val").to_numpy(),
         group=pd.factorize(table["group_id"].fillna(table["image_id"]))[0],
         is_first_file=~table.duplicated("image_id").to_numpy(),
-        is_ham10000=(table["source"] == _HAM10000).to_numpy(),
+        source=table["source"].to_numpy().astype(str),
         **weights,
     )
     print(f"{out.name}: {len(table):,} files, {out.stat().st_size:,} bytes")
@@ -359,7 +359,7 @@ def figures(
     is_first = photographs.data["is_first_file"][rows]
     probabilities, labels = calibration.probabilities(logits[is_first], 1.0), photographs.labels
     labels = labels[rows[is_first]]
-    is_ham = photographs.data["is_ham10000"][rows[is_first]]
+    source = photographs.data["source"][rows[is_first]]
     found = {
         "photographs": len(labels),
         "loss": -np.log(probabilities[np.arange(len(labels)), labels]).mean(),
@@ -368,9 +368,10 @@ def figures(
             [metrics.auroc(labels == code, probabilities[:, code]) for code in range(len(CODES))]
         ),
         "melanoma_auroc": metrics.auroc(labels == 0, probabilities[:, 0]),
-        "ham10000_melanoma_auroc": metrics.auroc(labels[is_ham] == 0, probabilities[is_ham, 0]),
-        "isic2017_melanoma_auroc": metrics.auroc(labels[~is_ham] == 0, probabilities[~is_ham, 0]),
     }
+    for archive in _ARCHIVES:
+        own = source == archive
+        found[f"{archive}_melanoma_auroc"] = metrics.auroc(labels[own] == 0, probabilities[own, 0])
     return {name: round(float(value), 4) for name, value in found.items()}
 
 
@@ -422,6 +423,7 @@ def teach(photographs: Photographs, out: Path, seconds: float, recipe: Recipe) -
         done.append(run.record)
         _write(out / "teach.json", done)
     done.append(_together(runs, photographs))
+    _write(out / "teach.json", done)
     student = replace(recipe, epochs=400, mixup=0.4, averaging=0.999)
     students = (
         (0.62, replace(student, seed=100, teachers_share=0.7)),
@@ -479,15 +481,24 @@ def report(out: Path, results_dir: Path) -> None:
     """Print the runs of a folder, and record them."""
     with records.recorded("distillation", results_dir, "torch") as record:
         record["runs"] = [
-            run
-            for name in ("search.json", "teach.json")
-            for run in json.loads((out / name).read_text())
+            run for path in sorted(out.glob("*.json")) for run in json.loads(path.read_text())
         ]
-        headings = ("run", "px", "rate", "mixup", "teachers", "epochs", "files", "measured on")
+        headings = (
+            "run",
+            "network",
+            "px",
+            "rate",
+            "mixup",
+            "teachers",
+            "epochs",
+            "files",
+            "measured on",
+        )
         shown = ("photographs", "loss", "accuracy", "macro_auroc", "melanoma_auroc")
         rows = [
             [
                 run["name"],
+                run.get("network", ""),
                 *(
                     f"{run[column]:g}" if column in run else ""
                     for column in (
@@ -506,7 +517,7 @@ def report(out: Path, results_dir: Path) -> None:
             for part in ("val", "held_out")
             if part in run
         ]
-        tables.print_table((*headings, *(name.replace("_", " ") for name in shown)), rows)
+        tables.print_table((*headings, *(name.replace("_", " ") for name in shown)), rows, 2)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """The EfficientNet-Lites of `melanoma_core.networks` in PyTorch, for training on an accelerator.
 
-Layers, padding and epsilons are those of the Keras networks; the same weights give the same
-features within 1e-5. Arrays go over in the order in which both build their layers.
+Layers, padding and epsilons are those of the Keras networks; with the ImageNet weights the
+embeddings of both are within 1e-5. Arrays go over in the order in which both build their layers.
 """
 
 import importlib
@@ -185,7 +185,10 @@ def load(network: Network, given: Iterable[torch.Tensor]) -> None:
         ValueError: an array is missing, left over or of another shape.
     """
     with torch.no_grad():
-        for own, array in zip(arrays(network), given, strict=True):
+        for number, (own, array) in enumerate(zip(arrays(network), given, strict=True)):
             if own.shape != array.shape:
-                raise ValueError(f"An array is {tuple(array.shape)}, not {tuple(own.shape)}.")
+                raise ValueError(
+                    f"Array {number} is {tuple(array.shape)}; {tuple(own.shape)} is expected. Give "
+                    "the weights of this very network."
+                )
             own.copy_(array)

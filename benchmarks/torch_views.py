@@ -1,7 +1,8 @@
 """The changed views of `melanoma_core.augmentations`, of a whole batch at once on an accelerator.
 
-The ranges are those of `configs.AugmentConfig`. Two things differ: compression is drawn once for
-each photograph, before training, and colours are not rounded to whole numbers between the steps.
+The ranges are those of `configs.AugmentConfig`. Some things differ: photographs are compressed
+once, before training, and so before they are turned; a margin mirrors its outermost pixel too; a
+blur is never weaker than 0.05 pixels; and colours are not rounded between the steps.
 """
 
 import math

@@ -11,7 +11,7 @@ from melanoma_core.configs import AUGMENTATIONS, NO_AUGMENTATION
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; benchmarks alone need it")
 
-from benchmarks import efficientnet_weights, torch_networks  # noqa: E402
+from benchmarks import distillation, efficientnet_weights, torch_networks  # noqa: E402
 from benchmarks.torch_views import views  # noqa: E402
 
 
@@ -68,3 +68,47 @@ def test_compressed_file_is_taken_for_one_in_four():
     config = dataclasses.replace(NO_AUGMENTATION, jpeg=40)
     changed = views(images, torch.zeros_like(images), config)
     assert 0.15 < (changed.mean((1, 2, 3)) < 1).float().mean() < 0.35
+
+
+def packed(num_files=400):
+    """Files of lesions, two or three a lesion; one lesion in five is held out for validation."""
+    rng = np.random.default_rng(0)
+    group = np.sort(rng.integers(0, num_files // 3, num_files))
+    return {
+        "label": group % 9,
+        "group": group,
+        "is_validation": group % 5 == 0,
+        "is_first_file": np.r_[True, np.diff(group) > 0],
+        "source": np.where(group % 2, "ham10000", "isic2017"),
+    }
+
+
+def test_no_lesion_is_in_two_folds_and_validation_is_in_none():
+    photographs = distillation.Photographs(packed(), {})
+    folds, group = photographs.folds(), photographs.data["group"]
+    assert set(folds[photographs.validation()]) == {-1}
+    assert set(folds) == {-1, *range(distillation.NUM_FOLDS)}
+    for one in set(group):
+        assert len(set(folds[group == one])) == 1
+    shares = np.bincount(folds[folds >= 0]) / (folds >= 0).sum()
+    assert shares.min() > 0.2
+
+
+def test_pools_of_teachers_hold_the_files_of_their_fold_alone():
+    photographs = distillation.Photographs(packed(), {})
+    folds = photographs.folds()
+    rows = np.flatnonzero(folds >= 0)
+    pools = distillation._pools(photographs, rows, np.ones(9), distillation.NUM_FOLDS)
+    for fold, (pool, _) in enumerate(pools):
+        assert set(folds[pool.cpu().numpy()]) == {fold}
+    assert sum(len(pool) for pool, _ in pools) == len(rows)
+
+
+def test_figures_count_a_photograph_once():
+    photographs = distillation.Photographs(packed(), {})
+    rows = np.arange(400)
+    logits = 5.0 * np.eye(9)[photographs.labels]
+    logits[~photographs.data["is_first_file"]] = 0  # further files are not looked at
+    found = distillation.figures(logits, photographs, rows)
+    assert found["photographs"] == photographs.data["is_first_file"].sum()
+    assert found["accuracy"] == found["melanoma_auroc"] == found["isic2017_melanoma_auroc"] == 1
