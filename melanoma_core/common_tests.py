@@ -4,6 +4,7 @@ Those that both were measured on, with the same diagnosis, and of whose lesion n
 or set by anything: else the one that knows it would win by that.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from melanoma_core import evaluate, findings, registry, taught
+from melanoma_core import evaluate, findings, image_ids, registry, taught
 from melanoma_core.errors import ModelError
 from melanoma_core.evaluate import Evaluation
 from melanoma_core.registry import Card
@@ -69,16 +70,16 @@ def common(first: Measured, second: Measured) -> Common:
     Raises:
         ModelError: there is none.
     """
-    ids, groups, lesions = _joined(first, second)
+    second = _named_as_in(first, second)
+    photographs = _joined(first, second)
     tests = [
         model.evaluation.table[model.is_test].set_index("image_id") for model in (first, second)
     ]
     both = tests[0].index.intersection(tests[1].index).sort_values()
     is_alike = (tests[0].loc[both, "diagnosis"] == tests[1].loc[both, "diagnosis"]).to_numpy()
     # A group that either was taught, or chose its threshold on, is clean for neither.
-    group_of = pd.Series(groups, index=ids)
-    lesion_of = pd.Series(lesions, index=ids, dtype=object)
-    touched = [_touched(model, group_of, lesion_of) for model in (first, second)]
+    group_of = photographs["group"]
+    touched = [_touched(model, photographs) for model in (first, second)]
     is_clean = ~group_of[both].isin(touched[0] | touched[1]).to_numpy()
     kept = both[is_alike & is_clean]
     notes = _notes((first, second), tests, group_of, touched, int((~is_alike).sum()), len(kept))
@@ -98,10 +99,27 @@ def common(first: Measured, second: Measured) -> Common:
     )
 
 
-def _joined(
-    first: Measured, second: Measured
-) -> tuple[list[str], NDArray[np.int64], list[str | None]]:
-    """All photographs of both evaluations: id, group (those of both joined), and lesion."""
+def _named_as_in(first: Measured, second: Measured) -> Measured:
+    """The second model, its photographs under the ids that the first one knows them by.
+
+    The data set's name stands before an id only where another set of the same run had it too.
+    """
+    table = first.evaluation.table
+    known = {
+        (source, image_ids.without_set(image_id, source)): image_id
+        for image_id, source in zip(table["image_id"], table["source"], strict=True)
+    }
+    table = second.evaluation.table
+    ids = [
+        known.get((source, image_ids.without_set(image_id, source)), image_id)
+        for image_id, source in zip(table["image_id"], table["source"], strict=True)
+    ]
+    evaluation = Evaluation(table.assign(image_id=ids), second.evaluation.y_prob)
+    return dataclasses.replace(second, evaluation=evaluation)
+
+
+def _joined(first: Measured, second: Measured) -> pd.DataFrame:
+    """All photographs of both evaluations by id: group (those of both joined), lesion, source."""
     table = pd.concat([first.evaluation.table, second.evaluation.table], ignore_index=True)
     ids = list(dict.fromkeys(table["image_id"]))
     place_of = {image_id: place for place, image_id in enumerate(ids)}
@@ -112,18 +130,17 @@ def _joined(
     groups = np.empty(len(ids), np.int64)
     for number, members in enumerate(findings.joined(len(ids), together)):
         groups[list(members)] = number
-    lesion_of = table.dropna(subset="lesion_id").drop_duplicates("image_id")
-    lesions = dict(zip(lesion_of["image_id"], lesion_of["lesion_id"], strict=True))
-    return ids, groups, [lesions.get(image_id) for image_id in ids]
+    known = table.groupby("image_id")[["lesion_id", "source"]].first()  # None where none is known
+    return known.loc[ids].assign(group=groups)
 
 
-def _touched(model: Measured, group_of: pd.Series, lesion_of: pd.Series) -> set[int]:
+def _touched(model: Measured, photographs: pd.DataFrame) -> set[int]:
     """Groups that hold a photograph that the model was taught, or set by."""
     other_splits = model.evaluation.table.loc[~model.is_test, "image_id"]
-    touched = set(group_of[other_splits])
+    touched = set(photographs.loc[other_splits, "group"])
     if model.taught is not None:
-        asked = pd.DataFrame({"image_id": group_of.index, "lesion_id": lesion_of.to_numpy()})
-        touched |= set(group_of[model.taught.holds(asked)])
+        is_taught = model.taught.holds(photographs.reset_index())
+        touched |= set(photographs.loc[is_taught, "group"])
     return touched
 
 

@@ -9,7 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from melanoma_core import archives, class_folders, file_trees, paths, published_sets
+from melanoma_core import (
+    archives,
+    class_folders,
+    file_trees,
+    image_ids,
+    paths,
+    published_sets,
+)
 from melanoma_core.errors import DatasetError
 
 COLUMNS = (
@@ -129,7 +136,8 @@ def combine(datasets: Sequence[Dataset]) -> Dataset:
         for record in _records(dataset.table):
             image_id = record["image_id"]
             if num_sets[image_id] > 1 and not class_folders.is_archive_id(image_id):
-                record["image_id"] = f"{dataset.name}/{image_id}"  # “1” is another one there
+                # “1” is another one there.
+                record["image_id"] = image_ids.with_set(image_id, dataset.name)
             rows.setdefault(record["image_id"], []).append(record | flags)
     counts: Counter[str] = Counter()
     kept = [row for copies in rows.values() if (row := _merged(copies, counts))]

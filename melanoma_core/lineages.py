@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from melanoma_core import class_folders, evaluate, registry, splits, taught
+from melanoma_core import class_folders, evaluate, image_ids, registry, splits, taught
 from melanoma_core.configs import HELD_OUT
 from melanoma_core.datasets import Dataset
 from melanoma_core.errors import RunError
@@ -62,9 +62,8 @@ def read(models_dir: Path, model_id: str) -> tuple[Card, dict[str, bytes], Linea
 def held_out(lineage: Lineage, table: pd.DataFrame) -> list[str | None]:
     """The split that each row was in for the model; None where it was not held out."""
     return [
-        # Where two sets have a photograph of one name, the data set's stands before it.
-        lineage.held_out.get(image_id) or lineage.held_out.get(image_id.removeprefix(f"{source}/"))
-        for image_id, source in zip(table["image_id"], table["source"], strict=True)
+        next((lineage.held_out[name] for name in names if name in lineage.held_out), None)
+        for names in map(image_ids.forms, table["image_id"], table["source"])
     ]
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from melanoma_core import image_ids
 from melanoma_core.errors import ModelError
 
 _DIGEST_BYTES = 8  # two of 100,000 ids share a checksum with a chance of one in 3 thousand million
@@ -29,10 +30,16 @@ class Taught:
     is_whole: bool = True  # False: a model that training went on from keeps no list
 
     def holds(self, table: pd.DataFrame) -> NDArray[np.bool_]:
-        """(N,) whether the photograph or its lesion was taught; columns image_id and lesion_id."""
+        """(N,) whether the photograph, under any of its ids, or its lesion was taught.
+
+        Args:
+            table: columns image_id, source and lesion_id.
+        """
         known = table["lesion_id"].notna().to_numpy()
-        of_lesion = np.isin(_digests(table["lesion_id"].astype(str)), self.lesions) & known
-        return np.asarray(np.isin(_digests(table["image_id"]), self.images) | of_lesion)
+        is_taught = np.isin(_digests(table["lesion_id"].astype(str)), self.lesions) & known
+        for ids in zip(*map(image_ids.forms, table["image_id"], table["source"]), strict=True):
+            is_taught |= np.isin(_digests(ids), self.images)
+        return np.asarray(is_taught)
 
 
 def of(table: pd.DataFrame) -> Taught:

@@ -21,6 +21,7 @@ CORE = PROJECT / "melanoma_core"
 FLOORS = {
     "errors": -1,  # the ground: every floor raises them
     **dict.fromkeys(("diagnoses", "configs", "paths", "percentages", "memory", "markdown"), 0),
+    "image_ids": 0,
     "image_formats": 0.5,  # the checks of single formats, apart from the door `imaging`
     **dict.fromkeys(("imaging", "metrics", "calibration", "drawings", "consequences"), 1),
     **dict.fromkeys(("archives", "csv_tables", "differentials", "taught"), 1),

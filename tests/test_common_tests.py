@@ -78,6 +78,36 @@ def test_lesions_of_the_champions_test_that_the_candidate_was_taught_are_left_ou
     assert list(found.first.table["image_id"]) == [*IDS[1:7], *IDS[8:]]
 
 
+def test_photographs_are_the_same_with_their_sets_name_before_them_and_without(champion_in_use):
+    # The champion's run had one set, the other one's a second set with photographs of these names.
+    ids = [f"made/{image_id}" for image_id in IDS]
+    changed = {"image_id": ids, "group_id": ids}
+    files = list_of(["i000", "made/i001"])
+    add(champion_in_use, "both", measured(36, changed=changed), files=files, **OTHER_SPLIT)
+    found = common(champion_in_use, "both")
+    assert list(found.first.table["image_id"]) == list(found.second.table["image_id"]) == IDS[2:]
+    found = common(champion_in_use, "champion", "both")
+    assert list(found.first.table["image_id"]) == list(found.second.table["image_id"]) == ids[2:]
+
+
+def test_what_one_chose_its_threshold_on_is_left_out_under_its_other_id_too(champion_in_use):
+    ids = [*(f"made/{image_id}" for image_id in IDS[:5]), *IDS[5:]]
+    splits = ["val"] * 5 + ["test"] * 75
+    pairs = {"group_id": [f"g{row // 2}" for row in range(80)]}
+    add(champion_in_use, "first", measured(36, changed=pairs))
+    add(champion_in_use, "other", measured(40, changed={"image_id": ids, "split": splits}))
+    # i005 is of one lesion with i004, by which the other one was set.
+    assert list(common(champion_in_use, "other", "first").first.table["image_id"]) == IDS[6:]
+
+
+def test_photographs_of_one_name_in_another_set_are_others(champion_in_use):
+    ids = [f"clinic/{image_id}" for image_id in IDS]
+    changed = {"image_id": ids, "group_id": ids, "source": "clinic"}
+    add(champion_in_use, "elsewhere", measured(40, changed=changed))
+    with pytest.raises(ModelError, match=r"not measured on the same test photographs"):
+        common(champion_in_use, "elsewhere")
+
+
 def test_a_whole_group_is_left_out_of_which_one_photograph_was_taught(champion_in_use):
     pairs = [f"g{row // 2}" for row in range(80)]
     add(champion_in_use, "first", measured(36, changed={"group_id": pairs}))

@@ -1,10 +1,11 @@
 """What a model may have been taught, and the splits that follow from it."""
 
+import made_models
 import numpy as np
 import pandas as pd
 import pytest
 
-from melanoma_core import lineages, taught
+from melanoma_core import datasets, lineages, splits, taught
 from melanoma_core.datasets import COLUMNS, Dataset
 from melanoma_core.errors import RunError
 from melanoma_core.lineages import Lineage
@@ -53,6 +54,40 @@ def test_data_set_under_another_name_is_known_by_its_checksum():
 
 def test_photograph_that_has_its_sets_name_before_it_is_the_same():
     assert lineages.held_out(LINEAGE, table(("clinic/own_1", "clinic"))) == ["test"]
+    together = Lineage("model-2", {"clinic/own_1": "val"}, frozenset(), frozenset(), None)
+    assert lineages.held_out(together, table(("own_1", "clinic"))) == ["val"]
+
+
+@pytest.fixture(scope="module")
+def clinic_tables(tmp_path_factory):
+    """Two clinics that call their photographs alike: the first one's alone, and both together."""
+    root = tmp_path_factory.mktemp("clinics")
+    read = [
+        datasets.read(made_models.draw_class_folders(root / name, num_each=10))
+        for name in ("clinic_a", "clinic_b")
+    ]
+    return [datasets.combine(sets).table for sets in (read[:1], read)]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_what_was_taught_is_known_whether_or_not_another_set_has_its_name(clinic_tables, order):
+    before, now = (clinic_tables[place] for place in order)
+    divided = splits.assign(before)
+    listed = taught.of(divided[divided["split"] == "train"])
+    held = divided[divided["split"] != "train"]
+    held_out = dict(zip(held["image_id"], held["split"], strict=True))
+    lineage = Lineage("model-1", held_out, frozenset({"clinic_a"}), frozenset(), listed)
+
+    found = lineages.assign(now, lineage, (), seed=0)
+    lineages.check(lineage, found, ())
+    expected, split_of = (
+        {row.path: row.split for row in rows.itertuples(index=False) if row.source == "clinic_a"}
+        for rows in (divided, found)
+    )
+    assert split_of == expected
+    num_taught = list(expected.values()).count("train")
+    with pytest.raises(RunError, match=f"{num_taught} were not held out"):
+        lineages.check(lineage, now[now["source"] == "clinic_a"].assign(split="test"), ())
 
 
 def test_whole_list_of_what_was_taught_decides_alone():

@@ -9,13 +9,22 @@ from melanoma_core.errors import ModelError
 
 
 def table(**lesions):
-    return pd.DataFrame({"image_id": list(lesions), "lesion_id": list(lesions.values())})
+    return pd.DataFrame(
+        {"image_id": list(lesions), "source": "clinic", "lesion_id": list(lesions.values())}
+    )
 
 
 def test_a_photograph_was_taught_by_its_own_id_or_as_its_lesion():
     found = taught.of(table(a="l1", b=None, c="l2"))
     asked = table(a="l9", b=None, d="l2", e="l3", f=None, l1=None, g="None")
     assert found.holds(asked).tolist() == [True, True, True, False, False, False, False]
+
+
+def test_a_photograph_is_the_same_with_its_sets_name_before_it_and_without():
+    alone, together = table(a=None), table(**{"clinic/a": None})
+    assert taught.of(alone).holds(together).tolist() == [True]
+    assert taught.of(together).holds(alone).tolist() == [True]
+    assert not taught.of(together).holds(alone.assign(source="another clinic")).any()
 
 
 def test_an_id_of_a_lesion_is_no_id_of_a_photograph():
