@@ -8,7 +8,7 @@ import datetime
 import json
 import platform
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from melanoma_core import (
     drawings,
     evaluate,
     imaging,
+    lineages,
     predict,
     registry,
     taught,
@@ -34,6 +35,7 @@ from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import ModelError
 from melanoma_core.paths import sha256
 from melanoma_core.registry import Card, DatasetUse
+from melanoma_core.taught import Taught
 
 TARGETS = (0.95, 0.90)  # sensitivities for melanoma that a threshold is placed for
 _NUM_GOLDEN = 4
@@ -112,7 +114,12 @@ def _build(
     temperature = calibration.fit_temperature(logits[is_val], y_true[is_val])
     measured = evaluate.evaluation(rows, calibration.probabilities(logits, temperature))
     (building / "evaluation.json").write_text(evaluate.to_json(measured))
-    (building / registry.TAUGHT).write_bytes(taught.to_bytes(_taught(origin, models_dir)))
+    parents = [
+        (card, lineage.taught)
+        for card, _, lineage in (lineages.read(models_dir, name) for name in origin.from_models)
+    ]
+    listed = _taught(origin, [before for _, before in parents])
+    (building / registry.TAUGHT).write_bytes(taught.to_bytes(listed))
     images, probabilities = _golden(network, served, temperature)
     np.savez(building / "golden.npz", images=images, probabilities=probabilities)
 
@@ -149,19 +156,29 @@ def _build(
         intended_use=registry.INTENDED_USE,
         not_for=registry.NOT_FOR,
         files={},
+        inherited_datasets=_inherited(origin, [parent for parent, _ in parents]),
     )
     on_phase("saving")
     return registry.read_card(registry.add(models_dir, building, card))
 
 
-def _taught(origin: Origin, models_dir: Path) -> taught.Taught:
+def _taught(origin: Origin, parents: Sequence[Taught | None]) -> Taught:
     """What the network learned from, and before it the models that its weights come from."""
     now = taught.of(origin.table[origin.table["split"] == "train"])
-    for model_id in origin.from_models:
-        _, _, contents = registry.read_files(registry.model_dir(models_dir, model_id))
-        before = contents.get(registry.TAUGHT)
-        now = taught.after(None if before is None else taught.from_bytes(before), now)
+    for before in parents:
+        now = taught.after(before, now)
     return now
+
+
+def _inherited(origin: Origin, parents: Sequence[Card]) -> tuple[DatasetUse, ...]:
+    """What those models learned from, each data set once, save what this run has itself."""
+    uses = [use for card in parents for use in (*card.datasets, *card.inherited_datasets)]
+    found: dict[tuple[str, str], DatasetUse] = {}
+    for use in sorted(uses, key=lambda use: use.num_train, reverse=True):
+        if use.num_train:
+            found.setdefault((use.name, use.sha256), use)
+    own = {(dataset.name, dataset.sha256) for dataset in origin.datasets}
+    return tuple(use for key, use in found.items() if key not in own)
 
 
 def _golden(

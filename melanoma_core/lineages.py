@@ -46,14 +46,15 @@ def read(models_dir: Path, model_id: str) -> tuple[Card, dict[str, bytes], Linea
     measured = evaluate.from_json(contents["evaluation.json"]).table
     measured = measured[measured["split"].isin(HELD_OUT)]
     listed = contents.get(registry.TAUGHT)
+    uses = (*card.datasets, *card.inherited_datasets)
     return (
         card,
         contents,
         Lineage(
             card.model_id,
             dict(zip(measured["image_id"], measured["split"], strict=True)),
-            frozenset(use.name for use in card.datasets),
-            frozenset(use.sha256 for use in card.datasets),
+            frozenset(use.name for use in uses),
+            frozenset(use.sha256 for use in uses),
             None if listed is None else taught.from_bytes(listed),
         ),
     )

@@ -88,12 +88,18 @@ def _what_it_is(card: Card) -> dict[str, str]:
             f"{card.image_size} px, one view, {len(card.diagnoses)} diagnoses, {shows}."
         ),
         "Data": f"{_datasets(card)}\n\n{_class_counts(card)}\n\n{_labels(card)}",
-        "Evidence boundary": (
-            "Lesions that it learnt from. How well it does on a kind of which it saw fewer than "
-            f"{boundaries.FEW} is not known; the app says so when a case lies outside.\n\n"
-            + model_card_figures.seen(card)
-        ),
+        "Evidence boundary": _seen(card),
     }
+
+
+def _seen(card: Card) -> str:
+    parts = (
+        "Lesions that it learnt from. How well it does on a kind of which it saw fewer than "
+        f"{boundaries.FEW} is not known; the app says so when a case lies outside.",
+        wordings.left_uncounted(card),
+        model_card_figures.seen(card),
+    )
+    return "\n\n".join(filter(None, parts))
 
 
 def _datasets(card: Card) -> str:
@@ -105,6 +111,15 @@ def _datasets(card: Card) -> str:
             f"`{use.sha256}`",
         )
         for use in card.datasets
+    ]
+    rows += [
+        (
+            f"{model_card_figures.source_name(use.name)} ({wordings.TAUGHT_BEFORE})",
+            literal(use.licence) or "not stated",
+            *(count(use.num_train), "–", "–"),
+            f"`{use.sha256}`",
+        )
+        for use in card.inherited_datasets
     ]
     return table(("Data set", "Licence", *_SPLIT_NAMES.values(), "SHA-256"), rows, 2)
 

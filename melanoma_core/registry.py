@@ -118,7 +118,7 @@ class Card:
     figures: dict[str, dict[str, Figure]]  # by source, then by name, on the test split
     class_counts: dict[str, dict[str, int]]  # by split, then by diagnosis: photographs
     seen: dict[str, dict[str, int]]  # by `boundaries.ATTRIBUTES`, then by value: training lesions
-    datasets: tuple[DatasetUse, ...]
+    datasets: tuple[DatasetUse, ...]  # of its own run
     split_sha256: str
     notes: tuple[str, ...]  # what was translated, merged or left out of the data
     config: dict[str, Any]
@@ -127,6 +127,8 @@ class Card:
     intended_use: str
     not_for: tuple[str, ...]
     files: dict[str, str]  # SHA-256 by name
+    # Those that only the models that it was made from were taught, as their cards count them.
+    inherited_datasets: tuple[DatasetUse, ...] = ()
 
     def operating_point(self, target: float = 0.95) -> OperatingPoint:
         """The operating point placed to find this share of the melanomas.
@@ -172,7 +174,9 @@ class Card:
                 source: {name: figure_of(figure) for name, figure in figures.items()}
                 for source, figures in fields["figures"].items()
             }
-            fields["datasets"] = tuple(DatasetUse(**use) for use in fields["datasets"])
+            fields.setdefault("inherited_datasets", [])  # cards of before have none
+            for name in ("datasets", "inherited_datasets"):
+                fields[name] = tuple(DatasetUse(**use) for use in fields[name])
             fields["history"] = tuple(
                 {name: math.nan if value is None else value for name, value in epoch.items()}
                 for epoch in fields["history"]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from melanoma_core.percentages import NOT_KNOWN, digits
-from melanoma_core.registry import Figure, OperatingPoint
+from melanoma_core.registry import Card, Figure, OperatingPoint
 
 NARROW_SPACE = "\u202f"  # no-break: a line never ends in a number whose % is on the next
 # Below this many melanoma lesions an interval is too wide for a sensitivity to be promised.
@@ -31,6 +31,18 @@ SCORES = {
     "ece": "Calibration error (ECE)",
     "brier": "Brier score",
 }
+
+TAUGHT_BEFORE = "taught before"  # stands by a data set that a model has from those before it
+
+
+def left_uncounted(card: Card) -> str:
+    """What the counts of a card are without, in a sentence; empty where that is nothing."""
+    if not card.inherited_datasets:
+        return ""
+    return (
+        f"The models that it was made from learned from further data sets (“{TAUGHT_BEFORE}”), "
+        "which are not counted here."
+    )
 
 
 def is_well_measured(point: OperatingPoint) -> bool:

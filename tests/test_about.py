@@ -5,6 +5,8 @@ import dataclasses
 import stub_models
 from made_pages import open_app, text
 
+from melanoma_core.registry import DatasetUse
+
 ABOUT = "pages/about.py"
 NARROW = "\u202f"
 
@@ -53,6 +55,16 @@ def test_what_a_card_says_is_shown_literally(tmp_path, monkeypatch):
     app = open_app(ABOUT)
     assert r"\*\*nails\*\* \:" in text(app)
     assert r"my\*set\*" in tables(app)
+
+
+def test_data_sets_of_the_models_before_it_are_named_with_their_licence(tmp_path, monkeypatch):
+    before = (DatasetUse("clinic", "CC BY-ND 4.0", "ab" * 32, 1200, 2, 3),)
+    stub_models.add(tmp_path, stub_models.card(inherited_datasets=before))
+    stub_models.serve(monkeypatch, tmp_path)
+    app = open_app(ABOUT)
+    assert "clinic (taught before)" in tables(app)
+    assert "CC BY-ND 4.0" in tables(app)
+    assert "further data sets (“taught before”), which are not counted here" in text(app)
 
 
 def test_what_was_seen_and_what_was_not_recorded_are_the_cards(tmp_path, monkeypatch):

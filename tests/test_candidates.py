@@ -17,6 +17,7 @@ from melanoma_core import (
     drawings,
     exports,
     imaging,
+    lineages,
     networks,
     predict,
     registry,
@@ -85,6 +86,60 @@ def test_candidate_was_taught_what_the_model_before_it_was(network, origin, mode
     found = taught.from_bytes(contents["taught.npz"])
     for table in (origin.table, half):
         assert (found.holds(table) == (table["split"] == "train")).all()
+
+
+def test_card_names_the_data_sets_of_all_models_before_it(network, origin, models_dir, tmp_path):
+    models_dir = shutil.copytree(models_dir, tmp_path / "models")
+    drawn = dataclasses.replace(origin.datasets[0], licence="CC BY-NC 4.0")
+    cards = {}
+    for model_id, before, name in (
+        ("first", (), "drawn"), ("second", ("first",), "clinic"), ("third", ("second",), "other"),
+        ("fourth", ("third", "second"), "clinic"),
+    ):  # fmt: skip
+        made = dataclasses.replace(
+            origin,
+            run_id=model_id,
+            datasets=(dataclasses.replace(drawn, name=name),),
+            table=origin.table.assign(source=name),
+            from_models=before,
+        )
+        cards[model_id] = candidates.add(exports.trained(network), made, models_dir)
+    inherited = {
+        model_id: [(use.name, use.licence, use.num_train) for use in card.inherited_datasets]
+        for model_id, card in cards.items()
+    }
+    uses = {name: (name, "CC BY-NC 4.0", 28) for name in ("drawn", "clinic", "other")}
+    assert inherited == {
+        "first": [],
+        "second": [uses["drawn"]],
+        "third": [uses["clinic"], uses["drawn"]],
+        "fourth": [uses["other"], uses["drawn"]],
+    }
+    assert [use.name for use in cards["fourth"].datasets] == ["clinic"]
+    _, _, lineage = lineages.read(models_dir, "third")
+    assert lineage.names == {"drawn", "clinic", "other"}
+
+
+def test_a_data_set_that_the_model_before_was_only_measured_on_is_not_inherited(
+    network, origin, models_dir, tmp_path
+):
+    models_dir = shutil.copytree(models_dir, tmp_path / "models")
+    measured = origin.table["split"] != "train"
+    made = dataclasses.replace(
+        origin,
+        run_id="first",
+        datasets=(*origin.datasets, dataclasses.replace(origin.datasets[0], name="held out")),
+        table=origin.table.assign(source=origin.table["source"].mask(measured, "held out")),
+    )
+    candidates.add(exports.trained(network), made, models_dir)
+    clinic = dataclasses.replace(
+        origin,
+        run_id="second",
+        datasets=(dataclasses.replace(origin.datasets[0], name="clinic"),),
+        from_models=("first",),
+    )
+    card = candidates.add(exports.trained(network), clinic, models_dir)
+    assert [use.name for use in card.inherited_datasets] == ["drawn"]
 
 
 def test_card_counts_photographs_by_split_and_diagnosis(card, origin):

@@ -81,6 +81,36 @@ def test_photographs_that_one_was_taught_are_refused(joined, tmp_path):
         carry_out(plan, tmp_path / "leaking", joined.models_dir)
 
 
+@pytest.fixture(scope="module")
+def new_data(tmp_path_factory):
+    """A clinic's own photographs, which neither model was taught."""
+    root = tmp_path_factory.mktemp("new") / "clinic"
+    for path in made_models.draw_class_folders(root, num_each=20, side=72).rglob("*.png"):
+        path.rename(path.with_name(f"clinic_{path.name}"))
+    return root
+
+
+def test_training_photographs_that_neither_was_taught_are_not_counted(joined, new_data, tmp_path):
+    plan = replace(plan_of(joined.data), datasets=(str(joined.data), str(new_data)))
+    plan = replace(plan, split_by="model")
+    card = carry_out(plan, tmp_path / "wider", joined.models_dir)
+    assert card.class_counts["train"] == joined.card.class_counts["train"]
+    assert card.seen == joined.card.seen
+    uses = {use.name: use for use in card.datasets}
+    assert (uses["drawn"].num_train, uses["clinic"].num_train) == (32, 0)
+    assert uses["clinic"].num_test > 0
+    assert (
+        f"neither was taught them: {80 - uses['clinic'].num_val - uses['clinic'].num_test}."
+        in (card.notes[-1])
+    )
+
+
+def test_data_that_neither_was_taught_anything_of_are_refused(joined, new_data, tmp_path):
+    plan = replace(plan_of(joined.data), datasets=(str(new_data),), split_by="model")
+    with pytest.raises(RunError, match=r"neither “tiny-1” nor “tiny-2” was taught one.*as well"):
+        carry_out(plan, tmp_path / "alien", joined.models_dir)
+
+
 def test_networks_that_do_not_go_together_are_refused(joined, tmp_path):
     with pytest.raises(RunError, match=r"both.*tiny_and_tiny.*cannot be joined.*tiny with tiny"):
         carry_out(plan_of(joined.data, "tiny-1", "both"), tmp_path / "odd", joined.models_dir)

@@ -282,6 +282,16 @@ def test_text_from_outside_is_shown_as_it_is(card, measured):
     assert "- \\[link\\](x) \\| \\# heading \\#\\# another\n" in text
 
 
+def test_data_sets_of_the_models_before_it_stand_in_it_with_their_licence(card, measured, text):
+    before = (DatasetUse("clinic", "CC BY-NC 4.0", "ab", 1200, 2, 3),)
+    made = dataclasses.replace(card, inherited_datasets=before)
+    found = sections(model_cards.document(made, measured, SHA256))
+    assert "| clinic (taught before) | CC BY-NC 4.0 | 1,200 | – | – | `ab` |" in found["Data"]
+    told = "learned from further data sets (“taught before”), which are not counted here."
+    assert told in found["Evidence boundary"]
+    assert "taught before" not in text
+
+
 def test_words_that_promise_too_much_are_not_in_it(text):
     for word in ("confidence", "positive", "suspicious", "safe", "unseen", "precision", "nan"):
         assert not re.search(rf"\b{word}\b", text, re.IGNORECASE), word

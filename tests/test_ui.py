@@ -11,7 +11,7 @@ from melanoma_core.diagnoses import BY_CODE, CODES
 from melanoma_core.errors import ImageError, ModelError
 from melanoma_core.percentages import digits
 from melanoma_core.predict import Prediction
-from melanoma_core.registry import Figure
+from melanoma_core.registry import DatasetUse, Figure
 from ui import card_tables, charts, errors, words
 from ui.formats import (
     count,
@@ -424,6 +424,11 @@ def test_a_card_as_tables_says_what_was_not_recorded():
     sets = card_tables.data_sets(card())
     assert sets["Data set"] == ["ham10000", r"my\*set\*"]
     assert sets["Licence"] == ["CC BY-NC 4.0", "not recorded"]
+    before = DatasetUse("old*set*", "", "", 1200, 2, 3)
+    sets = card_tables.data_sets(card(inherited_datasets=(before,)))
+    assert [column[-1] for column in sets.values()] == [
+        r"old\*set\* (taught before)", "not recorded", "1,200", "–", "–", "not recorded",
+    ]  # fmt: skip
     figures = card_tables.figures(card())
     assert figures["All"][0] == f"81{NARROW}% (79–83{NARROW}%)"
     melanoma = figures["Figure"].index("AUROC, melanoma")

@@ -86,14 +86,23 @@ def class_counts(card: Card) -> Table:
 
 def data_sets(card: Card) -> Table:
     """Where the photographs come from, under which licence, and how many were used for what."""
+    own, inherited = card.datasets, card.inherited_datasets
+    unused = ["–"] * len(inherited)  # this model was not measured on them
     return {
-        "Data set": [literal(use.name) for use in card.datasets],
-        "Licence": [literal(use.licence) or NOT_RECORDED for use in card.datasets],
-        "Training": [count(use.num_train) for use in card.datasets],
-        "Validation": [count(use.num_val) for use in card.datasets],
-        "Test": [count(use.num_test) for use in card.datasets],
-        "SHA-256": [use.sha256[:8] or NOT_RECORDED for use in card.datasets],
+        "Data set": data_set_names(card),
+        "Licence": [literal(use.licence) or NOT_RECORDED for use in (*own, *inherited)],
+        "Training": [count(use.num_train) for use in (*own, *inherited)],
+        "Validation": [count(use.num_val) for use in own] + unused,
+        "Test": [count(use.num_test) for use in own] + unused,
+        "SHA-256": [use.sha256[:8] or NOT_RECORDED for use in (*own, *inherited)],
     }
+
+
+def data_set_names(card: Card) -> list[str]:
+    """The data sets of a model, its own run's first."""
+    return [literal(use.name) for use in card.datasets] + [
+        f"{literal(use.name)} ({wordings.TAUGHT_BEFORE})" for use in card.inherited_datasets
+    ]
 
 
 def operating_points(card: Card) -> Table:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from melanoma_core import boundaries
+from melanoma_core import boundaries, wordings
 from melanoma_core.boundaries import NOT_RECORDED, Outside
 from melanoma_core.registry import Card
 from ui import sessions
@@ -92,7 +92,8 @@ def show_seen(card: Card) -> None:
     num_lesions = sum(card.seen["skin_tone"].values())
     st.markdown(
         f"The model learned from {counted(num_lesions, 'lesion')}. A kind of which it saw fewer "
-        f"than {boundaries.FEW} counts as not seen: how often it is right there is not known."
+        f"than {boundaries.FEW} counts as not seen: how often it is right there is not known. "
+        f"{wordings.left_uncounted(card)}"
     )
     for column, attributes in zip(
         st.columns(3), (("age",), ("site",), ("sex", "source", "skin_tone")), strict=True

@@ -11,7 +11,16 @@ from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.errors import ModelError
 from melanoma_core.registry import Card
 from melanoma_core.wordings import NARROW_SPACE, score
-from ui import access, change_dialogs, dataset_choice, errors, paging, photographs, trials
+from ui import (
+    access,
+    card_tables,
+    change_dialogs,
+    dataset_choice,
+    errors,
+    paging,
+    photographs,
+    trials,
+)
 from ui.formats import NOT_RECORDED, count, counted, day, literal, percent, small
 from ui.serving import Serving
 
@@ -111,7 +120,7 @@ def _show_facts(model_id: str) -> None:
     facts = trials.facts(model_id)
     card = facts.card
     numbers = [sum(card.class_counts.get(split, {}).values()) for split in ("train", "test")]
-    sets = ", ".join(literal(use.name) for use in card.datasets) or NOT_RECORDED
+    sets = ", ".join(card_tables.data_set_names(card)) or NOT_RECORDED
     st.markdown(
         f"**{literal(card.model_id)}**, made on {day(card.created)}  \n"
         + "  \n".join(
