@@ -11,7 +11,7 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,10 @@ from melanoma_core import configs, paths, runs
 from melanoma_core.errors import DatasetError, ImageError, MelanomaError, ModelError
 
 _DEFAULTS = configs.TrainConfig()
+_HEEDED_BY_JOIN = {
+    "dataset_paths", "splits", "split_by", "seed", "as_they_are", "from_model", "run_dir", "by",
+    "joined_with",
+}  # fmt: skip
 
 
 class _Commands(click.Group):
@@ -179,7 +183,8 @@ def _in_words(record: dict[str, Any]) -> str:
     type=click.Choice(runs.SPLIT_WAYS),
     default="given",
     show_default=True,
-    help="As the sets have it, the rest drawn by lesion; all drawn; or as it was for --from-model.",
+    help="As the sets have it, the rest drawn by lesion; all drawn; or as it was for --from-model, "
+    "by default of --quick and --join.",
 )
 @click.option(
     "--as-they-are",
@@ -215,12 +220,11 @@ def train(
 ) -> None:
     """Train a network and leave a candidate in models/."""
     if run_dir is not None and (run_dir / "config.json").exists() and not dataset_paths:
-        unheard = [name for name in _given() if name not in ("run_dir", "by")]
+        unheard = _unheard({"run_dir", "by"})
         if unheard:
-            options = ", ".join(f"--{name.replace('_', '-')}" for name in unheard)
             raise click.UsageError(
                 f"The run “{run_dir.name}” goes on with the settings that it was started with, so "
-                f"{options} would change nothing. Leave out all but --run-dir, or start a run in "
+                f"{unheard} would change nothing. Leave out all but --run-dir, or start a run in "
                 "another folder."
             )
         plan = runs.read_plan(run_dir)
@@ -231,11 +235,13 @@ def train(
             image_size = configs.NETWORKS[settings["network"]].image_size
         if settings["class_weights"] and "balance" not in _given():
             settings["balance"] = "none"
-        if quick:
-            from_model, network, image_size, split_by = _quick(
-                from_model, weights, split_by, splits
-            )
-            settings["network"] = network
+        if joined_with is not None:
+            _check_join(from_model)
+        elif quick:
+            from_model, settings["network"], image_size = _quick(from_model, weights)
+        # Neither teaches a network anew: what those models were taught cannot be measured on.
+        if (quick or joined_with is not None) and "split_by" not in _given() and splits is None:
+            split_by = "model"
         plan = runs.RunPlan(
             configs.TrainConfig(
                 image_size=image_size, augment=configs.AUGMENTATIONS[augment], **settings
@@ -279,10 +285,23 @@ def train(
     click.echo(f"Put it into use with: python -m melanoma_core promote {card.model_id}")
 
 
-def _quick(
-    from_model: str | None, weights: str | None, split_by: str, splits: str | None
-) -> tuple[str, str, int, str]:
-    """Model, network, image size and way to split of a quick training."""
+def _check_join(from_model: str | None) -> None:
+    """Refuse what joining two models does not heed, before anything is made."""
+    if from_model is None:
+        raise click.UsageError(
+            "--join puts a second network beside that of a model, and none is named. Name the "
+            "model with --from-model."
+        )
+    unheard = _unheard(_HEEDED_BY_JOIN)
+    if unheard:
+        raise click.UsageError(
+            "--join puts two networks side by side as they are, so "
+            f"{unheard} would change nothing. Leave out what is named here, or leave out --join."
+        )
+
+
+def _quick(from_model: str | None, weights: str | None) -> tuple[str, str, int]:
+    """Model, network and image size of a quick training."""
     from melanoma_core import registry
 
     if weights is not None:
@@ -293,9 +312,7 @@ def _quick(
             raise ModelError("No model is in use yet. Name one with --from-model.")
         from_model = in_use.model_id
     found = registry.read_card(registry.model_dir(paths.models_dir(), from_model))
-    if "split_by" not in _given() and splits is None:
-        split_by = "model"
-    return from_model, found.network, found.image_size, split_by
+    return from_model, found.network, found.image_size
 
 
 @contextlib.contextmanager
@@ -313,6 +330,12 @@ def _given() -> list[str]:
     ctx = click.get_current_context()
     default = click.core.ParameterSource.DEFAULT
     return [name for name in ctx.params if ctx.get_parameter_source(name) is not default]
+
+
+def _unheard(heeded: Collection[str]) -> str:
+    """The options that the user gave but for these, as they are written; may be empty."""
+    written = {param.name: param.opts[0] for param in click.get_current_context().command.params}
+    return ", ".join(written[name] for name in _given() if name not in heeded)
 
 
 @main.command()

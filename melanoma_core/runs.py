@@ -53,9 +53,15 @@ class RunPlan:
 
 
 def new_id(plan: RunPlan, moment: datetime.datetime | None = None) -> str:
-    """A name for a run and the model it makes: the network, the date and the time (UTC)."""
+    """A name for a run and the model it makes: the network, the date and the time (UTC).
+
+    Of two models that are joined the plan does not know the networks.
+    """
     moment = moment or datetime.datetime.now(datetime.UTC)
-    name = plan.config.network.replace("_", "-") + ("-quick" if plan.is_quick else "")
+    if plan.joined_with is not None:
+        name = "joined"
+    else:
+        name = plan.config.network.replace("_", "-") + ("-quick" if plan.is_quick else "")
     return f"{name}-{moment:%Y-%m-%d-%H%M%S}"
 
 

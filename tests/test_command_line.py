@@ -475,4 +475,57 @@ def test_stopped_run_goes_on_as_it_was_and_takes_no_other_options(plans, tmp_pat
     assert refused.exit_code == 2
     told = " ".join(refused.stderr.split())
     assert "so --epochs, --from-model would change nothing" in told
+    refused = invoke("train", "--run-dir", run_dir, "--join", "tiny-1")
+    assert "so --join would change nothing" in " ".join(refused.stderr.split())
     assert len(plans) == 1
+
+
+def test_quick_training_takes_network_size_and_splits_of_the_model_in_use(plans, models_in_use):
+    assert invoke("train", "--dataset", ".", "--quick").exit_code == 0
+    assert invoke("train", "--dataset", ".", "--quick", "--split-by", "drawn").exit_code == 0
+    assert [plan.split_by for plan in plans] == ["model", "drawn"]
+    told = {(plan.from_model, plan.config.network, plan.config.image_size) for plan in plans}
+    assert told == {("tiny-1", "tiny", 32)}
+
+
+JOIN = ("--from-model", "tiny-1", "--join", "tiny-2")
+
+
+def test_joined_models_are_measured_as_the_first_one_was_unless_told_otherwise(plans, tmp_path):
+    (tmp_path / "splits.csv").touch()
+    for options in ((), ("--split-by", "drawn"), ("--splits", tmp_path / "splits.csv")):
+        assert invoke("train", "--dataset", ".", *JOIN, *options).exit_code == 0
+    assert [plan.split_by for plan in plans] == ["model", "drawn", "given"]
+    assert {(plan.from_model, plan.joined_with) for plan in plans} == {("tiny-1", "tiny-2")}
+
+
+def test_join_heeds_seed_cleaning_and_names(plans, tmp_path):
+    options = ("--seed", "3", "--as-they-are", "--by", "Ada", "--run-dir", tmp_path / "both")
+    assert invoke("train", "--dataset", ".", *JOIN, *options).exit_code == 0
+    (plan,) = plans
+    assert (plan.config.seed, plan.is_cleaned) == (3, False)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--quick",), "so --quick would"),
+        (
+            ("--weights", ".", "--start-share", "0.5", "--epochs", "99", "--image-size", "224"),
+            "so --weights, --start-share, --epochs, --image-size would",
+        ),
+        (("--network", "tiny", "--class-weights"), "so --network, --class-weights would"),
+    ],
+)
+def test_options_that_join_does_not_heed_are_named_and_refused(plans, options, named):
+    refused = invoke("train", "--dataset", ".", *JOIN, *options)
+    assert refused.exit_code == 2
+    assert named in " ".join(refused.stderr.split())
+    assert not plans
+
+
+def test_join_without_a_model_to_join_it_with_is_refused_before_anything_is_made(plans):
+    refused = invoke("train", "--dataset", ".", "--join", "tiny-2")
+    assert refused.exit_code == 2
+    assert "--from-model" in refused.stderr
+    assert not plans
