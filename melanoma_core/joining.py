@@ -49,12 +49,12 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str],
     cards = in_order([card for card, _, _ in named])
     weights = {card.model_id: contents["network.weights.h5"] for card, contents, _ in named}
     found = training_tables.read(plan, run_dir, named[0][2])
-    training_tables.check_lineage(found, named[1][2])
+    training_tables.check_lineage(plan, found, named[1][2])
     found, left_out = _taught_alone(found, [lineage for _, _, lineage in named])
     notes = [
         f"The networks of {cards[0].model_id} and {cards[1].model_id} stand side by side, one vote "
         "each; nothing was trained.",
-        *found.notes[1:],  # the first one says that training went on from a model
+        *found.notes,
         *left_out,
     ]
     for note in notes:

@@ -134,13 +134,20 @@ def assign(
     return divided.assign(split=divided["split"].mask(is_taught | is_of_taught, "train"))
 
 
-def check(lineage: Lineage, table: pd.DataFrame, datasets: Sequence[Dataset]) -> None:
+def check(
+    lineage: Lineage,
+    table: pd.DataFrame,
+    datasets: Sequence[Dataset],
+    advice: str = "Divide them as they were for that model (--split-by model), or start from "
+    "--weights.",
+) -> None:
     """Refuse to measure on what the model may have been taught.
 
     Args:
         lineage: of the model that training goes on from.
         table: divided.
         datasets: as they were read.
+        advice: what to do, for the message.
 
     Raises:
         RunError: a photograph to be held out may have been taught.
@@ -151,6 +158,5 @@ def check(lineage: Lineage, table: pd.DataFrame, datasets: Sequence[Dataset]) ->
         raise RunError(
             f"Of the {len(part):,} photographs to be held out, {len(taught):,} were not held out "
             f"from the model “{lineage.model_id}” ({splits.first_few(taught)}): it may know them, "
-            "and figures would be too good. Divide them as they were for that model (--split-by "
-            "model), or start from --weights."
+            f"and figures would be too good. {advice}"
         )

@@ -48,7 +48,7 @@ def outlook(plan: RunPlan, lineage: Lineage | None, card: Card | None) -> Outloo
     read = training_tables.read_datasets(plan)
     found = training_tables.divided(plan, Cleaned(read, (), ()), lineage)
     counts = _counts(found.rows)
-    refusals = list(_refusals(found, lineage))
+    refusals = _refusals(plan, found, lineage)
     return Outlook(
         counts=counts,
         num_files=sum(len(dataset.table) for dataset in read),
@@ -67,11 +67,13 @@ def _counts(rows: pd.DataFrame) -> dict[str, NDArray[np.int64]]:
     }
 
 
-def _refusals(found: training_tables.TrainingTable, lineage: Lineage | None) -> list[str]:
+def _refusals(
+    plan: RunPlan, found: training_tables.TrainingTable, lineage: Lineage | None
+) -> list[str]:
     try:
         training_tables.check(found.rows)
         if lineage is not None:
-            training_tables.check_lineage(found, lineage)
+            training_tables.check_lineage(plan, found, lineage)
     except MelanomaError as error:
         return [str(error)]
     return []

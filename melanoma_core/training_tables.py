@@ -18,6 +18,8 @@ from melanoma_core.errors import DatasetError
 from melanoma_core.lineages import Lineage
 from melanoma_core.runs import RunPlan
 
+# What suits one of two models that are joined need not suit the other.
+_HOLD_OUT_OF_BOTH = "Give a split file (--splits) that holds out only what was held out from both."
 _AS_THEY_ARE = "Taught as the files are: the data doctor’s clean table was switched off."
 
 
@@ -57,7 +59,7 @@ def read(plan: RunPlan, run_dir: Path, lineage: Lineage | None = None) -> Traini
     found = divided(plan, cleaned, lineage)
     check(found.rows)
     if lineage is not None:
-        check_lineage(found, lineage)
+        check_lineage(plan, found, lineage)
     return found
 
 
@@ -96,7 +98,7 @@ def divided(plan: RunPlan, cleaned: Cleaned, lineage: Lineage | None) -> Trainin
     else:
         rows = splits.assign(combined.table, seed=seed, keep_given=True, copies=copies)
     notes = [*cleaned.notes, *combined.notes]
-    if lineage is not None:
+    if lineage is not None and plan.joined_with is None:
         notes.insert(0, f"Training went on from the model {lineage.model_id}.")
     if plan.is_cleaned:
         rows, leaks = clean_tables.without_leaks(rows, copies)
@@ -120,13 +122,16 @@ def check(rows: pd.DataFrame) -> None:
             )
 
 
-def check_lineage(found: TrainingTable, lineage: Lineage) -> None:
-    """Refuse to measure on what the model that training goes on from may have been taught.
+def check_lineage(plan: RunPlan, found: TrainingTable, lineage: Lineage) -> None:
+    """Refuse to measure on what a model that the plan goes on from, or joins, may have been taught.
 
     Raises:
         RunError: a photograph to be held out may have been taught.
     """
-    lineages.check(lineage, found.rows, found.datasets)
+    if plan.joined_with is None:
+        lineages.check(lineage, found.rows, found.datasets)
+    else:
+        lineages.check(lineage, found.rows, found.datasets, _HOLD_OUT_OF_BOTH)
 
 
 def with_further_files(

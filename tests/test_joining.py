@@ -15,6 +15,10 @@ from melanoma_core.runs import RunPlan
 TINY_TWICE = "tiny_and_tiny"
 
 
+# Another seed draws other photographs for the test.
+OTHER_SPLIT = replace(made_models.CONFIG, seed=1)
+
+
 @pytest.fixture(scope="module")
 def joined(trained_models, tmp_path_factory):
     """The tiny model and another of its kind, and both of them as one."""
@@ -64,6 +68,7 @@ def test_card_names_both_and_has_no_epochs(joined):
     assert joined.card.history == ()
     assert "tiny-1 and tiny-2 stand side by side" in joined.card.notes[0]
     assert not [note for note in joined.card.notes if "went on" in note]
+    assert "drawn, cleaned by the data doctor: 0 of 48 files dropped." in joined.card.notes
     assert joined.card.figures["all"]["melanoma_auroc"].num_photographs > 0
 
 
@@ -76,9 +81,27 @@ def test_what_either_was_taught_counts_as_taught(joined):
 
 
 def test_photographs_that_one_was_taught_are_refused(joined, tmp_path):
-    plan = replace(plan_of(joined.data), config=replace(made_models.CONFIG, seed=1))
-    with pytest.raises(RunError, match="held out"):
+    plan = replace(plan_of(joined.data), config=OTHER_SPLIT)
+    with pytest.raises(RunError, match="not held out from the model “tiny-1”"):
         carry_out(plan, tmp_path / "leaking", joined.models_dir)
+
+
+def test_photographs_that_only_the_second_was_taught_are_refused(joined, trained_models, tmp_path):
+    models_dir = shutil.copytree(trained_models, tmp_path / "models")
+    made_models.make(tmp_path, models_dir, "tiny-2", OTHER_SPLIT)
+    plan = replace(plan_of(joined.data), split_by="model")
+    with pytest.raises(RunError, match=r"not held out from the model “tiny-2”.*held out from both"):
+        carry_out(plan, tmp_path / "leaking", models_dir)
+    assert not (models_dir / "leaking").exists()
+
+
+def test_networks_stand_in_the_order_of_the_table_however_they_are_named(joined):
+    mobilenet, efficientnet = (
+        replace(joined.card, model_id=network, network=network)
+        for network in ("mobilenet_v2", "efficientnet_lite0")
+    )
+    for cards in ([mobilenet, efficientnet], [efficientnet, mobilenet]):
+        assert joining.in_order(cards) == [mobilenet, efficientnet]
 
 
 @pytest.fixture(scope="module")
