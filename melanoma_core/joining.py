@@ -32,7 +32,7 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str],
     """Do what the plan says, where the run's folder is this process's alone already.
 
     Args:
-        plan: names both models; of its settings none counts.
+        plan: names both models; of its settings only the seed counts, which draws the split.
         run_dir: the run's own folder; its name becomes the model's id.
         models_dir: where those models are, and the candidate goes.
         report: is given the run's messages, a line each.
@@ -143,5 +143,8 @@ def _origin(
             "network": network,
             "image_size": size,
             "joined": list(names),
+            "split_by": plan.split_by if plan.splits is None else "file",
+            "is_cleaned": plan.is_cleaned,
+            "seed": plan.config.seed,
         },
     )

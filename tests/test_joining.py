@@ -64,7 +64,11 @@ def test_feature_map_is_both_side_by_side(joined):
 
 def test_card_names_both_and_has_no_epochs(joined):
     assert joined.card.network == TINY_TWICE
-    assert joined.card.config["joined"] == ["tiny-1", "tiny-2"]
+    assert joined.card.config == {
+        "training": "none: two models joined, one vote each", "network": TINY_TWICE,
+        "image_size": 32, "joined": ["tiny-1", "tiny-2"], "split_by": "given", "is_cleaned": True,
+        "seed": 0,
+    }  # fmt: skip
     assert joined.card.history == ()
     assert "tiny-1 and tiny-2 stand side by side" in joined.card.notes[0]
     assert not [note for note in joined.card.notes if "went on" in note]
