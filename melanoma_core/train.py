@@ -24,7 +24,7 @@ from melanoma_core import (
     training_runs,
     training_tables,
 )
-from melanoma_core.configs import NETWORKS
+from melanoma_core.configs import JOINED, NETWORKS
 from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import RunError
 from melanoma_core.fitting import Report
@@ -175,6 +175,12 @@ def _start(plan: RunPlan, models_dir: Path) -> tuple[Path | None, Lineage | None
             )
         directory = registry.model_dir(models_dir, plan.from_model)
         return directory / "network.weights.h5", lineage
+    if JOINED in name:
+        raise RunError(
+            f"The network {name} is made of two models, and has no weights to start from. Train "
+            "both and join them with --from-model and --join, or go on from a joined model with "
+            "--from-model."
+        )
     if NETWORKS[name].needs_weights and plan.weights is None:
         raise RunError(
             f"The network {name} starts from ImageNet weights, and none were named. Give the "

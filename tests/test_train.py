@@ -235,6 +235,16 @@ def test_mobilenet_without_weights_is_refused(plan, tmp_path):
 
 
 @pytest.mark.usefixtures("untrained")
+@pytest.mark.parametrize("network", ["mobilenet_v2_and_efficientnet_lite0", "tiny_and_tiny"])
+@pytest.mark.parametrize("weights", [None, "a.weights.h5"])
+def test_network_of_two_models_is_joined_rather_than_trained_from_weights(
+    network, weights, plan, tmp_path
+):
+    plan = replace(plan, config=replace(plan.config, network=network), weights=weights)
+    fails(plan, tmp_path, RunError, f"{network} is made of two models.*--join")
+
+
+@pytest.mark.usefixtures("untrained")
 def test_weights_that_are_not_there_are_refused_before_photographs_are_read(
     plan, tmp_path, monkeypatch
 ):
