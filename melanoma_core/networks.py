@@ -22,6 +22,10 @@ from melanoma_core.configs import JOINED
 from melanoma_core.errors import ModelError, RunError
 from melanoma_core.registry import Card
 
+_OF_ANOTHER_VERSION = (
+    "The model was made by another version of this program: choose another model, or train it anew."
+)
+
 # Of batch normalisation. With 0.999, made for a million images, the statistics lag a thousand steps
 # behind the weights: after the first epoch the validation loss was 4.8 beside 1.6 in training.
 _MOMENTUM = 0.99
@@ -57,7 +61,11 @@ def build(
     else:
         features = _features(name, scaled)
         if weights_path is not None:
-            load_weights(keras.Model(image, features), weights_path)
+            load_weights(
+                keras.Model(image, features),
+                weights_path,
+                "Give the Keras weights (.weights.h5) of the backbone without its top.",
+            )
         features = layers.Identity(name="features")(features)
         embedding = layers.GlobalAveragePooling2D(name="embedding")(features)
         if dropout:
@@ -192,8 +200,15 @@ def _starting_cnn(scaled: keras.KerasTensor, dropout: float) -> keras.KerasTenso
     return layers.Dense(128, activation="relu", name="embedding")(tensor)
 
 
-def load_weights(network: keras.Model, weights_path: Path) -> None:
+def load_weights(
+    network: keras.Model, weights_path: Path, advice: str = _OF_ANOTHER_VERSION
+) -> None:
     """Load what `save_weights` wrote; the image size may be another one.
+
+    Args:
+        network: changed in place.
+        weights_path: a model's network.weights.h5, or another file of Keras weights.
+        advice: what to do if they do not fit, for the message.
 
     Raises:
         RunError: the file cannot be read or does not fit.
@@ -204,8 +219,7 @@ def load_weights(network: keras.Model, weights_path: Path) -> None:
         # Keras goes on with a list of every layer, 8,000 characters long.
         reason = " ".join(str(error).split("List of objects")[0].split())
         raise RunError(
-            f"“{weights_path.name}” does not hold weights for this network ({reason}). "
-            "Give the Keras weights (.weights.h5) of the backbone without its top."
+            f"“{weights_path.name}” does not hold weights for this network ({reason}). {advice}"
         ) from error
 
 
@@ -230,7 +244,7 @@ def of_card(card: Card, weights: bytes) -> keras.Model:
 def mix_in(network: keras.Model, weights_path: Path, share: float) -> None:
     """Move every weight of `network` towards those in a file, by `share` of the way.
 
-    The mean of a network and of what it was fine-tuned from errs less than either, also on
+    The mean of a network and of what it was fine-tuned from mostly errs less than either, also on
     photographs from elsewhere (Wortsman et al., CVPR 2022).
 
     Args:
@@ -248,9 +262,11 @@ def mix_in(network: keras.Model, weights_path: Path, share: float) -> None:
 def join(network: keras.Model, parts: Sequence[keras.Model], temperatures: Sequence[float]) -> None:
     """Give a network of several backbones the weights of networks of one each.
 
-    Its logits are the mean of theirs, each divided by its temperature. The mean of networks that
-    were taught apart errs less than either, also on photographs from elsewhere (Lakshminarayanan
-    et al., NeurIPS 2017); in one graph it stays one forward pass, with exact activation maps.
+    It becomes their ensemble: its logits are the mean of their temperature-scaled logits. An
+    ensemble of networks that were taught apart mostly errs less than each of them, also on
+    photographs from elsewhere (Lakshminarayanan et al., NeurIPS 2017, by the mean of
+    probabilities). That of logits is one dense layer over all features, so that one forward pass
+    and exact activation maps remain.
 
     Args:
         network: as `build` gives it; changed in place.

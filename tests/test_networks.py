@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from melanoma_core import drawings, imaging, networks, predict
+from melanoma_core import drawings, imaging, networks, predict, registry
 from melanoma_core.configs import NETWORKS
 from melanoma_core.errors import ModelError, RunError
 
@@ -166,6 +166,25 @@ def test_weights_that_do_not_fit_are_refused(kind, tiny, tmp_path):
         path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(RunError, match=r"“given\.weights\.h5”.*without its top"):
         networks.build("mobilenet_v2", SIZE, 9, weights_path=path)
+
+
+@pytest.mark.filterwarnings("ignore:Skipping nested container:UserWarning")
+@pytest.mark.parametrize(
+    "load",
+    [
+        lambda card, path: networks.of_card(card, path.read_bytes()),
+        lambda card, path: networks.mix_in(networks.build(card.network, 32, 9), path, 0.5),
+    ],
+    ids=["of_card", "mix_in"],
+)
+def test_weights_of_a_model_that_do_not_fit_are_refused_with_advice_for_models(
+    load, trained_models, tmp_path
+):
+    path = tmp_path / "network.weights.h5"
+    networks.build("starting_cnn", 32, 9).save_weights(path)
+    with pytest.raises(RunError, match=r"another version.*choose another model") as caught:
+        load(registry.read_card(trained_models / "tiny-1"), path)
+    assert "without its top" not in str(caught.value)
 
 
 def test_fused_normalisation_trains_as_that_of_keras(lesions):
