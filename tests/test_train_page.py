@@ -3,12 +3,13 @@
 import json
 import shutil
 import time
+from dataclasses import replace
 
 import made_models
 import pytest
 from made_pages import button, chart, open_app, text
 
-from melanoma_core import configs, run_locks, run_processes, runs
+from melanoma_core import configs, registry, run_locks, run_processes, runs
 from melanoma_core.configs import TrainConfig
 from melanoma_core.run_states import State
 from melanoma_core.runs import RunPlan
@@ -115,14 +116,27 @@ def test_imagenet_weights_are_offered_to_the_network_they_are_named_after(
     starts = app.selectbox(key="train_start")
     described = {name: info.description for name, info in configs.NETWORKS.items()}
     assert {name for name, words in described.items() if words in starts.options} == offered | {
-        "starting_cnn",
-        "tiny",
+        "starting_cnn"
     }
     network = min(offered)
     starts.set_value(described[network]).run()
     button(app, "Start training").click().run()
     ((_, plan, _, _),) = started
     assert (plan.config.network, plan.weights) == (network, str(tmp_path / file))
+
+
+def test_going_on_is_offered_at_the_size_of_the_model_and_a_new_start_at_the_networks(
+    models_in_use, places, tmp_path
+):
+    config = replace(made_models.CONFIG, image_size=48)
+    made_models.make(tmp_path, models_in_use, "tiny-48", config)
+    registry.put_into_use(models_in_use, "tiny-48")
+    app = choose(open_app(PAGE), training_data.DRAWN)
+    app.segmented_control(key="train_way").set_value("Full").run()
+    assert app.number_input(key="train_size_tiny-48").value == 48
+    start = app.selectbox(key="train_start")
+    start.set_value(configs.NETWORKS["starting_cnn"].description).run()
+    assert app.number_input(key="train_size_starting_cnn").value == 180
 
 
 def test_data_set_with_an_unknown_class_is_refused_before_the_start(places, started):

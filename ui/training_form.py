@@ -1,5 +1,6 @@
 """The settings of a training, with a reason for each; what they come to is a `RunPlan`."""
 
+import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ class _Start:
     """What training starts from."""
 
     network: str
+    image_size: int  # pixels a side that is offered
     from_model: str | None = None
     weights: str | None = None
 
@@ -50,7 +52,7 @@ def ask(serving: Serving | None, *, is_sandbox: bool) -> RunPlan | None:
     )
     st.markdown(small(_meaning(str(way), card)))
     is_quick = way == QUICK
-    start = _Start(card.network, card.model_id) if is_quick and card else _ask_start(card)
+    start = _from_model(card) if is_quick and card else _ask_start(card)
     split_by, splits = _ask_split(start, is_sandbox=is_sandbox)
     is_cleaned = st.toggle(
         "Clean the data first", value=True, key="train_clean", persist_state="session",
@@ -62,8 +64,7 @@ def ask(serving: Serving | None, *, is_sandbox: bool) -> RunPlan | None:
             "too good; photographs in two classes teach both.",
             icon=":material/warning:",
         )
-    size = card.image_size if is_quick and card else configs.NETWORKS[start.network].image_size
-    config = _ask_settings(start, size, is_quick=is_quick)
+    config = _ask_settings(start, is_quick=is_quick)
     if not chosen:
         return None
     return RunPlan(
@@ -88,19 +89,26 @@ def _meaning(way: str, card: Card | None) -> str:
     return "The whole network is trained, epoch by epoch. Hours on a processor; it can be resumed."
 
 
+def _from_model(card: Card) -> _Start:
+    return _Start(card.network, card.image_size, card.model_id)
+
+
 def _ask_start(card: Card | None) -> _Start:
     """What full training starts from; a network without the weights that it needs is left out."""
     starts: dict[str, _Start] = {}
     if card is not None:
-        starts[f"{_GO_ON} ({card.network})"] = _Start(card.network, card.model_id)
+        starts[f"{_GO_ON} ({card.network})"] = _from_model(card)
     weights = os.environ.get(_WEIGHTS)
     for network, info in configs.NETWORKS.items():
-        if configs.JOINED in network:  # made of two models, on the command line
+        # Made of two models, on the command line; or for tests.
+        if configs.JOINED in network or network == "tiny":
             continue
         if not info.needs_weights:
-            starts[info.description] = _Start(network)
+            starts[info.description] = _Start(network, info.image_size)
         elif weights and Path(weights).is_file() and _may_be_of(Path(weights), network):
-            starts[info.description] = _Start(network, weights=str(Path(weights).resolve()))
+            starts[info.description] = _Start(
+                network, info.image_size, weights=str(Path(weights).resolve())
+            )
     name = st.selectbox(
         "Network", list(starts), key="train_start", persist_state="session",
         help="Going on needs the fewest epochs. ImageNet weights are offered where the operator "
@@ -142,8 +150,8 @@ def _ask_split(start: _Start, *, is_sandbox: bool) -> tuple[str, str | None]:
     return fallback, str(path.resolve())
 
 
-def _ask_settings(start: _Start, size: int, *, is_quick: bool) -> TrainConfig:
-    default = TrainConfig(network=start.network, image_size=size)
+def _ask_settings(start: _Start, *, is_quick: bool) -> TrainConfig:
+    default = TrainConfig(network=start.network, image_size=start.image_size)
     epochs = default.epochs
     if not is_quick:
         epochs = st.number_input(
@@ -159,10 +167,11 @@ def _ask_settings(start: _Start, size: int, *, is_quick: bool) -> TrainConfig:
                 help="The same data, settings, seed and machine give the same weights.",
             )  # fmt: skip
         if is_quick:
-            return TrainConfig(network=start.network, image_size=size, seed=int(seed))
+            return dataclasses.replace(default, seed=int(seed))
         with grid:
             size = st.number_input(
-                "Image size, px", 32, 512, size, step=2, key=f"train_size_{start.network}",
+                "Image size, px", 32, max(512, start.image_size), start.image_size, step=2,
+                key=f"train_size_{start.from_model or start.network}",
                 help="Larger shows finer structure; time grows with its square.",
             )  # fmt: skip
         with grid:
