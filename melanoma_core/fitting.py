@@ -99,34 +99,35 @@ def fit(
     return history
 
 
-def correct_prior(
-    network: keras.Model,
+def prior_shift_of(
     counts: NDArray[np.int64],
     config: TrainConfig,
     real_counts: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:
-    """Undo, in the bias of the last layer, that rare classes were drawn or weighed more.
+    """What undoes, in the logits, that rare classes were drawn or weighed more.
 
     See `balance.prior_shift`.
 
     Args:
-        network: trained; its last bias is changed in place.
         counts: (C,) training images of each class, as epochs drew from them.
-        config: the settings it was trained with.
+        config: the settings of the training.
         real_counts: (C,) photographs of each class; `counts` where each gave one image.
 
     Returns:
-        (C,) what was added to the bias; 0 for a class without photographs.
+        (C,) 0 for a class without photographs.
     """
     seen = planned_counts(counts, config.balance, config.balance_by).astype(np.float64)
     weights = _loss_weights(counts, config)
     if weights is not None:
         seen *= weights
-    shift = prior_shift(seen, counts if real_counts is None else real_counts)
+    return prior_shift(seen, counts if real_counts is None else real_counts)
+
+
+def move_bias(network: keras.Model, shift: NDArray[np.float64]) -> None:
+    """Add `shift` (C,) to the bias of the last layer, in place."""
     layer = network.get_layer("logits")
     kernel, bias = layer.get_weights()
     layer.set_weights([kernel, (bias + shift).astype(bias.dtype)])
-    return shift
 
 
 def _loss_weights(counts: NDArray[np.int64], config: TrainConfig) -> NDArray[np.float64] | None:

@@ -24,7 +24,7 @@ from melanoma_core import (
     training_runs,
     training_tables,
 )
-from melanoma_core.configs import JOINED, NETWORKS
+from melanoma_core.configs import JOINED, NETWORKS, TrainConfig
 from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import RunError
 from melanoma_core.fitting import Report
@@ -91,12 +91,8 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Report) -> Card
     network, data, history = fit(plan, run_dir, models_dir, report)
     runs.write_status(run_dir, "measuring")
     report("Exporting the network and measuring it on the photographs held out.")
-    shift = fitting.correct_prior(
-        network,
-        np.bincount(data.labels("train"), minlength=len(CODES)),
-        plan.config,
-        np.bincount(training_tables.labels(data.photographs("train")), minlength=len(CODES)),
-    )
+    shift = _prior_shift(data, plan.config)
+    fitting.move_bias(network, shift)
     report(f"Bias moved to the real class shares by {np.round(shift, 2).tolist()}.")
     if plan.from_model and plan.config.start_share:
         # After the bias was moved: that of the model gone on from was moved as well.
@@ -139,6 +135,8 @@ def fit(
     )
     if plan.from_model and start:
         networks.load_weights(network, start)
+        # It answers for the real class shares; this run teaches others, and undoes it at its end.
+        fitting.move_bias(network, -_prior_shift(data, plan.config))
     history = fitting.fit(
         network,
         (data.images["train"], data.labels("train")),
@@ -148,6 +146,14 @@ def fit(
         report,
     )
     return network, data, history
+
+
+def _prior_shift(data: TrainingData, config: TrainConfig) -> NDArray[np.float64]:
+    return fitting.prior_shift_of(
+        np.bincount(data.labels("train"), minlength=len(CODES)),
+        config,
+        np.bincount(training_tables.labels(data.photographs("train")), minlength=len(CODES)),
+    )
 
 
 def _start(plan: RunPlan, models_dir: Path) -> tuple[Path | None, Lineage | None]:

@@ -205,7 +205,8 @@ def linear(kernel, bias):
 def test_prior_by_hand():
     network = linear([[1.0, 2.0, 3.0]], [0.5, 0.5, 0.5])
     config = replace(CONFIG, balance="even")
-    shift = fitting.correct_prior(network, np.array([90, 10, 0]), config)
+    shift = fitting.prior_shift_of(np.array([90, 10, 0]), config)
+    fitting.move_bias(network, shift)
     # Drawn 50 to 50; in truth 90 to 10. A class without photographs has no share to go to.
     np.testing.assert_allclose(shift, [np.log(0.9 / 0.5), np.log(0.1 / 0.5), 0])
     kernel, bias = network.get_layer("logits").get_weights()
@@ -214,22 +215,20 @@ def test_prior_by_hand():
 
 
 def test_prior_is_that_of_photographs_where_some_were_taught_in_two_files():
-    network = linear([[0.0] * 2], [0.0] * 2)
     config = replace(CONFIG, balance="none")
-    shift = fitting.correct_prior(network, np.array([50, 50]), config, np.array([80, 20]))
+    shift = fitting.prior_shift_of(np.array([50, 50]), config, np.array([80, 20]))
     np.testing.assert_allclose(shift, np.log([0.8 / 0.5, 0.2 / 0.5]))
 
 
 def test_prior_of_a_run_that_changed_no_shares_stays():
-    network = linear([[1.0, 2.0]], [0.1, 0.2])
-    shift = fitting.correct_prior(network, np.array([70, 30]), replace(CONFIG, balance="none"))
+    shift = fitting.prior_shift_of(np.array([70, 30]), replace(CONFIG, balance="none"))
     np.testing.assert_array_equal(shift, [0, 0])
 
 
 def test_prior_of_weighted_classes_is_that_of_even_ones():
     counts = np.array([60, 30, 10])
     weighted = replace(CONFIG, balance="none", class_weights=True)
-    shift = fitting.correct_prior(linear([[0.0] * 3], [0.0] * 3), counts, weighted)
+    shift = fitting.prior_shift_of(counts, weighted)
     np.testing.assert_allclose(shift, np.log(counts / 100) - np.log(1 / 3))
 
 
@@ -243,7 +242,7 @@ def test_copies_make_the_steps_more_and_the_learning_rate_still_ends_at_nothing(
 @pytest.mark.parametrize("method", ["copies", "weights"])
 def test_prior_is_put_right_however_the_classes_were_evened_out(method):
     config = replace(CONFIG, balance="even", balance_by=method)
-    shift = fitting.correct_prior(linear([[0.0] * 2], [0.0] * 2), np.array([90, 10]), config)
+    shift = fitting.prior_shift_of(np.array([90, 10]), config)
     np.testing.assert_allclose(shift, np.log([0.9 / 0.5, 0.1 / 0.5]))
 
 
@@ -253,7 +252,8 @@ def test_prior_is_put_right_however_the_classes_were_evened_out(method):
 def test_prior_gives_the_exact_posterior_of_two_normal_classes(balance, seen):
     """Classes N(−1, 1) and N(1, 1): the logit of the second over the first is 2x + log(q2/q1)."""
     network = linear([[-1.0, 1.0]], np.log(seen))
-    fitting.correct_prior(network, np.array([900, 100]), replace(CONFIG, balance=balance))
+    shift = fitting.prior_shift_of(np.array([900, 100]), replace(CONFIG, balance=balance))
+    fitting.move_bias(network, shift)
     x = np.linspace(-4, 4, 33)[:, np.newaxis]
     likelihood = np.exp(-((x - np.array([-1, 1])) ** 2) / 2)
     joint = likelihood * (0.9, 0.1)

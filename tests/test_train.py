@@ -270,9 +270,14 @@ def test_training_goes_on_from_the_weights_of_a_model(run, dataset, plan, tmp_pa
     plan = replace(plan, splits=split_file(tmp_path / "splits.csv", dataset, **moved))
     still = replace(plan.config, learning_rate=1e-12, weight_decay=0.0, image_size=64, seed=3)
     plan = replace(plan, config=still, from_model="tiny-7")
-    card = train.train(plan, tmp_path / "tiny-8", models_dir, lambda line: None)
-    kernels = [np.load(models_dir / name / "head.npz")["kernel"] for name in ("tiny-7", "tiny-8")]
-    np.testing.assert_allclose(*kernels, atol=1e-6)
+    told = []
+    card = train.train(plan, tmp_path / "tiny-8", models_dir, told.append)
+    heads = [np.load(models_dir / name / "head.npz") for name in ("tiny-7", "tiny-8")]
+    np.testing.assert_allclose(*(head["kernel"] for head in heads), atol=1e-6)
+    # Other shares than the real ones are taught, and that is undone once, not twice.
+    (moved_by,) = [line for line in told if line.startswith("Bias moved")]
+    assert max(map(abs, json.loads(moved_by.split(" by ")[1].rstrip(".")))) > 0.01
+    np.testing.assert_allclose(*(head["bias"] for head in heads), atol=1e-5)
     assert card.image_size == 64
     assert card.notes[0] == "Training went on from the model tiny-7."
 
