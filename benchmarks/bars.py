@@ -151,7 +151,7 @@ def _check(model: Model, test: Evaluation) -> None:
 
 def _others(model: Model, test: Evaluation) -> dict[str, Figure]:
     """Figures that are not among those of the card, made of the whole test split."""
-    before = evaluate.before_calibration(test, model.card.temperature)
+    before = evaluate.before_calibration(test, model.card.temperature, model.card.class_bias)
     uncalibrated = evaluate.figures(
         before, model.card.class_counts["train"], model.card.operating_point().threshold
     )

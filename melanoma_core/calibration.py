@@ -11,6 +11,7 @@ from melanoma_core.errors import RunError
 # Outside these bounds the logits are worthless (T above) or the split has no error to learn from.
 MIN_TEMPERATURE = 0.05
 MAX_TEMPERATURE = 20.0
+_BIAS_SPREAD = 0.5  # standard deviation of a class bias's prior: odds off by a factor of 1.6
 
 
 def probabilities(logits: ArrayLike, temperature: float = 1.0) -> NDArray[np.float64]:
@@ -82,6 +83,52 @@ def fit_temperature(logits: ArrayLike, y_true_index: ArrayLike) -> float:
         else:
             high = middle
     return min(max(math.exp((low + high) / 2), MIN_TEMPERATURE), MAX_TEMPERATURE)
+
+
+def fit_class_bias(logits: ArrayLike, y_true_index: ArrayLike) -> NDArray[np.float64]:
+    """What is to be added to the logits so that no class is given too large or too small a share.
+
+    The biases of bias-corrected temperature scaling (Alexandari et al., ICML 2020): those that,
+    with a temperature of their own, make the right answers likeliest. A normal prior about 0 holds
+    them back where photographs are few.
+
+    Args:
+        logits: (N, C) of the validation split.
+        y_true_index: (N,) of class indices below C.
+
+    Returns:
+        (C,) in logits before the temperature; 0 for a class without a photograph.
+
+    Raises:
+        RunError: there is no row.
+        ValueError: as `fit_temperature`.
+    """
+    from scipy.optimize import minimize  # serving needs none of it
+
+    values, truth = np.asarray(logits, dtype=np.float64), np.asarray(y_true_index)
+    start = math.log(1 / fit_temperature(values, truth))
+    present = np.flatnonzero(np.bincount(truth, minlength=values.shape[1]))
+    is_true = np.eye(values.shape[1])[truth]
+
+    def loss(found: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        scale, bias = math.exp(found[0]), np.zeros(values.shape[1])
+        bias[present] = found[1:]
+        prob = probabilities(scale * values + bias)
+        chosen = np.maximum(prob[np.arange(len(truth)), truth], np.finfo(np.float64).tiny)
+        rest = prob - is_true
+        slopes = np.r_[scale * np.sum(rest * values), rest.sum(axis=0)[present]]
+        slopes[1:] += found[1:] / _BIAS_SPREAD**2
+        prior = np.sum(found[1:] ** 2) / (2 * _BIAS_SPREAD**2)
+        return float(prior - np.log(chosen).sum()) / len(truth), slopes / len(truth)
+
+    within = [tuple(-math.log(bound) for bound in (MAX_TEMPERATURE, MIN_TEMPERATURE))]
+    best = minimize(
+        loss, np.r_[start, np.zeros(len(present))], jac=True, method="L-BFGS-B",
+        bounds=within + [(None, None)] * len(present),
+    ).x  # fmt: skip
+    bias = np.zeros(values.shape[1])
+    bias[present] = best[1:] / math.exp(best[0])
+    return bias
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from melanoma_core import (
     calibration,
     drawings,
     evaluate,
+    head_files,
     imaging,
     lineages,
     predict,
@@ -70,8 +71,8 @@ def add(
 ) -> Card:
     """Put a trained network into `models/`, with everything that its card must say.
 
-    Temperature, thresholds and the cutoffs of the differential come from the validation split,
-    figures from the test split, both through the LiteRT graph that will serve.
+    Class biases, temperature, thresholds and the cutoffs of the differential come from the
+    validation split, figures from the test split, both through the LiteRT graph that will serve.
 
     Args:
         network: gives logits of all of `CODES`, its prior corrected.
@@ -100,10 +101,7 @@ def _build(
 ) -> Card:
     on_phase("exporting")
     network.write(building)
-    served = predict.read_network(
-        (building / "network.tflite").read_bytes(), (building / "head.npz").read_bytes()
-    )
-
+    served = _served(building)
     held = origin.table[origin.table["split"].isin(HELD_OUT)]
     logits, rows, refused = evaluate.score(
         served, held, lambda done, total: on_phase("measuring", done=done, total=total)
@@ -111,6 +109,9 @@ def _build(
     on_phase("calibrating")
     is_val = (rows["split"] == "val").to_numpy()
     y_true = np.array([CODES.index(code) for code in rows["diagnosis"]])
+    class_bias = calibration.fit_class_bias(logits[is_val], y_true[is_val])
+    head_files.move_bias(building, class_bias)
+    served, logits = _served(building), logits + class_bias
     temperature = calibration.fit_temperature(logits[is_val], y_true[is_val])
     measured = evaluate.evaluation(rows, calibration.probabilities(logits, temperature))
     (building / "evaluation.json").write_text(evaluate.to_json(measured))
@@ -120,7 +121,7 @@ def _build(
     ]
     listed = _taught(origin, [before for _, before in parents])
     (building / registry.TAUGHT).write_bytes(taught.to_bytes(listed))
-    images, probabilities = _golden(network, served, temperature)
+    images, probabilities = _golden(network, served, class_bias, temperature)
     np.savez(building / "golden.npz", images=images, probabilities=probabilities)
 
     on_phase("choosing the threshold")
@@ -157,6 +158,7 @@ def _build(
         not_for=registry.NOT_FOR,
         files={},
         inherited_datasets=_inherited(origin, [parent for parent, _ in parents]),
+        class_bias=tuple(round(float(by), 6) for by in class_bias),
     )
     on_phase("saving")
     return registry.read_card(registry.add(models_dir, building, card))
@@ -181,8 +183,17 @@ def _inherited(origin: Origin, parents: Sequence[Card]) -> tuple[DatasetUse, ...
     return tuple(use for key, use in found.items() if key not in own)
 
 
+def _served(building: Path) -> predict.Network:
+    return predict.read_network(
+        (building / "network.tflite").read_bytes(), (building / "head.npz").read_bytes()
+    )
+
+
 def _golden(
-    network: Trained, served: predict.Network, temperature: float
+    network: Trained,
+    served: predict.Network,
+    class_bias: NDArray[np.float64],
+    temperature: float,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """Drawn lesions, and what the network that was trained says of them.
 
@@ -196,7 +207,7 @@ def _golden(
             for seed, kind in enumerate(drawings.KINDS[:_NUM_GOLDEN])
         ]
     )
-    trained = calibration.probabilities(network.logits(images), temperature)
+    trained = calibration.probabilities(network.logits(images) + class_bias, temperature)
     logits = [served.logits(served.graph.run(image)[1]) for image in images]
     exported = calibration.probabilities(np.array(logits), temperature)
     difference = float(np.abs(trained - exported).max())

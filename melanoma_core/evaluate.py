@@ -6,7 +6,7 @@ actinic keratosis and Bowen's disease, are told apart by the archive more than b
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -208,17 +208,22 @@ def differential(val: Evaluation, test: Evaluation, level: float = LEVEL) -> Dif
     )
 
 
-def before_calibration(measured: Evaluation, temperature: float) -> Evaluation:
-    """The same photographs with the probabilities as they were before the temperature.
+def before_calibration(
+    measured: Evaluation, temperature: float, class_bias: Sequence[float] = ()
+) -> Evaluation:
+    """The same photographs with the probabilities as they were before calibration.
 
-    Softmax of temperature · log p: what was added to the logits of a row falls out.
+    Softmax of temperature · log p − bias: what was added to all logits of a row falls out.
 
     Args:
-        measured: calibrated with `temperature`.
+        measured: calibrated so.
         temperature: above 0, as on the card.
+        class_bias: as on the card.
     """
     # Shares of the row's largest: p ** 20 alone could come to 0 for every diagnosis.
     powers = (measured.y_prob / measured.y_prob.max(axis=1, keepdims=True)) ** temperature
+    if class_bias:
+        powers = powers * np.exp(-np.asarray(class_bias))
     return replace(measured, y_prob=powers / powers.sum(axis=1, keepdims=True))
 
 

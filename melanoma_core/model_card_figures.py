@@ -165,8 +165,10 @@ def _lesions(figure: Figure) -> str:
 
 
 def calibration(card: Card, measured: Evaluation) -> str:
-    """ECE and Brier score as the network gives its probabilities, and after the temperature."""
-    before = evaluate.calibration_figures(evaluate.before_calibration(measured, card.temperature))
+    """ECE and Brier score as the network was trained, and after calibration."""
+    before = evaluate.calibration_figures(
+        evaluate.before_calibration(measured, card.temperature, card.class_bias)
+    )
     after = card.figures["all"]
     rows = [
         (SCORES[name], score_figure(before[name]), score_figure(after[name]))

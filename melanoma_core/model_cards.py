@@ -165,13 +165,24 @@ def _how_good(card: Card, test: Evaluation) -> dict[str, str]:
             f"known.\n\n{model_card_figures.by_subgroup(found)}"
         ),
         "Calibration": (
-            f"Temperature {card.temperature:.3f}, fitted on the validation photographs. The "
+            f"{_calibration(card)}, fitted on the validation photographs. The "
             "calibration error is that of the likeliest class, in 15 bins.\n\n"
             f"{model_card_figures.calibration(card, test)}"
         ),
         "Differential": model_card_figures.differential(card),
         "Where it fails": model_card_figures.failures(test, point, found),
     }
+
+
+def _calibration(card: Card) -> str:
+    temperature = f"Temperature {card.temperature:.3f}"
+    if not card.class_bias:
+        return temperature
+    biases = ", ".join(
+        f"{code} {bias:+.2f}".replace("-", "−")
+        for code, bias in zip(card.diagnoses, card.class_bias, strict=True)
+    )
+    return f"{temperature}, and a bias added to the logit of each diagnosis before it ({biases})"
 
 
 def _making(card: Card, card_sha256: str) -> dict[str, str]:

@@ -5,13 +5,11 @@ that the network was taught can be measured on, and what was held out from it st
 """
 
 import dataclasses
-import io
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -23,6 +21,7 @@ from melanoma_core import (
     comparisons,
     embeddings,
     evaluate,
+    head_files,
     heads,
     lineages,
     predict,
@@ -154,7 +153,7 @@ def _embedded(
 def _trained(contents: dict[str, bytes], network: Network, head: Head) -> Trained:
     """The other model's network with the new last layer."""
     made = dataclasses.replace(network, kernel=head.kernel, bias=head.bias)
-    weights = _with_head(contents["network.weights.h5"], head)
+    weights = head_files.with_head(contents["network.weights.h5"], head.kernel, head.bias)
 
     def write(folder: Path) -> None:
         (folder / "network.tflite").write_bytes(contents["network.tflite"])
@@ -167,31 +166,6 @@ def _trained(contents: dict[str, bytes], network: Network, head: Head) -> Traine
     import sklearn
 
     return Trained(write, logits, {"scikit-learn": sklearn.__version__, "backend": "scikit-learn"})
-
-
-def _with_head(weights: bytes, head: Head) -> bytes:
-    """Keras' file of weights with another last layer, written without Keras.
-
-    Keras files a layer's kernel and bias as `vars/0` and `vars/1` of a group that names the layer.
-
-    Raises:
-        ModelError: the file has no such layer of this shape.
-    """
-    file = io.BytesIO(weights)
-    with h5py.File(file, "r+") as content:
-        for layer in content["layers"].values():
-            kept = layer.get("vars")
-            if kept is None or kept.attrs.get("name") != "logits":
-                continue
-            if (kept["0"].shape, kept["1"].shape) == (head.kernel.shape, head.bias.shape):
-                kept["0"][...], kept["1"][...] = head.kernel, head.bias
-                break
-        else:
-            raise ModelError(
-                "The weights of the model have no last layer that a new one could take the place "
-                "of. Choose another model, or train fully."
-            )
-    return file.getvalue()
 
 
 def _origin(

@@ -129,6 +129,8 @@ class Card:
     files: dict[str, str]  # SHA-256 by name
     # Those that only the models that it was made from were taught, as their cards count them.
     inherited_datasets: tuple[DatasetUse, ...] = ()
+    # Of each diagnosis, what calibration added to the last layer's bias; empty: it added nothing.
+    class_bias: tuple[float, ...] = ()
 
     def operating_point(self, target: float = 0.95) -> OperatingPoint:
         """The operating point placed to find this share of the melanomas.
@@ -183,6 +185,7 @@ class Card:
             )
             for name in ("diagnoses", "notes", "not_for"):
                 fields[name] = tuple(fields[name])
+            fields["class_bias"] = tuple(fields.get("class_bias", ()))
             lacking = [name for name in ATTRIBUTES if name not in fields["seen"]]
             if lacking:
                 raise ValueError(f"what was seen lacks {', '.join(lacking)}")

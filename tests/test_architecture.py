@@ -24,7 +24,7 @@ FLOORS = {
     "image_ids": 0,
     "image_formats": 0.5,  # the checks of single formats, apart from the door `imaging`
     **dict.fromkeys(("imaging", "metrics", "calibration", "drawings", "consequences"), 1),
-    **dict.fromkeys(("archives", "csv_tables", "differentials", "taught"), 1),
+    **dict.fromkeys(("archives", "csv_tables", "differentials", "taught", "head_files"), 1),
     **dict.fromkeys(("server_folders", "image_sizes", "journal"), 1),
     "resamples": 1.1,  # what `metrics` draws, at once
     "interval_widths": 1.1,

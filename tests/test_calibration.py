@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import softmax
 from sklearn.metrics import log_loss
 
@@ -94,6 +94,61 @@ def test_fit_stays_within_its_bounds_when_all_answers_are_right_or_wrong():
 
 def test_fit_leaves_logits_that_say_nothing_alone():
     assert calibration.fit_temperature(np.zeros((4, 3)), [0, 1, 2, 0]) == 1.0
+
+
+@pytest.mark.parametrize("temperature", [0.5, 2.0])
+def test_class_biases_undo_shares_that_are_wrong(rng, temperature):
+    """Drawn with other biases than the logits have: both come out, up to what all classes share."""
+    logits = rng.normal(size=(20_000, 4)) * 3
+    missing = np.array([0.9, -0.3, 0.0, -0.6])
+    truth = drawn(logits + missing, temperature, rng)
+    found = calibration.fit_class_bias(logits, truth)
+    np.testing.assert_allclose(found - found.mean(), missing - missing.mean(), atol=0.1)
+    fitted = calibration.fit_temperature(logits + found, truth)
+    assert fitted == pytest.approx(temperature, rel=0.05)
+    shares = calibration.probabilities(logits + found, fitted).mean(axis=0)
+    np.testing.assert_allclose(shares, np.bincount(truth) / len(truth), atol=1e-3)
+
+
+def test_class_biases_are_the_minimum_that_scipy_finds_without_slopes(rng):
+    logits = rng.normal(size=(60, 3)) * 2
+    truth = drawn(logits + np.array([1.0, 0.0, -1.0]), 1.4, rng)
+
+    def loss(found):
+        prob = softmax(math.exp(found[0]) * logits + found[1:], axis=1)
+        return log_loss(truth, prob, labels=range(3)) * 60 + 2 * np.sum(found[1:] ** 2)
+
+    scale, *expected = minimize(loss, np.zeros(4), method="Nelder-Mead", tol=1e-10).x
+    fitted = calibration.fit_class_bias(logits, truth)
+    np.testing.assert_allclose(fitted, np.array(expected) / math.exp(scale), atol=1e-3)
+
+
+def test_few_photographs_move_class_biases_less_than_many(rng):
+    logits = np.zeros((400, 2))
+    moved = [
+        np.ptp(calibration.fit_class_bias(logits[: 4 * n], [0] * 3 * n + [1] * n)) for n in (1, 100)
+    ]
+    assert 0.05 < moved[0] < moved[1] / 2
+    assert moved[1] == pytest.approx(math.log(3), abs=0.1)
+
+
+def test_class_without_a_photograph_keeps_its_bias(rng):
+    logits = rng.normal(size=(50, 3))
+    found = calibration.fit_class_bias(logits, drawn(logits[:, :2], 1.0, rng))
+    assert found[2] == 0
+    assert np.ptp(found[:2]) > 0
+
+
+def test_class_biases_hold_where_a_diagnosis_can_never_be(rng):
+    logits = np.column_stack([rng.normal(size=(50, 2)), np.full(50, -1000.0)])
+    found = calibration.fit_class_bias(logits, drawn(logits[:, :2], 1.0, rng))
+    assert np.isfinite(found).all()
+    assert np.abs(found).max() < 2
+
+
+def test_class_biases_need_a_photograph():
+    with pytest.raises(RunError, match="validation split holds no photograph"):
+        calibration.fit_class_bias(np.empty((0, 9)), [])
 
 
 def test_fit_refuses_an_empty_validation_split_in_words():

@@ -206,7 +206,7 @@ def test_checksum_of_the_splits_changes_when_one_photograph_moves(card, origin):
     assert candidates.split_sha256(moved) != card.split_sha256
 
 
-def test_temperature_is_fitted_on_validation_and_figures_are_of_the_test_split(
+def test_biases_and_temperature_are_fitted_on_validation_and_figures_are_of_the_test_split(
     models_dir, card, origin, network
 ):
     def logits_and_labels(split):
@@ -215,9 +215,14 @@ def test_temperature_is_fitted_on_validation_and_figures_are_of_the_test_split(
         labels = [CODES.index(code) for code in rows["diagnosis"]]
         return np.asarray(network(np.stack(images).astype(np.float32))), np.array(labels)
 
-    temperature = calibration.fit_temperature(*logits_and_labels("val"))
+    logits, labels = logits_and_labels("val")
+    class_bias = calibration.fit_class_bias(logits, labels)
+    assert np.ptp(class_bias) > 0.1
+    np.testing.assert_allclose(card.class_bias, class_bias, atol=1e-3)
+    temperature = calibration.fit_temperature(logits + class_bias, labels)
     assert card.temperature == pytest.approx(temperature, rel=1e-3)
     logits, labels = logits_and_labels("test")
+    logits = logits + class_bias
     accuracy = card.figures["all"]["accuracy"]
     assert accuracy.num_photographs == 8
     nine = calibration.probabilities(logits, card.temperature)
@@ -235,9 +240,19 @@ def test_golden_inputs_are_drawn_lesions_and_what_keras_says_of_them(models_dir,
     np.testing.assert_array_equal(
         images[1], imaging.resize(drawings.lesion(1, kind=drawings.KINDS[1]), 32)
     )
-    logits = np.asarray(network(images.astype(np.float32)))
+    logits = np.asarray(network(images.astype(np.float32))) + card.class_bias
     expected = calibration.probabilities(logits, card.temperature)
     np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+
+
+def test_class_biases_stand_in_the_last_layer_of_every_file(models_dir, card, network):
+    kernel, bias = networks.head(network)
+    with np.load(models_dir / "tiny-3" / "head.npz") as head:
+        np.testing.assert_array_equal(head["kernel"], kernel)
+        np.testing.assert_allclose(head["bias"], bias + card.class_bias, atol=1e-5)
+    on_disk = networks.build("tiny", 32, len(CODES))
+    networks.load_weights(on_disk, models_dir / "tiny-3" / "network.weights.h5")
+    np.testing.assert_allclose(networks.head(on_disk)[1], bias + card.class_bias, atol=1e-5)
 
 
 def test_progress_counts_to_all_photographs_that_are_measured(network, origin, tmp_path):

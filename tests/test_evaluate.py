@@ -279,11 +279,15 @@ def test_the_differential_is_chosen_on_validation_and_measured_on_test():
     assert (found.review_share.value, found.review_share.num_hits) == (0.25, 1)
 
 
+@pytest.mark.parametrize("class_bias", [(), tuple(np.linspace(-1, 0.6, 9))])
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 2.7])
-def test_before_calibration_the_probabilities_are_those_of_the_plain_logits(temperature):
+def test_before_calibration_the_probabilities_are_those_of_the_plain_logits(
+    temperature, class_bias
+):
     logits = np.random.default_rng(0).normal(scale=3, size=(40, 9))
-    measured = made(["NV"] * 40, calibration.probabilities(logits, temperature))
-    before = evaluate.before_calibration(measured, temperature)
+    moved = logits + class_bias if class_bias else logits
+    measured = made(["NV"] * 40, calibration.probabilities(moved, temperature))
+    before = evaluate.before_calibration(measured, temperature, class_bias)
     np.testing.assert_allclose(before.y_prob, calibration.probabilities(logits), rtol=1e-9)
     assert before.table is measured.table
 

@@ -49,7 +49,8 @@ def test_logits_are_the_mean_of_both_each_at_its_temperature(joined):
     ]
     assert np.abs(calm[0] - calm[1]).max() > 0.01
     answer = predict.classify(models["both"], image)
-    np.testing.assert_allclose(answer.logits, np.mean(calm, axis=0), atol=1e-5)
+    expected = np.mean(calm, axis=0) + models["both"].card.class_bias
+    np.testing.assert_allclose(answer.logits, expected, atol=1e-5)
 
 
 def test_feature_map_is_both_side_by_side(joined):

@@ -198,7 +198,9 @@ def test_the_auroc_of_a_group_of_few_melanomas_is_left_out(measured):
 
 def test_calibration_is_given_before_and_after(card, measured, text):
     test = measured.where((measured.table["split"] == "test").to_numpy())
-    before = evaluate.calibration_figures(evaluate.before_calibration(test, card.temperature))
+    before = evaluate.calibration_figures(
+        evaluate.before_calibration(test, card.temperature, card.class_bias)
+    )
     found = rows(sections(text)["Calibration"])
     assert found["Calibration error (ECE)"] == [
         score_figure(before["ece"]), score_figure(card.figures["all"]["ece"]),
@@ -206,6 +208,14 @@ def test_calibration_is_given_before_and_after(card, measured, text):
     assert found["Brier score"][0] == score_figure(before["brier"])
     assert found["Brier score"][0] != found["Brier score"][1]
     assert f"Temperature {card.temperature:.3f}" in sections(text)["Calibration"]
+
+
+def test_class_biases_are_told_where_calibration_moved_some(card, measured):
+    biased = dataclasses.replace(card, class_bias=(-0.65, *[0.0] * 7, 0.5))
+    said = sections(model_cards.document(biased, measured, SHA256))["Calibration"]
+    assert "a bias added to the logit of each diagnosis before it (MEL −0.65, NV +0.00," in said
+    plain = dataclasses.replace(card, class_bias=())
+    assert "bias" not in sections(model_cards.document(plain, measured, SHA256))["Calibration"]
 
 
 def test_differential_says_what_it_was_chosen_on_and_what_it_held(card, text):

@@ -71,13 +71,14 @@ def at_threshold(record: Record, threshold: float) -> tuple[Figure, Figure]:
 
 
 def before_calibration(record: Record) -> Evaluation:
-    """The probabilities that the network would give without its temperature."""
-    return evaluate.before_calibration(record.test, record.card.temperature)
+    """The probabilities that the network would give without its calibration."""
+    card = record.card
+    return evaluate.before_calibration(record.test, card.temperature, card.class_bias)
 
 
 def calibration_before(record: Record) -> dict[str, Figure]:
-    """The calibration error and Brier score that the network has without its temperature."""
-    return _calibration_before(record.key, record.card.temperature, record.test)
+    """The calibration error and Brier score that the network has without its calibration."""
+    return _calibration_before(record.key, record)
 
 
 def came_true(
@@ -132,10 +133,8 @@ def _at_threshold(
 
 
 @st.cache_data(show_spinner=_RESAMPLING, max_entries=8)
-def _calibration_before(
-    key: tuple[str, str], temperature: float, _test: Evaluation
-) -> dict[str, Figure]:
-    return evaluate.calibration_figures(evaluate.before_calibration(_test, temperature))
+def _calibration_before(key: tuple[str, str], _record: Record) -> dict[str, Figure]:
+    return evaluate.calibration_figures(before_calibration(_record))
 
 
 @st.cache_data(show_spinner=_RESAMPLING, max_entries=16)

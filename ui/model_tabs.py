@@ -37,9 +37,8 @@ def show_reliability(record: Record, point: OperatingPoint) -> None:
     before, after = model_records.before_calibration(record), record.test
     st.markdown(
         f"Of photographs that were given a probability of {percent(0.3)}, 30 of 100 should be what "
-        "the probability is of: then the points lie on the broken line. Calibration divides the "
-        f"network’s logits by one temperature, {record.card.temperature:.2f}, fitted on validation "
-        "photographs; it leaves the order of the diagnoses as it is."
+        "the probability is of: then the points lie on the broken line. "
+        f"{_how_calibrated(record)}"
     )
     diagrams = {"melanoma": (_melanoma, 10), "the likeliest of seven diagnoses": (_likeliest, 15)}
     for place, (name, (of_what, num_bins)) in zip(
@@ -71,6 +70,20 @@ def show_reliability(record: Record, point: OperatingPoint) -> None:
         hide_index=True, alt="ECE and Brier score before and after calibration",
     )  # fmt: skip
     st.markdown(small(f"Of seven diagnoses, on {_basis(after)}; in brackets {_intervals()}."))
+
+
+def _how_calibrated(record: Record) -> str:
+    temperature = f"{record.card.temperature:.2f}"
+    if not record.card.class_bias:
+        return (
+            f"Calibration divides the network’s logits by one temperature, {temperature}, fitted "
+            "on validation photographs; it leaves the order of the diagnoses as it is."
+        )
+    return (
+        "Calibration adds a bias to the network’s logit of each diagnosis, so that none is given "
+        f"too large or too small a share, and divides all by one temperature, {temperature}; both "
+        "were fitted on validation photographs."
+    )
 
 
 def _melanoma(measured: Evaluation) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
