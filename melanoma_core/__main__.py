@@ -21,9 +21,9 @@ from melanoma_core import configs, paths, runs
 from melanoma_core.errors import DatasetError, ImageError, MelanomaError, ModelError
 
 _DEFAULTS = configs.TrainConfig()
-_HEEDED_BY_JOIN = {
+# Where nothing is taught; beside the option itself that says so.
+_HEEDED_UNTAUGHT = {
     "dataset_paths", "splits", "split_by", "seed", "as_they_are", "from_model", "run_dir", "by",
-    "joined_with",
 }  # fmt: skip
 
 
@@ -202,6 +202,11 @@ def _in_words(record: dict[str, Any]) -> str:
     metavar="MODEL",
     help="Put this model's network beside that of --from-model, one vote each; nothing is learned.",
 )
+@click.option(
+    "--recalibrate",
+    is_flag=True,
+    help="Calibrate and measure --from-model anew, its network as it is; nothing is learned.",
+)
 @click.option("--by", help="Your name, for the journal; that of your user by default.")
 def train(
     dataset_paths: tuple[str, ...],
@@ -215,6 +220,7 @@ def train(
     as_they_are: bool,
     quick: bool,
     joined_with: str | None,
+    recalibrate: bool,
     by: str | None,
     **settings: Any,
 ) -> None:
@@ -236,11 +242,14 @@ def train(
         if settings["class_weights"] and "balance" not in _given():
             settings["balance"] = "none"
         if joined_with is not None:
-            _check_join(from_model)
+            _check_untaught("joined_with", "puts two networks side by side as they are", from_model)
+        elif recalibrate:
+            _check_untaught("recalibrate", "leaves the network of a model as it is", from_model)
         elif quick:
             from_model, settings["network"], image_size = _quick(from_model, weights)
-        # Neither teaches a network anew: what those models were taught cannot be measured on.
-        if (quick or joined_with is not None) and "split_by" not in _given() and splits is None:
+        # None teaches a network anew: what those models were taught cannot be measured on.
+        keeps_network = quick or recalibrate or joined_with is not None
+        if keeps_network and "split_by" not in _given() and splits is None:
             split_by = "model"
         plan = runs.RunPlan(
             configs.TrainConfig(
@@ -254,6 +263,7 @@ def train(
             split_by=split_by,
             is_quick=quick,
             joined_with=joined_with,
+            is_recalibration=recalibrate,
         )
     if run_dir is None:
         run_dir = paths.runs_dir() / runs.new_id(plan)
@@ -268,6 +278,10 @@ def train(
             from melanoma_core import quick_train
 
             return quick_train.make(plan, run_dir, models_dir, click.echo)
+        if plan.is_recalibration:
+            from melanoma_core import recalibration
+
+            return recalibration.make(plan, run_dir, models_dir, click.echo)
         # TensorFlow's notes on processors and threads would drown the run's own lines.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         # Only now: what is wrong with the options, or with another training that is running, is
@@ -285,18 +299,18 @@ def train(
     click.echo(f"Put it into use with: python -m melanoma_core promote {card.model_id}")
 
 
-def _check_join(from_model: str | None) -> None:
-    """Refuse what joining two models does not heed, before anything is made."""
+def _check_untaught(option: str, does: str, from_model: str | None) -> None:
+    """Refuse what an option that teaches nothing does not heed, before anything is made."""
+    written = _written()[option]
     if from_model is None:
         raise click.UsageError(
-            "--join puts a second network beside that of a model, and none is named. Name the "
-            "model with --from-model."
+            f"{written} {does}, and no model is named. Name the model with --from-model."
         )
-    unheard = _unheard(_HEEDED_BY_JOIN)
+    unheard = _unheard(_HEEDED_UNTAUGHT | {option})
     if unheard:
         raise click.UsageError(
-            "--join puts two networks side by side as they are, so "
-            f"{unheard} would change nothing. Leave out what is named here, or leave out --join."
+            f"{written} {does}, so {unheard} would change nothing. Leave out what is named here, "
+            f"or leave out {written}."
         )
 
 
@@ -334,8 +348,14 @@ def _given() -> list[str]:
 
 def _unheard(heeded: Collection[str]) -> str:
     """The options that the user gave but for these, as they are written; may be empty."""
-    written = {param.name: param.opts[0] for param in click.get_current_context().command.params}
+    written = _written()
     return ", ".join(written[name] for name in _given() if name not in heeded)
+
+
+def _written() -> dict[str, str]:
+    """The options of this command by name, as they are written."""
+    params = click.get_current_context().command.params
+    return {param.name: param.opts[0] for param in params if param.name}
 
 
 @main.command()

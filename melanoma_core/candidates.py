@@ -52,6 +52,28 @@ class Trained:
     versions: Mapping[str, str]  # of what it was trained with
 
 
+def of_files(contents: Mapping[str, bytes], versions: Mapping[str, str]) -> Trained:
+    """A network that another model's files hold, or some of them with another last layer.
+
+    Args:
+        contents: of network.tflite, head.npz and network.weights.h5, by name.
+        versions: of what it was trained with.
+
+    Raises:
+        ModelError: the graph or the last layer cannot be read.
+    """
+    network = predict.read_network(contents["network.tflite"], contents["head.npz"])
+
+    def write(folder: Path) -> None:
+        for name in ("network.tflite", "head.npz", "network.weights.h5"):
+            (folder / name).write_bytes(contents[name])
+
+    def logits(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        return np.stack([network.logits(network.graph.run(image)[1]) for image in images])
+
+    return Trained(write, logits, versions)
+
+
 @dataclass(frozen=True)
 class Origin:
     """What a network was made from, as its card will tell."""

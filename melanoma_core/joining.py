@@ -4,11 +4,9 @@ It is measured and calibrated as every other candidate, on photographs that were
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from melanoma_core import (
     candidates,
@@ -22,7 +20,6 @@ from melanoma_core.candidates import Origin
 from melanoma_core.configs import JOINED, NETWORKS
 from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import RunError
-from melanoma_core.lineages import Lineage
 from melanoma_core.registry import Card
 from melanoma_core.runs import RunPlan
 from melanoma_core.training_tables import TrainingTable
@@ -50,12 +47,11 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str],
     weights = {card.model_id: contents["network.weights.h5"] for card, contents, _ in named}
     found = training_tables.read(plan, run_dir, named[0][2])
     training_tables.check_lineage(plan, found, named[1][2])
-    found, left_out = _taught_alone(found, [lineage for _, _, lineage in named])
+    found = training_tables.taught_alone(found, [lineage for _, _, lineage in named])
     notes = [
         f"The networks of {cards[0].model_id} and {cards[1].model_id} stand side by side, one vote "
         "each; nothing was trained.",
         *found.notes,
-        *left_out,
     ]
     for note in notes:
         report(note)
@@ -73,30 +69,6 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str],
         models_dir,
         partial(runs.write_status, run_dir),
     )
-
-
-def _taught_alone(
-    found: TrainingTable, lineages_of_both: Sequence[Lineage]
-) -> tuple[TrainingTable, list[str]]:
-    """The table without what is for training and neither model was taught, and a note of that."""
-    rows = found.rows
-    is_train = (rows["split"] == "train").to_numpy()
-    is_taught = np.any(
-        [lineages.may_be_taught(lineage, rows, found.datasets) for lineage in lineages_of_both],
-        axis=0,
-    )
-    if not (is_train & is_taught).any():
-        names = " nor ".join(f"“{lineage.model_id}”" for lineage in lineages_of_both)
-        raise RunError(
-            f"Of the {int(is_train.sum()):,} training photographs neither {names} was taught one, "
-            "and joining teaches nothing. Name the data sets that they learned from as well."
-        )
-    is_new = is_train & ~is_taught
-    if not is_new.any():
-        return found, []
-    kept = dataclasses.replace(found, rows=rows[~is_new].reset_index(drop=True))
-    training_tables.check(kept.rows)
-    return kept, [f"Left out of training, as neither was taught them: {int(is_new.sum()):,}."]
 
 
 def in_order(cards: list[Card]) -> list[Card]:

@@ -200,8 +200,11 @@ def _making(card: Card, card_sha256: str) -> dict[str, str]:
     }
 
 
-def of_joined(card: Card) -> str:
-    """Why a model that was joined from two has no epochs; empty of every other one."""
+def of_untaught(card: Card) -> str:
+    """Why a model that was made of others and taught nothing has no epochs; else empty."""
+    if "calibrated_anew" in card.config:
+        name = literal(card.config["calibrated_anew"])
+        return f"Nothing was trained: the network is that of {name}, calibrated and measured anew."
     names = " and ".join(literal(name) for name in card.config.get("joined", ()))
     if not names:
         return ""
@@ -210,7 +213,7 @@ def of_joined(card: Card) -> str:
 
 def _history(card: Card) -> str:
     if not card.history:
-        return of_joined(card) or "The figures of its epochs were not recorded."
+        return of_untaught(card) or "The figures of its epochs were not recorded."
     rows = [
         (f"{epoch['epoch']}", *(_decimal(epoch[name]) for name in list(_HISTORY)[1:]))
         for epoch in card.history

@@ -5,6 +5,7 @@ that the network was taught can be measured on, and what was held out from it st
 """
 
 import dataclasses
+import io
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -110,7 +111,7 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str],
     before = evaluate.evaluation(tested, calibration.probabilities(logits, card.temperature))
     write_atomic(run_dir / _BEFORE, evaluate.to_json(before).encode())
     return candidates.add(
-        _trained(contents, network, head),
+        _trained(contents, head),
         _origin(plan, run_dir, card, found, table, rows, [*notes, *refused], head),
         models_dir,
         partial(runs.write_status, run_dir),
@@ -150,22 +151,17 @@ def _embedded(
     return rows[is_read].reset_index(drop=True), found.vectors[is_read], [*found.refused.values()]
 
 
-def _trained(contents: dict[str, bytes], network: Network, head: Head) -> Trained:
+def _trained(contents: dict[str, bytes], head: Head) -> Trained:
     """The other model's network with the new last layer."""
-    made = dataclasses.replace(network, kernel=head.kernel, bias=head.bias)
-    weights = head_files.with_head(contents["network.weights.h5"], head.kernel, head.bias)
-
-    def write(folder: Path) -> None:
-        (folder / "network.tflite").write_bytes(contents["network.tflite"])
-        np.savez(folder / "head.npz", kernel=head.kernel, bias=head.bias)
-        (folder / "network.weights.h5").write_bytes(weights)
-
-    def logits(images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        return np.stack([made.logits(made.graph.run(image)[1]) for image in images])
-
     import sklearn
 
-    return Trained(write, logits, {"scikit-learn": sklearn.__version__, "backend": "scikit-learn"})
+    file = io.BytesIO()
+    np.savez(file, kernel=head.kernel, bias=head.bias)
+    weights = head_files.with_head(contents["network.weights.h5"], head.kernel, head.bias)
+    return candidates.of_files(
+        contents | {"head.npz": file.getvalue(), "network.weights.h5": weights},
+        {"scikit-learn": sklearn.__version__, "backend": "scikit-learn"},
+    )
 
 
 def _origin(

@@ -39,11 +39,12 @@ class RunPlan:
     split_by: str = "given"  # of `SPLIT_WAYS`; `splits` overrides it
     is_quick: bool = False  # a new head on `from_model`'s network, without TensorFlow
     joined_with: str | None = None  # id of the model whose network is put beside `from_model`'s
+    is_recalibration: bool = False  # `from_model`'s network stays; it is calibrated anew
 
     @property
     def has_epochs(self) -> bool:
         """Whether a network is trained, epoch by epoch."""
-        return not self.is_quick and self.joined_with is None
+        return not (self.is_quick or self.is_recalibration) and self.joined_with is None
 
     def __post_init__(self) -> None:
         if self.split_by not in SPLIT_WAYS:
@@ -60,6 +61,8 @@ def new_id(plan: RunPlan, moment: datetime.datetime | None = None) -> str:
     moment = moment or datetime.datetime.now(datetime.UTC)
     if plan.joined_with is not None:
         name = "joined"
+    elif plan.is_recalibration:
+        name = "recalibrated"
     else:
         name = plan.config.network.replace("_", "-") + ("-quick" if plan.is_quick else "")
     return f"{name}-{moment:%Y-%m-%d-%H%M%S}"
@@ -121,6 +124,7 @@ def read_plan(run_dir: Path) -> RunPlan:
             split_by=record.get("split_by", "given"),
             is_quick=record.get("is_quick", False),
             joined_with=record.get("joined_with"),
+            is_recalibration=record.get("is_recalibration", False),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(

@@ -1,7 +1,7 @@
 """From the data sets of a training to one table, clean and divided."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from melanoma_core.clean_tables import Cleaned
 from melanoma_core.configs import SPLITS
 from melanoma_core.datasets import Dataset
 from melanoma_core.diagnoses import CODES
-from melanoma_core.errors import DatasetError
+from melanoma_core.errors import DatasetError, RunError
 from melanoma_core.lineages import Lineage
 from melanoma_core.runs import RunPlan
 
@@ -98,7 +98,7 @@ def divided(plan: RunPlan, cleaned: Cleaned, lineage: Lineage | None) -> Trainin
     else:
         rows = splits.assign(combined.table, seed=seed, keep_given=True, copies=copies)
     notes = [*cleaned.notes, *combined.notes]
-    if lineage is not None and plan.joined_with is None:
+    if lineage is not None and plan.joined_with is None and not plan.is_recalibration:
         notes.insert(0, f"Training went on from the model {lineage.model_id}.")
     if plan.is_cleaned:
         rows, leaks = clean_tables.without_leaks(rows, copies)
@@ -132,6 +132,38 @@ def check_lineage(plan: RunPlan, found: TrainingTable, lineage: Lineage) -> None
         lineages.check(lineage, found.rows, found.datasets)
     else:
         lineages.check(lineage, found.rows, found.datasets, _HOLD_OUT_OF_BOTH)
+
+
+def taught_alone(found: TrainingTable, known: Sequence[Lineage]) -> TrainingTable:
+    """The table for making a model of others without teaching it anything.
+
+    What is for training and none of those models was taught is left out, with a note.
+
+    Args:
+        found: as `read` gives it.
+        known: of the models.
+
+    Raises:
+        RunError: none of them was taught anything that is for training.
+        DatasetError: a split lacks what is needed.
+    """
+    is_train = (found.rows["split"] == "train").to_numpy()
+    is_taught = np.any(
+        [lineages.may_be_taught(one, found.rows, found.datasets) for one in known], axis=0
+    )
+    if not (is_train & is_taught).any():
+        names = " and ".join(f"“{one.model_id}”" for one in known)
+        raise RunError(
+            f"Of the {int(is_train.sum()):,} training photographs {names} learned from none, and "
+            "nothing is taught here. Name the data sets that the model learned from as well."
+        )
+    is_new = is_train & ~is_taught
+    if not is_new.any():
+        return found
+    rows = found.rows[~is_new].reset_index(drop=True)
+    check(rows)
+    note = f"Left out of training, as the model was never taught them: {int(is_new.sum()):,}."
+    return dataclasses.replace(found, rows=rows, notes=(*found.notes, note))
 
 
 def with_further_files(

@@ -59,7 +59,7 @@ FLOORS = {
     "training_checks": 6.6,
     "training_times": 5.6,
     "candidates": 7.6,
-    "quick_train": 7.8,
+    **dict.fromkeys(("quick_train", "recalibration"), 7.8),
     **dict.fromkeys(("networks", "input_pipeline", "checkpoints"), 8),
     **dict.fromkeys(("fitting", "attributions"), 9),
     "exports": 9,

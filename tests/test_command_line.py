@@ -489,19 +489,30 @@ def test_quick_training_takes_network_size_and_splits_of_the_model_in_use(plans,
 
 
 JOIN = ("--from-model", "tiny-1", "--join", "tiny-2")
+ANEW = ("--from-model", "tiny-1", "--recalibrate")
 
 
-def test_joined_models_are_measured_as_the_first_one_was_unless_told_otherwise(plans, tmp_path):
+each_untaught = pytest.mark.parametrize("way", [JOIN, ANEW], ids=["join", "recalibrate"])
+
+
+@each_untaught
+def test_untaught_models_are_measured_as_the_first_one_was_unless_told_otherwise(
+    way, plans, tmp_path
+):
     (tmp_path / "splits.csv").touch()
     for options in ((), ("--split-by", "drawn"), ("--splits", tmp_path / "splits.csv")):
-        assert invoke("train", "--dataset", ".", *JOIN, *options).exit_code == 0
+        assert invoke("train", "--dataset", ".", *way, *options).exit_code == 0
     assert [plan.split_by for plan in plans] == ["model", "drawn", "given"]
-    assert {(plan.from_model, plan.joined_with) for plan in plans} == {("tiny-1", "tiny-2")}
+    expected = ("tiny-1", "tiny-2" if way is JOIN else None, way is ANEW)
+    assert {(plan.from_model, plan.joined_with, plan.is_recalibration) for plan in plans} == {
+        expected
+    }
 
 
-def test_join_heeds_seed_cleaning_and_names(plans, tmp_path):
+@each_untaught
+def test_what_teaches_nothing_heeds_seed_cleaning_and_names(way, plans, tmp_path):
     options = ("--seed", "3", "--as-they-are", "--by", "Ada", "--run-dir", tmp_path / "both")
-    assert invoke("train", "--dataset", ".", *JOIN, *options).exit_code == 0
+    assert invoke("train", "--dataset", ".", *way, *options).exit_code == 0
     (plan,) = plans
     assert (plan.config.seed, plan.is_cleaned) == (3, False)
 
@@ -517,15 +528,23 @@ def test_join_heeds_seed_cleaning_and_names(plans, tmp_path):
         (("--network", "tiny", "--class-weights"), "so --network, --class-weights would"),
     ],
 )
-def test_options_that_join_does_not_heed_are_named_and_refused(plans, options, named):
-    refused = invoke("train", "--dataset", ".", *JOIN, *options)
+@each_untaught
+def test_options_that_are_not_heeded_are_named_and_refused(way, plans, options, named):
+    refused = invoke("train", "--dataset", ".", *way, *options)
     assert refused.exit_code == 2
     assert named in " ".join(refused.stderr.split())
     assert not plans
 
 
-def test_join_without_a_model_to_join_it_with_is_refused_before_anything_is_made(plans):
-    refused = invoke("train", "--dataset", ".", "--join", "tiny-2")
+def test_join_and_recalibration_exclude_each_other(plans):
+    refused = invoke("train", "--dataset", ".", *JOIN, "--recalibrate")
+    assert "so --recalibrate would change nothing" in " ".join(refused.stderr.split())
+    assert not plans
+
+
+@pytest.mark.parametrize("option", [("--join", "tiny-2"), ("--recalibrate",)])
+def test_without_a_model_to_begin_with_nothing_is_made(option, plans):
+    refused = invoke("train", "--dataset", ".", *option)
     assert refused.exit_code == 2
     assert "--from-model" in refused.stderr
     assert not plans

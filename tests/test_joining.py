@@ -135,7 +135,7 @@ def test_training_photographs_that_neither_was_taught_are_not_counted(joined, ne
 
 def test_data_that_neither_was_taught_anything_of_are_refused(joined, new_data, tmp_path):
     plan = replace(plan_of(joined.data), datasets=(str(new_data),), split_by="model")
-    with pytest.raises(RunError, match=r"neither “tiny-1” nor “tiny-2” was taught one.*as well"):
+    with pytest.raises(RunError, match=r"“tiny-1” and “tiny-2” learned from none.*as well"):
         carry_out(plan, tmp_path / "alien", joined.models_dir)
 
 

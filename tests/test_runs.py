@@ -80,3 +80,5 @@ def test_id_names_network_date_and_time():
     assert runs.new_id(quick, moment) == "tiny-quick-2026-11-22-090507"
     joined = RunPlan(TrainConfig(), (), None, None, "tiny-1", joined_with="tiny-2")
     assert runs.new_id(joined, moment) == "joined-2026-11-22-090507"
+    anew = RunPlan(TrainConfig(), (), None, None, "tiny-1", is_recalibration=True)
+    assert runs.new_id(anew, moment) == "recalibrated-2026-11-22-090507"

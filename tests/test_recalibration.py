@@ -1,0 +1,101 @@
+"""A model calibrated anew: the same network, other biases of the last layer, all figures anew."""
+
+import shutil
+from dataclasses import replace
+from types import SimpleNamespace
+
+import made_models
+import numpy as np
+import pytest
+
+from melanoma_core import (
+    calibration,
+    drawings,
+    imaging,
+    lineages,
+    predict,
+    recalibration,
+    registry,
+    training_runs,
+)
+from melanoma_core.errors import RunError
+from melanoma_core.runs import RunPlan
+
+
+@pytest.fixture(scope="module")
+def anew(tmp_path_factory):
+    """A tiny model whose biases are wrong, and the same one calibrated anew."""
+    root = tmp_path_factory.mktemp("anew")
+    models_dir = root / "models"
+    made_models.make(root, models_dir)
+    card = carry_out(plan_of(root / "drawn"), root / "tiny-anew", models_dir)
+    return SimpleNamespace(card=card, models_dir=models_dir, data=root / "drawn")
+
+
+def plan_of(data):
+    return RunPlan(made_models.CONFIG, (str(data),), None, None, "tiny-1", is_recalibration=True)
+
+
+def carry_out(plan, run_dir, models_dir):
+    return training_runs.carry_out(
+        plan,
+        run_dir,
+        models_dir,
+        lambda: recalibration.make(plan, run_dir, models_dir, lambda line: None),
+    )
+
+
+def test_network_stays_and_the_biases_move_by_what_the_card_says(anew):
+    before, after = (
+        registry.read_files(anew.models_dir / name)[2] for name in ("tiny-1", "tiny-anew")
+    )
+    assert before["network.tflite"] == after["network.tflite"]
+    heads = [
+        predict.read_network(files["network.tflite"], files["head.npz"])
+        for files in (before, after)
+    ]
+    np.testing.assert_array_equal(heads[0].kernel, heads[1].kernel)
+    np.testing.assert_allclose(heads[1].bias - heads[0].bias, anew.card.class_bias, atol=1e-5)
+
+
+def test_answers_are_those_of_the_network_with_the_moved_biases(anew):
+    image = imaging.resize(drawings.lesion(5), 32)
+    before, after = (
+        predict.classify(predict.load(anew.models_dir / name), image)
+        for name in ("tiny-1", "tiny-anew")
+    )
+    expected = calibration.probabilities(
+        before.logits + anew.card.class_bias, anew.card.temperature
+    )
+    np.testing.assert_allclose(after.probabilities, expected, atol=1e-5)
+
+
+def test_calibrated_twice_is_calibrated_once(anew, tmp_path):
+    """The prior holds the second step back from where it stands, so little is left to move."""
+    models_dir = shutil.copytree(anew.models_dir, tmp_path / "models")
+    plan = replace(plan_of(anew.data), from_model="tiny-anew")
+    again = carry_out(plan, tmp_path / "tiny-again", models_dir)
+    assert np.abs(again.class_bias).max() < max(0.2, np.abs(anew.card.class_bias).max())
+    assert again.temperature == pytest.approx(anew.card.temperature, rel=0.2)
+
+
+def test_card_says_what_was_done_and_names_the_model(anew):
+    assert anew.card.network == "tiny"
+    assert anew.card.config["calibrated_anew"] == "tiny-1"
+    assert anew.card.history == ()
+    assert "that of tiny-1, calibrated and measured anew" in anew.card.notes[0]
+    assert not [note for note in anew.card.notes if "went on" in note]
+    taught = [lineages.read(anew.models_dir, name)[2].taught for name in ("tiny-1", "tiny-anew")]
+    np.testing.assert_array_equal(taught[0].images, taught[1].images)
+
+
+def test_photographs_that_it_was_taught_are_refused(anew, tmp_path):
+    plan = replace(plan_of(anew.data), config=replace(made_models.CONFIG, seed=1))
+    with pytest.raises(RunError, match="held out"):
+        carry_out(plan, tmp_path / "other", anew.models_dir)
+
+
+def test_model_must_be_named(anew, tmp_path):
+    plan = replace(plan_of(anew.data), from_model=None)
+    with pytest.raises(RunError, match="--from-model"):
+        recalibration.make(plan, tmp_path, anew.models_dir, print)
