@@ -128,7 +128,7 @@ def test_training_photographs_that_neither_was_taught_are_not_counted(joined, ne
     assert (uses["drawn"].num_train, uses["clinic"].num_train) == (32, 0)
     assert uses["clinic"].num_test > 0
     assert (
-        f"neither was taught them: {80 - uses['clinic'].num_val - uses['clinic'].num_test}."
+        f"the model was never taught them: {80 - uses['clinic'].num_val - uses['clinic'].num_test}."
         in (card.notes[-1])
     )
 
