@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -103,8 +104,6 @@ class Photographs:
 
 def pack(out: Path, datasets: Sequence[str], splits: str, runs_dir: Path) -> None:
     """Write photographs and ImageNet weights into one file."""
-    import pandas as pd
-
     from melanoma_core import training_tables
     from melanoma_core.configs import TrainConfig
     from melanoma_core.runs import RunPlan
@@ -129,6 +128,7 @@ def pack(out: Path, datasets: Sequence[str], splits: str, runs_dir: Path) -> Non
         offset=np.cumsum([0, *map(len, blobs)]),
         label=training_tables.labels(table),
         is_validation=(table["split"] == "val").to_numpy(),
+        image_id=table["image_id"].to_numpy().astype(str),
         group=pd.factorize(table["group_id"].fillna(table["image_id"]))[0],
         is_first_file=~table.duplicated("image_id").to_numpy(),
         source=table["source"].to_numpy().astype(str),
@@ -189,6 +189,7 @@ class Run:
     network: Network
     record: dict[str, Any]
     logits: dict[str, NDArray[np.float32]]  # of "val" and, where there is one, "held_out"
+    shift: NDArray[np.float64]  # what moves them from the shares that were drawn to the real ones
 
 
 def fit(
@@ -283,7 +284,7 @@ def fit(
         record["held_out"] = figures(said["held_out"] + shift, photographs, held_out)
     record["seconds"] = round(time.monotonic() - started, 1)
     print(json.dumps(record), flush=True)
-    return Run(network, record, {key: logits + shift for key, logits in said.items()})
+    return Run(network, record, said, shift)
 
 
 def _made(recipe: Recipe, photographs: Photographs) -> Network:
@@ -423,6 +424,7 @@ def teach(photographs: Photographs, out: Path, seconds: float, recipe: Recipe) -
         done.append(run.record)
         _write(out / "teach.json", done)
     done.append(_together(runs, photographs))
+    _write_soft_targets(runs, photographs, out / "out_of_fold.csv")
     _write(out / "teach.json", done)
     student = replace(recipe, epochs=400, mixup=0.4, averaging=0.999)
     students = (
@@ -448,7 +450,7 @@ def _together(runs: Mapping[int, Sequence[Run]], photographs: Photographs) -> di
     folds = photographs.folds()
 
     def mean(of: Sequence[Run], key: str) -> NDArray[Any]:
-        answers = [calibration.probabilities(run.logits[key], 1.0) for run in of]
+        answers = [calibration.probabilities(run.logits[key] + run.shift) for run in of]
         return np.log(np.maximum(np.mean(answers, axis=0), 1e-9))
 
     rows = np.concatenate([np.flatnonzero(folds == fold) for fold in runs])
@@ -459,6 +461,24 @@ def _together(runs: Mapping[int, Sequence[Run]], photographs: Photographs) -> di
         "val": figures(everyone, photographs, photographs.validation()),
         "held_out": figures(out_of_fold, photographs, rows),
     }
+
+
+def _write_soft_targets(
+    runs: Mapping[int, Sequence[Run]], photographs: Photographs, path: Path
+) -> None:
+    """What the teachers say of each photograph that they were not taught, for `--soft-targets`.
+
+    Of classes drawn as they are in training, for that is where they are taught; the mean of all
+    files of a photograph.
+    """
+    folds = photographs.folds()
+    parts = []
+    for fold, of in runs.items():
+        answers = np.mean([calibration.probabilities(run.logits["held_out"]) for run in of], axis=0)
+        ids = photographs.data["image_id"][folds == fold]
+        parts.append(pd.DataFrame(answers, columns=list(CODES)).assign(image_id=ids))
+    means = pd.concat(parts).groupby("image_id")[list(CODES)].mean()
+    means.to_csv(path, float_format="%.4f")
 
 
 def _save(network: Network, path: Path) -> None:

@@ -21,6 +21,7 @@ from melanoma_core import configs, paths, runs
 from melanoma_core.errors import DatasetError, ImageError, MelanomaError, ModelError
 
 _DEFAULTS = configs.TrainConfig()
+_DEFAULT_SOFT_SHARE = 0.5
 # Where nothing is taught; beside the option itself that says so.
 _HEEDED_UNTAUGHT = {
     "dataset_paths", "splits", "split_by", "seed", "as_they_are", "from_model", "run_dir", "by",
@@ -173,6 +174,16 @@ def _in_words(record: dict[str, Any]) -> str:
     help="Blend pairs of photographs, by a share from Beta(mixup, mixup); 0: off.",
 )
 @click.option(
+    "--soft-targets",
+    type=click.Path(exists=True, dir_okay=False),
+    help="CSV: image_id and the probabilities that networks give which never saw the photograph.",
+)
+@click.option(
+    "--soft-share",
+    type=float,
+    help="Share of --soft-targets in what is taught, the diagnosis the rest; 0.5 by default.",
+)
+@click.option(
     "--class-weights",
     is_flag=True,
     help="Weigh rare classes more in the loss instead of drawing them more; sets --balance none.",
@@ -221,6 +232,8 @@ def train(
     quick: bool,
     joined_with: str | None,
     recalibrate: bool,
+    soft_targets: str | None,
+    soft_share: float | None,
     by: str | None,
     **settings: Any,
 ) -> None:
@@ -239,6 +252,9 @@ def train(
     else:
         if image_size is None:
             image_size = configs.NETWORKS[settings["network"]].image_size
+        if soft_share is None:
+            soft_share = 0.0 if soft_targets is None else _DEFAULT_SOFT_SHARE
+        settings["soft_share"] = soft_share
         if settings["class_weights"] and "balance" not in _given():
             settings["balance"] = "none"
         if joined_with is not None:
@@ -263,6 +279,7 @@ def train(
             split_by=split_by,
             is_quick=quick,
             joined_with=joined_with,
+            soft_targets=str(Path(soft_targets).resolve()) if soft_targets else None,
             is_recalibration=recalibrate,
         )
     if run_dir is None:

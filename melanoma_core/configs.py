@@ -117,6 +117,7 @@ class TrainConfig:
     class_weights: bool = False  # weigh the loss by class instead of drawing rare classes more
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     start_share: float = 0.0  # of the model gone on from, in the mean of weights that is kept
+    soft_share: float = 0.0  # of what other networks say, in what is taught; the label is the rest
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -140,6 +141,8 @@ class TrainConfig:
             )
         if not 0 <= self.start_share < 1:
             raise RunError(f"start_share is {self.start_share}; it must be at least 0 and below 1.")
+        if not 0 <= self.soft_share <= 1:
+            raise RunError(f"soft_share is {self.soft_share}; it must be between 0 and 1.")
         if self.image_size < 32 or self.image_size % 2:
             raise RunError(
                 f"The image size is {self.image_size} px; it must be even and at least 32."

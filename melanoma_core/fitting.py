@@ -40,6 +40,7 @@ def fit(
     config: TrainConfig,
     run_dir: Path,
     report: Report = print,
+    targets: NDArray[np.float32] | None = None,
 ) -> list[dict[str, Any]]:
     """Train `network` in place; go on from the run's newest whole checkpoint if there is one.
 
@@ -51,6 +52,7 @@ def fit(
         config: the settings.
         run_dir: an existing folder; status, history and checkpoints are written here.
         report: is given a line about each epoch.
+        targets: (N, C) taught in place of the one-hot labels of `train`.
 
     Returns:
         One dict a finished epoch: epoch (from 1), loss, val_loss, val_accuracy,
@@ -78,7 +80,7 @@ def fit(
         started = time.monotonic()
         progress = _Progress(run_dir, epoch, config.epochs, steps_per_epoch, report)
         fitted = network.fit(
-            EpochBatches(images, labels, num_classes, config, epoch, weights),
+            EpochBatches(images, labels, num_classes, config, epoch, weights, targets),
             shuffle=False,  # the batches are drawn already
             verbose=0,
             callbacks=[progress],

@@ -75,11 +75,16 @@ class EpochBatches(keras.utils.PyDataset):
         config: TrainConfig,
         epoch: int,
         weight_of_class: NDArray[np.float64] | None = None,
+        targets: NDArray[np.float32] | None = None,
     ) -> None:
-        """Take images (N, S, S, 3), labels (N,) from 0, and, if wanted, loss weights (C,)."""
+        """Take images (N, S, S, 3), labels (N,) from 0, and, if wanted, loss weights (C,).
+
+        `targets` (N, C) are taught in place of the one-hot labels.
+        """
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=16)
         self._images, self._labels = images, labels
-        self._one_hot = np.eye(num_classes, dtype=np.float32)
+        one_hot = np.eye(num_classes, dtype=np.float32)
+        self._targets = one_hot[labels] if targets is None else targets
         self._config, self._epoch = config, epoch
         self._weight_of_class = weight_of_class
         self._rows = draw_rows(labels, config.balance, (config.seed, epoch), config.balance_by)
@@ -88,7 +93,7 @@ class EpochBatches(keras.utils.PyDataset):
         return -(-len(self._rows) // self._config.batch_size)
 
     def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
-        """Images (B, S, S, 3) in [0, 255], one-hot labels (B, C), and loss weights (B,) if any.
+        """Images (B, S, S, 3) in [0, 255], targets (B, C), and loss weights (B,) if any.
 
         The images are uint8, a quarter of the memory to move; float32 where they are blended.
         """
@@ -105,10 +110,10 @@ class EpochBatches(keras.utils.PyDataset):
                 for position in range(start, stop)
             ]
         )
-        labels = self._labels[self._rows[start:stop]]
-        parts: list[NDArray[Any]] = [views, self._one_hot[labels]]
+        rows = self._rows[start:stop]
+        parts: list[NDArray[Any]] = [views, self._targets[rows]]
         if self._weight_of_class is not None:
-            parts.append(self._weight_of_class[labels].astype(np.float32))
+            parts.append(self._weight_of_class[self._labels[rows]].astype(np.float32))
         if self._config.mixup:
             parts = self._mix(parts, index)
         return tuple(parts)

@@ -39,6 +39,7 @@ class RunPlan:
     split_by: str = "given"  # of `SPLIT_WAYS`; `splits` overrides it
     is_quick: bool = False  # a new head on `from_model`'s network, without TensorFlow
     joined_with: str | None = None  # id of the model whose network is put beside `from_model`'s
+    soft_targets: str | None = None  # path of what other networks say of the photographs
     is_recalibration: bool = False  # `from_model`'s network stays; it is calibrated anew
 
     @property
@@ -124,6 +125,7 @@ def read_plan(run_dir: Path) -> RunPlan:
             split_by=record.get("split_by", "given"),
             is_quick=record.get("is_quick", False),
             joined_with=record.get("joined_with"),
+            soft_targets=record.get("soft_targets"),
             is_recalibration=record.get("is_recalibration", False),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:

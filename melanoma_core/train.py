@@ -1,6 +1,6 @@
 """Train a network on data sets and leave a candidate in `models/`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from melanoma_core import (
     paths,
     registry,
     runs,
+    soft_targets,
     training_runs,
     training_tables,
 )
@@ -29,8 +30,10 @@ from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import RunError
 from melanoma_core.fitting import Report
 from melanoma_core.lineages import Lineage
+from melanoma_core.paths import sha256
 from melanoma_core.registry import Card
 from melanoma_core.runs import RunPlan
+from melanoma_core.soft_targets import SoftTargets
 
 
 @dataclass(frozen=True)
@@ -123,8 +126,20 @@ def fit(
     """
     # Before the photographs are read, which may take minutes.
     start, lineage = _start(plan, models_dir)
+    soft = _soft_targets(plan)
     data = prepare(plan, run_dir, report, lineage)
-    runs.hold_to_data(run_dir, candidates.split_sha256(data.table))
+    held_to, targets = candidates.split_sha256(data.table), None
+    if soft is not None:
+        ids, share = data.rows["train"]["image_id"].tolist(), plan.config.soft_share
+        targets, num_without = soft.mixed(ids, data.labels("train"), share)
+        note = (
+            f"Taught by {share:g} what other networks say of a photograph ({soft.name}, SHA-256 "
+            f"{soft.sha256[:12]}…); of {num_without:,} files the diagnosis alone."
+        )
+        report(note)
+        data = replace(data, notes=(*data.notes, note))
+        held_to = sha256((held_to + soft.sha256).encode())
+    runs.hold_to_data(run_dir, held_to)
     fitting.make_repeatable(plan.config.seed)
     network = networks.build(
         plan.config.network,
@@ -144,8 +159,21 @@ def fit(
         plan.config,
         run_dir,
         report,
+        targets,
     )
     return network, data, history
+
+
+def _soft_targets(plan: RunPlan) -> SoftTargets | None:
+    """What other networks say of the photographs; None where only labels are taught."""
+    if plan.soft_targets is None:
+        if plan.config.soft_share:
+            raise RunError(
+                f"soft_share is {plan.config.soft_share:g}, but no file of soft targets was named. "
+                "Name one with --soft-targets, or leave the share out."
+            )
+        return None
+    return soft_targets.read(Path(plan.soft_targets))
 
 
 def _prior_shift(data: TrainingData, config: TrainConfig) -> NDArray[np.float64]:

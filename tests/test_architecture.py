@@ -31,6 +31,7 @@ FLOORS = {
     # The steps from a folder to a table; `datasets` is the door that the others use.
     "file_trees": 1.2,
     **dict.fromkeys(("class_folders", "published_sets"), 1.4),
+    "soft_targets": 1.2,
     "fingerprints": 1.9,
     "findings": 2.5,  # what an audit is made of; `audits` is the door
     "overlaps": 2.6,

@@ -488,6 +488,15 @@ def test_quick_training_takes_network_size_and_splits_of_the_model_in_use(plans,
     assert told == {("tiny-1", "tiny", 32)}
 
 
+def test_soft_targets_are_half_of_what_is_taught_unless_told_otherwise(plans, tmp_path):
+    (tmp_path / "soft.csv").touch()
+    given = ("--soft-targets", tmp_path / "soft.csv")
+    for options in ((), given, (*given, "--soft-share", "0.2")):
+        assert invoke("train", "--dataset", ".", *options).exit_code == 0
+    assert [plan.config.soft_share for plan in plans] == [0, 0.5, 0.2]
+    assert [plan.soft_targets for plan in plans] == [None, *[str(tmp_path / "soft.csv")] * 2]
+
+
 JOIN = ("--from-model", "tiny-1", "--join", "tiny-2")
 ANEW = ("--from-model", "tiny-1", "--recalibrate")
 

@@ -148,3 +148,12 @@ def test_mixing_blends_the_weights_of_classes_too(images):
     weights = np.array([0.5, 2.5, 0])
     for _, labels, weight in batches(images, replace(CONFIG, mixup=0.5), weights=weights):
         np.testing.assert_allclose(weight, labels @ weights, rtol=1e-5)
+
+
+def test_targets_are_taught_in_place_of_labels(images):
+    config = replace(CONFIG, augment=NO_AUGMENTATION)
+    targets = np.random.default_rng(1).random((10, 3), dtype=np.float32)
+    dataset = input_pipeline.EpochBatches(images, LABELS, 3, config, 0, targets=targets)
+    drawn = draw_rows(LABELS, config.balance, (config.seed, 0), config.balance_by)
+    taught = np.concatenate([dataset[k][1] for k in range(len(dataset))])
+    np.testing.assert_array_equal(taught, targets[drawn])

@@ -24,7 +24,7 @@ from melanoma_core import (
 )
 from melanoma_core.configs import TrainConfig
 from melanoma_core.diagnoses import CODES
-from melanoma_core.errors import DatasetError, ModelError, RunError
+from melanoma_core.errors import DatasetError, ModelError, RunError, RunStopped
 from melanoma_core.runs import RunPlan
 
 CORRUPT = "nevus_005"  # in the training split
@@ -299,6 +299,52 @@ def test_share_of_the_start_is_mixed_into_the_weights(run, plan, tmp_path):
     start = np.load(run.models_dir / "tiny-7" / "head.npz")["kernel"]
     assert np.abs(kernels[0] - start).max() > 1e-3
     np.testing.assert_allclose(kernels[1], 0.25 * start + 0.75 * kernels[0], atol=1e-6)
+
+
+def soft_file(path, image_ids, diagnosis):
+    """A file that says the same diagnosis of all of these photographs."""
+    row = ",".join("1" if code == diagnosis else "0" for code in CODES)
+    lines = [f"image_id,{','.join(CODES)}", *(f"{image_id},{row}" for image_id in image_ids)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_soft_targets_are_taught_by_their_share(run, plan, tmp_path):
+    """Told of every photograph that it is a vascular lesion, the network learns to say so."""
+    taught = [f"{kind}_{k:03d}" for kind in ("melanoma", "nevus") for k in range(12)]
+    shares = {}
+    for share in (0.0, 0.9):
+        path = soft_file(tmp_path / "soft.csv", taught, "VASC")
+        config = replace(plan.config, soft_share=share, learning_rate=0.05)
+        soft = replace(plan, config=config, soft_targets=str(path))
+        models_dir = tmp_path / f"models-{share}"
+        card = train.train(soft, tmp_path / f"tiny-{share}", models_dir, lambda line: None)
+        model = predict.load(models_dir / card.model_id)
+        said = predict.classify(model, drawings.lesion(0, (64, 64), "melanoma"))
+        shares[share] = said.logits[CODES.index("VASC")] - said.logits[CODES.index("MEL")]
+        (note,) = [note for note in card.notes if note.startswith("Taught by")]
+        assert note.startswith(f"Taught by {share:g} what other networks say of a photograph (soft")
+        assert card.config["soft_share"] == share
+    assert shares[0.9] > shares[0.0] + 0.2
+
+
+def test_run_goes_on_with_the_very_soft_targets_that_it_began_with(plan, tmp_path, monkeypatch):
+    path = soft_file(tmp_path / "soft.csv", ["melanoma_001"], "VASC")
+    soft = replace(
+        plan, config=replace(plan.config, epochs=2, soft_share=0.5), soft_targets=str(path)
+    )
+    monkeypatch.setattr(train.fitting.runs, "is_asked_to_stop", lambda run_dir: True)
+    with pytest.raises(RunStopped):
+        train.train(soft, tmp_path / "run-1", tmp_path / "models", lambda line: None)
+    soft_file(path, ["melanoma_001"], "NV")
+    with pytest.raises(RunError, match="have changed since its first epochs"):
+        train.train(soft, tmp_path / "run-1", tmp_path / "models", lambda line: None)
+
+
+@pytest.mark.usefixtures("untrained")
+def test_share_of_soft_targets_that_are_not_named_is_refused(plan, tmp_path):
+    plan = replace(plan, config=replace(plan.config, soft_share=0.5))
+    fails(plan, tmp_path, RunError, "no file of soft targets was named")
 
 
 @pytest.mark.usefixtures("untrained")
