@@ -44,9 +44,9 @@ class NetworkInfo:
 
 JOINED = "_and_"  # between the names of networks that stand side by side in one
 NETWORKS = {
-    "mobilenet_v2": NetworkInfo("MobileNetV2, from ImageNet weights", 160, True, True),
-    "efficientnet_lite0": NetworkInfo("EfficientNet-Lite0, from ImageNet weights", 192, True, True),
-    "efficientnet_lite2": NetworkInfo("EfficientNet-Lite2, from ImageNet weights", 224, True, True),
+    "mobilenet_v2": NetworkInfo("MobileNetV2", 160, True, True),
+    "efficientnet_lite0": NetworkInfo("EfficientNet-Lite0", 192, True, True),
+    "efficientnet_lite2": NetworkInfo("EfficientNet-Lite2", 224, True, True),
     f"mobilenet_v2{JOINED}efficientnet_lite0": NetworkInfo(
         "MobileNetV2 and EfficientNet-Lite0 side by side, one vote each", 192, True, True
     ),

@@ -139,6 +139,11 @@ def fit(
         report(note)
         data = replace(data, notes=(*data.notes, note))
         held_to = sha256((held_to + soft.sha256).encode())
+    if plan.weights and start:
+        digest = sha256(start.read_bytes())
+        note = f"Training started from the weights in {start.name} (SHA-256 {digest[:12]}…)."
+        report(note)
+        data = replace(data, notes=(note, *data.notes))
     runs.hold_to_data(run_dir, held_to)
     fitting.make_repeatable(plan.config.seed)
     network = networks.build(

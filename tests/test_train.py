@@ -17,6 +17,7 @@ from melanoma_core import (
     checkpoints,
     drawings,
     imaging,
+    paths,
     predict,
     registry,
     run_locks,
@@ -259,6 +260,21 @@ def test_weights_that_are_not_there_are_refused_before_photographs_are_read(
 def test_weights_for_a_network_that_starts_from_nothing_are_refused(plan, tmp_path):
     plan = replace(plan, weights=str(tmp_path / "imagenet.weights.h5"))
     fails(plan, tmp_path, RunError, r"starts from nothing and cannot use “imagenet")
+
+
+def test_card_names_the_weights_that_training_started_from(plan, tmp_path, monkeypatch):
+    asks = replace(train.NETWORKS["tiny"], needs_weights=True)
+    monkeypatch.setitem(train.NETWORKS, "tiny", asks)
+    network = train.networks.build("tiny", 32, len(CODES))
+    backbone = keras.Model(network.input, network.get_layer("features").input)
+    path = tmp_path / "taught-elsewhere.weights.h5"
+    backbone.save_weights(path)
+    begun = replace(plan, weights=str(path))
+    card = train.train(begun, tmp_path / "tiny-9", tmp_path / "models", lambda line: None)
+    digest = paths.sha256(path.read_bytes())[:12]
+    assert card.notes[0] == (
+        f"Training started from the weights in taught-elsewhere.weights.h5 (SHA-256 {digest}…)."
+    )
 
 
 # Going on from a model

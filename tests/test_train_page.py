@@ -114,7 +114,10 @@ def test_imagenet_weights_are_offered_to_the_network_they_are_named_after(
     app = choose(open_app(PAGE), training_data.DRAWN)
     app.segmented_control(key="train_way").set_value("Full").run()
     starts = app.selectbox(key="train_start")
-    described = {name: info.description for name, info in configs.NETWORKS.items()}
+    described = {
+        name: f"{info.description}, from ImageNet weights" * info.needs_weights or info.description
+        for name, info in configs.NETWORKS.items()
+    }
     assert {name for name, words in described.items() if words in starts.options} == offered | {
         "starting_cnn"
     }

@@ -106,7 +106,7 @@ def _ask_start(card: Card | None) -> _Start:
         if not info.needs_weights:
             starts[info.description] = _Start(network, info.image_size)
         elif weights and Path(weights).is_file() and _may_be_of(Path(weights), network):
-            starts[info.description] = _Start(
+            starts[f"{info.description}, from ImageNet weights"] = _Start(
                 network, info.image_size, weights=str(Path(weights).resolve())
             )
     name = st.selectbox(
