@@ -19,6 +19,7 @@ from melanoma_core.lineages import Lineage
 from melanoma_core.runs import RunPlan
 
 # What suits one of two models that are joined need not suit the other.
+_DIVIDE_AS_BEFORE = "Divide them as they were for that model (--split-by model)."
 _HOLD_OUT_OF_BOTH = "Give a split file (--splits) that holds out only what was held out from both."
 _AS_THEY_ARE = "Taught as the files are: the data doctor’s clean table was switched off."
 
@@ -128,10 +129,12 @@ def check_lineage(plan: RunPlan, found: TrainingTable, lineage: Lineage) -> None
     Raises:
         RunError: a photograph to be held out may have been taught.
     """
-    if plan.joined_with is None:
-        lineages.check(lineage, found.rows, found.datasets)
-    else:
+    if plan.joined_with is not None:
         lineages.check(lineage, found.rows, found.datasets, _HOLD_OUT_OF_BOTH)
+    elif plan.has_epochs:
+        lineages.check(lineage, found.rows, found.datasets)
+    else:  # the network stays as it is: there is no other start
+        lineages.check(lineage, found.rows, found.datasets, _DIVIDE_AS_BEFORE)
 
 
 def taught_alone(found: TrainingTable, known: Sequence[Lineage]) -> TrainingTable:

@@ -41,11 +41,13 @@ if card:
     case_details.show_seen(card)
 
     st.header("How its figures were made", anchor=False)
+    biases = ", a bias of each diagnosis" if card.class_bias else ""
     st.markdown(
         "Each lesion is in one split only. The network learned from the training photographs; its "
-        f"temperature ({card.temperature:.2f}) and its thresholds were chosen on the validation "
-        "photographs; everything below was measured on the test photographs, of lesions that it "
-        "had never seen. In brackets are 95 % intervals. A lesion can have several photographs."
+        f"temperature ({card.temperature:.2f}){biases} and its thresholds were chosen on the "
+        "validation photographs; everything below was measured on the test photographs, of lesions "
+        "that it had never seen. In brackets are 95 % intervals. A lesion can have several "
+        "photographs."
     )
     st.table(card_tables.operating_points(card), hide_index=True, alt="Referral thresholds")
     st.table(card_tables.figures(card), hide_index=True, alt="Figures on the test photographs")

@@ -91,7 +91,7 @@ def test_card_says_what_was_done_and_names_the_model(anew):
 
 def test_photographs_that_it_was_taught_are_refused(anew, tmp_path):
     plan = replace(plan_of(anew.data), config=replace(made_models.CONFIG, seed=1))
-    with pytest.raises(RunError, match="held out"):
+    with pytest.raises(RunError, match=r"too good\. Divide them .* \(--split-by model\)\.$"):
         carry_out(plan, tmp_path / "other", anew.models_dir)
 
 
