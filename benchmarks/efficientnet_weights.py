@@ -15,9 +15,9 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from melanoma_core import networks
+from melanoma_core import efficientnet_lites, networks
 
-NETWORKS = ("efficientnet_lite0", "efficientnet_lite2")
+NETWORKS = tuple(efficientnet_lites.SCALES)
 _NUM_CLASSES = 9  # of the layer that is left out again
 Arrays = Mapping[str, NDArray[np.float32]]
 

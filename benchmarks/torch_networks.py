@@ -13,19 +13,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-NUM_FEATURES = 1280
-_SCALES = {"efficientnet_lite0": (1.0, 1.0), "efficientnet_lite2": (1.1, 1.2)}  # width, depth
-NAMES = tuple(_SCALES)
-# Expansion, channels out, blocks, stride of the first, kernel side.
-_STAGES = (
-    (1, 16, 1, 1, 3),
-    (6, 24, 2, 2, 3),
-    (6, 40, 2, 2, 5),
-    (6, 80, 3, 2, 3),
-    (6, 112, 3, 1, 5),
-    (6, 192, 4, 2, 5),
-    (6, 320, 1, 1, 3),
-)
+from melanoma_core import efficientnet_lites
+from melanoma_core.efficientnet_lites import Block
+
+NAMES = tuple(efficientnet_lites.SCALES)
 
 
 class Network(nn.Module):
@@ -34,11 +25,11 @@ class Network(nn.Module):
     def __init__(
         self, name: str, num_classes: int, dropout: float = 0.2, drop_path: float = 0.1
     ) -> None:
-        """Build one of `_SCALES`; `drop_path` is the share of samples that skip the last block."""
+        """Build one of `NAMES`; `drop_path` is the share of samples that skip the last block."""
         super().__init__()
-        self.backbone = _Backbone(*_SCALES[name], drop_path)
+        self.backbone = _Backbone(name, drop_path)
         self.dropout = dropout
-        self.dense = nn.Linear(NUM_FEATURES, num_classes)
+        self.dense = nn.Linear(efficientnet_lites.NUM_FEATURES, num_classes)
         nn.init.zeros_(self.dense.bias)
         nn.init.normal_(self.dense.weight, std=0.01)
 
@@ -60,26 +51,19 @@ class Network(nn.Module):
 
 
 class _Backbone(nn.Module):
-    def __init__(self, width: float, depth: float, drop_path: float) -> None:
+    def __init__(self, name: str, drop_path: float) -> None:
         super().__init__()
-        plan: list[tuple[int, int, int, int, int]] = []
-        channels_in = 32
-        for stage, (expansion, channels, num_blocks, stride, side) in enumerate(_STAGES):
-            channels = _whole_eights(channels * width)
-            if stage not in (0, len(_STAGES) - 1):
-                num_blocks = math.ceil(num_blocks * depth)
-            for block in range(num_blocks):
-                plan.append((channels_in, channels, expansion, stride if block == 0 else 1, side))
-                channels_in = channels
-        self.stem, self.stem_norm = _Convolution(3, 32, 3, 2), _norm(32)
+        plan = efficientnet_lites.blocks(name)
+        self.stem = _Convolution(3, efficientnet_lites.STEM_CHANNELS, 3, 2)
+        self.stem_norm = _norm(efficientnet_lites.STEM_CHANNELS)
         self.blocks = nn.Sequential(
             *(
-                _InvertedResidual(*arguments, drop_path * number / len(plan))
-                for number, arguments in enumerate(plan)
+                _InvertedResidual(block, drop_path * number / len(plan))
+                for number, block in enumerate(plan)
             )
         )
-        self.top = _Convolution(channels_in, NUM_FEATURES, 1)
-        self.top_norm = _norm(NUM_FEATURES)
+        self.top = _Convolution(plan[-1].channels, efficientnet_lites.NUM_FEATURES, 1)
+        self.top_norm = _norm(efficientnet_lites.NUM_FEATURES)
 
     def forward(self, tensor: torch.Tensor) -> torch.Tensor:
         tensor = functional.relu6(self.stem_norm(self.stem(tensor)), inplace=True)
@@ -88,24 +72,17 @@ class _Backbone(nn.Module):
 
 
 class _InvertedResidual(nn.Module):
-    def __init__(
-        self,
-        channels_in: int,
-        channels: int,
-        expansion: int,
-        stride: int,
-        side: int,
-        drop_path: float,
-    ) -> None:
+    def __init__(self, block: Block, drop_path: float) -> None:
         super().__init__()
-        inner = channels_in * expansion
+        inner = block.channels_in * block.expansion
         self.expand = self.expand_norm = None
-        if expansion > 1:
-            self.expand, self.expand_norm = _Convolution(channels_in, inner, 1), _norm(inner)
-        self.depthwise = _Convolution(inner, inner, side, stride, groups=inner)
+        if block.expansion > 1:
+            self.expand, self.expand_norm = _Convolution(block.channels_in, inner, 1), _norm(inner)
+        self.depthwise = _Convolution(inner, inner, block.side, block.stride, groups=inner)
         self.depthwise_norm = _norm(inner)
-        self.project, self.project_norm = _Convolution(inner, channels, 1), _norm(channels)
-        self.has_skip = stride == 1 and channels_in == channels
+        self.project = _Convolution(inner, block.channels, 1)
+        self.project_norm = _norm(block.channels)
+        self.has_skip = block.has_skip
         self.drop_path = drop_path
 
     def forward(self, tensor: torch.Tensor) -> torch.Tensor:
@@ -141,12 +118,7 @@ class _Convolution(nn.Conv2d):
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.02)
-
-
-def _whole_eights(channels: float) -> int:
-    nearest = max(8, int(channels + 4) // 8 * 8)
-    return nearest if nearest >= 0.9 * channels else nearest + 8
+    return nn.BatchNorm2d(channels, eps=efficientnet_lites.EPSILON, momentum=0.02)
 
 
 def arrays(network: Network) -> Iterator[torch.Tensor]:

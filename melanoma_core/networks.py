@@ -6,7 +6,6 @@ layer), because then the class activation map is exact without a gradient. Model
 functional: tf-keras-vis cannot look into a nested one.
 """
 
-import math
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -18,7 +17,9 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
+from melanoma_core import efficientnet_lites
 from melanoma_core.configs import JOINED
+from melanoma_core.efficientnet_lites import Block
 from melanoma_core.errors import ModelError, RunError
 from melanoma_core.registry import Card
 
@@ -77,9 +78,8 @@ def build(
 def _features(name: str, scaled: keras.KerasTensor) -> keras.KerasTensor:
     backbones: dict[str, Callable[[keras.KerasTensor], keras.KerasTensor]] = {
         "mobilenet_v2": _mobilenet_v2,
-        "efficientnet_lite0": partial(_efficientnet_lite, width=1.0, depth=1.0),
-        "efficientnet_lite2": partial(_efficientnet_lite, width=1.1, depth=1.2),
         "tiny": _tiny,
+        **{lite: partial(_efficientnet_lite, name=lite) for lite in efficientnet_lites.SCALES},
     }
     features = [backbones[part](scaled) for part in name.split(JOINED)]
     if len(features) == 1:
@@ -104,58 +104,31 @@ def _clone_for_training(layer: keras.Layer) -> keras.Layer:
     return BatchNormalization.from_config(settings | {"momentum": _MOMENTUM})
 
 
-# Of EfficientNet-Lite0: expansion, channels out, blocks, stride of the first, kernel side.
-_LITE0_STAGES = (
-    (1, 16, 1, 1, 3),
-    (6, 24, 2, 2, 3),
-    (6, 40, 2, 2, 5),
-    (6, 80, 3, 2, 3),
-    (6, 112, 3, 1, 5),
-    (6, 192, 4, 2, 5),
-    (6, 320, 1, 1, 3),
-)
+def _efficientnet_lite(scaled: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    """EfficientNet without squeeze-and-excitation and with ReLU6."""
+    stem = layers.Conv2D(
+        efficientnet_lites.STEM_CHANNELS, 3, strides=2, padding="same", use_bias=False
+    )
+    tensor = _normalized(stem(scaled))
+    for block in efficientnet_lites.blocks(name):
+        tensor = _inverted_residual(tensor, block)
+    return _normalized(layers.Conv2D(efficientnet_lites.NUM_FEATURES, 1, use_bias=False)(tensor))
 
 
-def _efficientnet_lite(scaled: keras.KerasTensor, width: float, depth: float) -> keras.KerasTensor:
-    """EfficientNet without squeeze-and-excitation and with ReLU6 (Liu, TensorFlow, 2020).
-
-    Wider and deeper by these factors than Lite0; stem, top, and the depth of the first and the
-    last stage stay as they are.
-    """
-    tensor = _normalized(layers.Conv2D(32, 3, strides=2, padding="same", use_bias=False)(scaled))
-    for stage, (expansion, channels, num_blocks, stride, side) in enumerate(_LITE0_STAGES):
-        is_outermost = stage in (0, len(_LITE0_STAGES) - 1)
-        for block in range(num_blocks if is_outermost else math.ceil(num_blocks * depth)):
-            tensor = _inverted_residual(
-                tensor,
-                expansion,
-                _whole_eights(channels * width),
-                stride if block == 0 else 1,
-                side,
-            )
-    return _normalized(layers.Conv2D(1280, 1, use_bias=False)(tensor))
-
-
-def _whole_eights(channels: float) -> int:
-    """The nearest multiple of 8, but never a tenth less (Tan and Le, ICML 2019)."""
-    nearest = max(8, int(channels + 4) // 8 * 8)
-    return nearest if nearest >= 0.9 * channels else nearest + 8
-
-
-def _inverted_residual(
-    tensor: keras.KerasTensor, expansion: int, channels: int, stride: int, side: int
-) -> keras.KerasTensor:
-    channels_in = tensor.shape[-1]
+def _inverted_residual(tensor: keras.KerasTensor, block: Block) -> keras.KerasTensor:
     inner = tensor
-    if expansion > 1:
-        inner = _normalized(layers.Conv2D(expansion * channels_in, 1, use_bias=False)(inner))
-    inner = _normalized(
-        layers.DepthwiseConv2D(side, strides=stride, padding="same", use_bias=False)(inner)
+    if block.expansion > 1:
+        inner = _normalized(
+            layers.Conv2D(block.expansion * block.channels_in, 1, use_bias=False)(inner)
+        )
+    depthwise = layers.DepthwiseConv2D(
+        block.side, strides=block.stride, padding="same", use_bias=False
     )
+    inner = _normalized(depthwise(inner))
     inner = BatchNormalization(momentum=_MOMENTUM)(
-        layers.Conv2D(channels, 1, use_bias=False)(inner)
+        layers.Conv2D(block.channels, 1, use_bias=False)(inner)
     )
-    return layers.Add()([tensor, inner]) if stride == 1 and channels == channels_in else inner
+    return layers.Add()([tensor, inner]) if block.has_skip else inner
 
 
 def _normalized(tensor: keras.KerasTensor) -> keras.KerasTensor:
