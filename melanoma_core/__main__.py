@@ -195,7 +195,7 @@ def _in_words(record: dict[str, Any]) -> str:
     default="given",
     show_default=True,
     help="As the sets have it, the rest drawn by lesion; all drawn; or as it was for --from-model, "
-    "by default of --quick and --join.",
+    "by default of --quick, --join and --recalibrate.",
 )
 @click.option(
     "--as-they-are",

@@ -115,8 +115,6 @@ def _origin(
             "network": network,
             "image_size": size,
             "joined": list(names),
-            "split_by": plan.split_by if plan.splits is None else "file",
-            "is_cleaned": plan.is_cleaned,
-            "seed": plan.config.seed,
+            **plan.how_divided(),
         },
     )

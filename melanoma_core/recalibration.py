@@ -54,9 +54,7 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str],
             "network": card.network,
             "image_size": card.image_size,
             "calibrated_anew": card.model_id,
-            "split_by": plan.split_by if plan.splits is None else "file",
-            "is_cleaned": plan.is_cleaned,
-            "seed": plan.config.seed,
+            **plan.how_divided(),
         },
     )
     return candidates.add(

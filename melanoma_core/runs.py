@@ -43,9 +43,22 @@ class RunPlan:
     is_recalibration: bool = False  # `from_model`'s network stays; it is calibrated anew
 
     @property
+    def teaches(self) -> bool:
+        """Whether anything is learned, be it a last layer only."""
+        return self.joined_with is None and not self.is_recalibration
+
+    @property
     def has_epochs(self) -> bool:
         """Whether a network is trained, epoch by epoch."""
-        return not (self.is_quick or self.is_recalibration) and self.joined_with is None
+        return self.teaches and not self.is_quick
+
+    def how_divided(self) -> dict[str, Any]:
+        """What the division of the photographs hangs on, for a card that has no other settings."""
+        return {
+            "split_by": self.split_by if self.splits is None else "file",
+            "is_cleaned": self.is_cleaned,
+            "seed": self.config.seed,
+        }
 
     def __post_init__(self) -> None:
         if self.split_by not in SPLIT_WAYS:

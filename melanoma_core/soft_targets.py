@@ -4,7 +4,6 @@ Out-of-fold probabilities tell how typical a lesion is of its diagnosis; a netwo
 them learns less by heart (Hinton et al., 2015; Furlanello et al., ICML 2018).
 """
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from melanoma_core import csv_tables
 from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import DatasetError
+from melanoma_core.paths import sha256
 
 _ROUNDING = 0.01  # how far from 1 the probabilities of a row may add up to
 
@@ -80,4 +80,4 @@ def read(path: Path) -> SoftTargets:
                 f"{sum(shares):g}, or one is missing or below 0. Give nine that add up to 1."
             )
         by_image[image_id] = shares
-    return SoftTargets(path.name, hashlib.sha256(path.read_bytes()).hexdigest(), by_image)
+    return SoftTargets(path.name, sha256(path.read_bytes()), by_image)

@@ -99,7 +99,7 @@ def divided(plan: RunPlan, cleaned: Cleaned, lineage: Lineage | None) -> Trainin
     else:
         rows = splits.assign(combined.table, seed=seed, keep_given=True, copies=copies)
     notes = [*cleaned.notes, *combined.notes]
-    if lineage is not None and plan.joined_with is None and not plan.is_recalibration:
+    if lineage is not None and plan.teaches:
         notes.insert(0, f"Training went on from the model {lineage.model_id}.")
     if plan.is_cleaned:
         rows, leaks = clean_tables.without_leaks(rows, copies)
