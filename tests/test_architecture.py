@@ -20,19 +20,8 @@ CORE = PROJECT / "melanoma_core"
 
 FLOORS = {
     "errors": -1,  # the ground: every floor raises them
-    **dict.fromkeys(
-        (
-            "diagnoses",
-            "configs",
-            "paths",
-            "percentages",
-            "memory",
-            "markdown",
-            "efficientnet_lites",
-        ),
-        0,
-    ),
-    "image_ids": 0,
+    **dict.fromkeys(("diagnoses", "configs", "paths", "percentages", "memory", "markdown"), 0),
+    **dict.fromkeys(("image_ids", "efficientnet_lites"), 0),
     "image_formats": 0.5,  # the checks of single formats, apart from the door `imaging`
     **dict.fromkeys(("imaging", "metrics", "calibration", "drawings", "consequences"), 1),
     **dict.fromkeys(("archives", "csv_tables", "differentials", "taught", "head_files"), 1),
