@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from melanoma_core import csv_tables
 from melanoma_core.diagnoses import CODES
-from melanoma_core.errors import DatasetError
+from melanoma_core.errors import DatasetError, RunError
 from melanoma_core.paths import sha256
 
 _ROUNDING = 0.01  # how far from 1 the probabilities of a row may add up to
@@ -27,6 +27,22 @@ class SoftTargets:
     name: str  # of the file
     sha256: str  # of its bytes
     by_image: dict[str, tuple[float, ...]]  # by image id; in the order of `CODES`
+
+    def check_held_out(self, image_ids_held_out: Sequence[str]) -> None:
+        """Refuse soft targets of photographs that are to be measured on.
+
+        Networks that speak of these were divided otherwise, and may have learned from others.
+
+        Raises:
+            RunError: the file names a photograph that is held out.
+        """
+        named = [image_id for image_id in image_ids_held_out if image_id in self.by_image]
+        if named:
+            raise RunError(
+                f"{self.name} names {len(named):,} photographs that are held out here (the first "
+                f"is {named[0]}): its networks were taught by another division, and may know what "
+                "is measured on. Give soft targets made with this division of the photographs."
+            )
 
     def mixed(
         self, image_ids: Sequence[str], labels: ArrayLike, share: float

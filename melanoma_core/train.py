@@ -25,7 +25,7 @@ from melanoma_core import (
     training_runs,
     training_tables,
 )
-from melanoma_core.configs import JOINED, NETWORKS, TrainConfig
+from melanoma_core.configs import HELD_OUT, JOINED, NETWORKS, TrainConfig
 from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import RunError
 from melanoma_core.fitting import Report
@@ -130,6 +130,8 @@ def fit(
     data = prepare(plan, run_dir, report, lineage)
     held_to, targets = candidates.split_sha256(data.table), None
     if soft is not None:
+        is_held_out = data.table["split"].isin(HELD_OUT)
+        soft.check_held_out(data.table.loc[is_held_out, "image_id"].tolist())
         ids, share = data.rows["train"]["image_id"].tolist(), plan.config.soft_share
         targets, num_without = soft.mixed(ids, data.labels("train"), share)
         note = (

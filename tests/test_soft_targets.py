@@ -5,7 +5,7 @@ import pytest
 
 from melanoma_core import soft_targets
 from melanoma_core.diagnoses import CODES
-from melanoma_core.errors import DatasetError
+from melanoma_core.errors import DatasetError, RunError
 
 HEADER = "image_id," + ",".join(CODES)
 MELANOMA = "a,0.7,0.2,0.1" + ",0" * 6
@@ -43,6 +43,15 @@ def test_no_photograph_of_the_file_leaves_the_labels(tmp_path):
     taught, num_without = found.mixed(["x", "y"], [4, 0], 0.9)
     np.testing.assert_array_equal(taught, np.eye(9)[[4, 0]])
     assert num_without == 2
+
+
+def test_photograph_that_is_held_out_must_not_be_named(tmp_path):
+    found = soft_targets.read(written(tmp_path, MELANOMA))
+    found.check_held_out(["b", "c"])
+    with pytest.raises(
+        RunError, match=r"soft\.csv names 1 photographs .*first is a.*this division"
+    ):
+        found.check_held_out(["b", "a"])
 
 
 @pytest.mark.parametrize(

@@ -327,7 +327,7 @@ def soft_file(path, image_ids, diagnosis):
 
 def test_soft_targets_are_taught_by_their_share(run, plan, tmp_path):
     """Told of every photograph that it is a vascular lesion, the network learns to say so."""
-    taught = [f"{kind}_{k:03d}" for kind in ("melanoma", "nevus") for k in range(12)]
+    taught = [f"{kind}_{k:03d}" for kind in ("melanoma", "nevus") for k in range(4, 8)]
     shares = {}
     for share in (0.0, 0.9):
         path = soft_file(tmp_path / "soft.csv", taught, "VASC")
@@ -345,16 +345,24 @@ def test_soft_targets_are_taught_by_their_share(run, plan, tmp_path):
 
 
 def test_run_goes_on_with_the_very_soft_targets_that_it_began_with(plan, tmp_path, monkeypatch):
-    path = soft_file(tmp_path / "soft.csv", ["melanoma_001"], "VASC")
+    path = soft_file(tmp_path / "soft.csv", ["melanoma_005"], "VASC")
     soft = replace(
         plan, config=replace(plan.config, epochs=2, soft_share=0.5), soft_targets=str(path)
     )
     monkeypatch.setattr(train.fitting.runs, "is_asked_to_stop", lambda run_dir: True)
     with pytest.raises(RunStopped):
         train.train(soft, tmp_path / "run-1", tmp_path / "models", lambda line: None)
-    soft_file(path, ["melanoma_001"], "NV")
+    soft_file(path, ["melanoma_005"], "NV")
     with pytest.raises(RunError, match="have changed since its first epochs"):
         train.train(soft, tmp_path / "run-1", tmp_path / "models", lambda line: None)
+
+
+@pytest.mark.usefixtures("untrained")
+@pytest.mark.parametrize("held_out", ["melanoma_001", "nevus_003"])  # for validation, for the test
+def test_soft_targets_of_photographs_that_are_held_out_are_refused(held_out, plan, tmp_path):
+    path = soft_file(tmp_path / "soft.csv", ["melanoma_005", held_out], "VASC")
+    plan = replace(plan, config=replace(plan.config, soft_share=0.5), soft_targets=str(path))
+    fails(plan, tmp_path, RunError, f"names 1 photographs that are held out.*{held_out}")
 
 
 @pytest.mark.usefixtures("untrained")
