@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from melanoma_core import evaluate, findings, image_ids, registry, taught
+from melanoma_core import class_folders, evaluate, findings, image_ids, registry, taught
 from melanoma_core.errors import ModelError
 from melanoma_core.evaluate import Evaluation
 from melanoma_core.registry import Card
@@ -102,18 +102,28 @@ def common(first: Measured, second: Measured) -> Common:
 def _named_as_in(first: Measured, second: Measured) -> Measured:
     """The second model, its photographs under the ids that the first one knows them by.
 
-    The data set's name stands before an id only where another set of the same run had it too.
+    The data set's name stands before an id only where another set of the same run had it too. One
+    name in two sets means two photographs, unless it is an archive's number.
     """
     table = first.evaluation.table
     known = {
         (source, image_ids.without_set(image_id, source)): image_id
         for image_id, source in zip(table["image_id"], table["source"], strict=True)
     }
+    names = {use.sha256: use.name for use in first.card.datasets}
+    renamed = {use.name: names.get(use.sha256, use.name) for use in second.card.datasets}
+    taken = set(table["image_id"])
+
+    def named(image_id: str, source: str) -> str:
+        alone = image_ids.without_set(image_id, source)
+        in_first = known.get((renamed.get(source, source), alone))
+        if in_first is not None:
+            return in_first
+        is_another = image_id in taken and not class_folders.is_archive_id(image_id)
+        return image_ids.with_set(image_id, source) if is_another else image_id
+
     table = second.evaluation.table
-    ids = [
-        known.get((source, image_ids.without_set(image_id, source)), image_id)
-        for image_id, source in zip(table["image_id"], table["source"], strict=True)
-    ]
+    ids = [named(*row) for row in zip(table["image_id"], table["source"], strict=True)]
     evaluation = Evaluation(table.assign(image_id=ids), second.evaluation.y_prob)
     return dataclasses.replace(second, evaluation=evaluation)
 

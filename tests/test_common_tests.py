@@ -1,5 +1,7 @@
 """Two models are compared on the test photographs that neither has learned from."""
 
+import dataclasses
+
 import pandas as pd
 import pytest
 from made_candidates import add, measured
@@ -100,12 +102,30 @@ def test_what_one_chose_its_threshold_on_is_left_out_under_its_other_id_too(cham
     assert list(common(champion_in_use, "other", "first").first.table["image_id"]) == IDS[6:]
 
 
-def test_photographs_of_one_name_in_another_set_are_others(champion_in_use):
-    ids = [f"clinic/{image_id}" for image_id in IDS]
+@pytest.mark.parametrize("before", ["clinic/", ""])
+def test_photographs_of_one_name_in_another_set_are_others(champion_in_use, before):
+    # The set stood beside another one in its run, or alone.
+    ids = [before + image_id for image_id in IDS]
     changed = {"image_id": ids, "group_id": ids, "source": "clinic"}
     add(champion_in_use, "elsewhere", measured(40, changed=changed))
     with pytest.raises(ModelError, match=r"not measured on the same test photographs"):
         common(champion_in_use, "elsewhere")
+
+
+def test_an_archives_number_is_one_photograph_in_every_set(champion_in_use):
+    numbers = [f"ISIC_{row:07d}" for row in range(80)]
+    for name, source in (("first", "made"), ("second", "clinic")):
+        changed = {"image_id": numbers, "group_id": numbers, "source": source}
+        add(champion_in_use, name, measured(40, changed=changed))
+    assert list(common(champion_in_use, "second", "first").first.table["image_id"]) == numbers
+
+
+def test_a_set_that_was_renamed_is_known_by_its_bytes(champion_in_use):
+    use = registry.read_card(champion_in_use / "champion").datasets[0]
+    for name, source in (("first", "made"), ("second", "renamed")):
+        data = {"datasets": (dataclasses.replace(use, name=source),)}
+        add(champion_in_use, name, measured(40, changed={"source": source}), **data)
+    assert list(common(champion_in_use, "second", "first").first.table["image_id"]) == IDS
 
 
 def test_a_whole_group_is_left_out_of_which_one_photograph_was_taught(champion_in_use):
