@@ -103,7 +103,8 @@ def fit_class_bias(logits: ArrayLike, y_true_index: ArrayLike) -> NDArray[np.flo
         RunError: there is no row.
         ValueError: as `fit_temperature`.
     """
-    from scipy.optimize import minimize  # serving needs none of it
+    from scipy.optimize import minimize  # serving needs none of these
+    from scipy.special import log_softmax
 
     values, truth = np.asarray(logits, dtype=np.float64), np.asarray(y_true_index)
     start = math.log(1 / fit_temperature(values, truth))
@@ -113,13 +114,13 @@ def fit_class_bias(logits: ArrayLike, y_true_index: ArrayLike) -> NDArray[np.flo
     def loss(found: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         scale, bias = math.exp(found[0]), np.zeros(values.shape[1])
         bias[present] = found[1:]
-        prob = probabilities(scale * values + bias)
-        chosen = np.maximum(prob[np.arange(len(truth)), truth], np.finfo(np.float64).tiny)
-        rest = prob - is_true
+        log_prob = log_softmax(scale * values + bias, axis=1)
+        rest = np.exp(log_prob) - is_true
         slopes = np.r_[scale * np.sum(rest * values), rest.sum(axis=0)[present]]
         slopes[1:] += found[1:] / _BIAS_SPREAD**2
         prior = np.sum(found[1:] ** 2) / (2 * _BIAS_SPREAD**2)
-        return float(prior - np.log(chosen).sum()) / len(truth), slopes / len(truth)
+        of_truth = log_prob[np.arange(len(truth)), truth]
+        return float(prior - of_truth.sum()) / len(truth), slopes / len(truth)
 
     within = [tuple(-math.log(bound) for bound in (MAX_TEMPERATURE, MIN_TEMPERATURE))]
     best = minimize(

@@ -4,6 +4,7 @@ Whatever trained it: full training hands over a Keras network (`exports`), quick
 head on the network of another model.
 """
 
+import dataclasses
 import datetime
 import json
 import platform
@@ -24,6 +25,7 @@ from melanoma_core import (
     drawings,
     evaluate,
     head_files,
+    heads,
     imaging,
     lineages,
     predict,
@@ -124,6 +126,7 @@ def _build(
     on_phase("exporting")
     network.write(building)
     served = _served(building)
+    origin = _without_never_given(origin, served.bias)
     held = origin.table[origin.table["split"].isin(HELD_OUT)]
     logits, rows, refused = evaluate.score(
         served, held, lambda done, total: on_phase("measuring", done=done, total=total)
@@ -184,6 +187,25 @@ def _build(
     )
     on_phase("saving")
     return registry.read_card(registry.add(models_dir, building, card))
+
+
+def _without_never_given(origin: Origin, bias: NDArray[np.float32]) -> Origin:
+    """Without the validation photographs of diagnoses that the last layer was never taught.
+
+    Nothing can be calibrated by them. In the test they stay: there they are errors, and count.
+    """
+    missing = [code for code, never in zip(CODES, heads.is_never_given(bias), strict=True) if never]
+    table = origin.table
+    is_left_out = (table["split"] == "val") & table["diagnosis"].isin(missing)
+    if not is_left_out.any():
+        return origin
+    note = (
+        "Left out of validation, as the last layer can never give their diagnosis: "
+        f"{int(is_left_out.sum())}."
+    )
+    return dataclasses.replace(
+        origin, table=table[~is_left_out].reset_index(drop=True), notes=(*origin.notes, note)
+    )
 
 
 def _taught(origin: Origin, parents: Sequence[Taught | None]) -> Taught:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from melanoma_core import checkpoints, evaluate, runs
+from melanoma_core import checkpoints, evaluate, networks, runs
 from melanoma_core.balance import class_weights, planned_counts, prior_shift
 from melanoma_core.configs import TrainConfig
 from melanoma_core.errors import RunError, RunStopped
@@ -127,9 +127,7 @@ def prior_shift_of(
 
 def move_bias(network: keras.Model, shift: NDArray[np.float64]) -> None:
     """Add `shift` (C,) to the bias of the last layer, in place."""
-    layer = network.get_layer("logits")
-    kernel, bias = layer.get_weights()
-    layer.set_weights([kernel, (bias + shift).astype(bias.dtype)])
+    networks.set_bias(network, networks.head(network)[1] + shift)
 
 
 def _loss_weights(counts: NDArray[np.int64], config: TrainConfig) -> NDArray[np.float64] | None:

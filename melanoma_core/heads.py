@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from melanoma_core import balance, calibration, evaluate
 from melanoma_core.configs import TrainConfig
@@ -27,6 +27,7 @@ _MAX_STEPS = 300
 # The logit of a diagnosis that no training photograph shows: its probability is nothing, and stays
 # so at every temperature that calibration may choose.
 _NEVER = -1000.0
+_HARDLY = -20.0  # a bias that no training arrives at; joined, `_NEVER` at any temperature is below
 
 OnFit = Callable[[list[dict[str, Any]]], None]
 
@@ -104,6 +105,15 @@ def fit(
     assert best is not None
     found = best[1]
     return Head(found.kernel, found.bias, found.strength, tuple(history))
+
+
+def is_never_given(bias: ArrayLike) -> NDArray[np.bool_]:
+    """(C,) whether a last layer of this bias (C,) was never taught a diagnosis, and cannot give it.
+
+    >>> is_never_given([0.3, -1000.0, -4.0]).tolist()
+    [False, True, False]
+    """
+    return np.asarray(bias) < _HARDLY
 
 
 def _place_of(strength: float) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from melanoma_core import efficientnet_lites
+from melanoma_core import efficientnet_lites, heads
 from melanoma_core.configs import JOINED
 from melanoma_core.efficientnet_lites import Block
 from melanoma_core.errors import ModelError, RunError
@@ -217,6 +217,8 @@ def of_card(card: Card, weights: bytes) -> keras.Model:
 def mix_in(network: keras.Model, weights_path: Path, share: float) -> None:
     """Move every weight of `network` towards those in a file, by `share` of the way.
 
+    The bias of a diagnosis that those can never give stays: no mean with it says anything.
+
     The mean of a network and of what it was fine-tuned from mostly errs less than either, also on
     photographs from elsewhere (Wortsman et al., CVPR 2022).
 
@@ -225,11 +227,32 @@ def mix_in(network: keras.Model, weights_path: Path, share: float) -> None:
         weights_path: as `load_weights` takes it.
         share: 0 (nothing changes) to 1.
     """
-    tuned = network.get_weights()
+    tuned, tuned_bias = network.get_weights(), head(network)[1]
     # Without the optimizer: the file of a model holds none, and Keras would refuse it.
     load_weights(keras.Model(network.input, network.output), weights_path)
     start = network.get_weights()
+    is_silent = heads.is_never_given(head(network)[1])
     network.set_weights([share * a + (1 - share) * b for a, b in zip(start, tuned, strict=True)])
+    set_bias(network, np.where(is_silent, tuned_bias, head(network)[1]))
+
+
+def let_give(network: keras.Model, is_taught: NDArray[np.bool_]) -> None:
+    """Let the last layer give diagnoses that it never could, where they are taught now.
+
+    Their bias becomes the smallest of the others: rare, but within reach of training.
+
+    Args:
+        network: changed in place.
+        is_taught: (C,) which diagnoses.
+    """
+    bias = head(network)[1]
+    is_silent = heads.is_never_given(bias)
+    set_bias(network, np.where(is_silent & is_taught, bias[~is_silent].min(), bias))
+
+
+def set_bias(network: keras.Model, bias: NDArray[np.floating[Any]]) -> None:
+    """Give the dense layer that gives the logits this bias (C,), in place."""
+    network.get_layer("logits").set_weights([head(network)[0], bias])
 
 
 def join(network: keras.Model, parts: Sequence[keras.Model], temperatures: Sequence[float]) -> None:

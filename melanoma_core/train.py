@@ -157,6 +157,7 @@ def fit(
     )
     if plan.from_model and start:
         networks.load_weights(network, start)
+        networks.let_give(network, np.bincount(data.labels("train"), minlength=len(CODES)) > 0)
         # It answers for the real class shares; this run teaches others, and undoes it at its end.
         fitting.move_bias(network, -_prior_shift(data, plan.config))
     history = fitting.fit(

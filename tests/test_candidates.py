@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import made_models
@@ -255,6 +256,30 @@ def test_class_biases_stand_in_the_last_layer_of_every_file(models_dir, card, ne
     np.testing.assert_allclose(networks.head(on_disk)[1], bias + card.class_bias, atol=1e-5)
 
 
+def test_diagnosis_that_was_never_taught_calibrates_nothing(network, origin, tmp_path):
+    """By its photographs in validation every temperature and bias would be wrong."""
+    silent = networks.build("tiny", 32, len(CODES))
+    bias = np.where(np.array(CODES) == "VASC", -1000.0, networks.head(network)[1])
+    silent.set_weights(network.get_weights())
+    networks.set_bias(silent, bias)
+    card = candidates.add(exports.trained(silent), origin, tmp_path)
+    without = origin.table[(origin.table["diagnosis"] != "VASC") | (origin.table["split"] != "val")]
+    expected = candidates.add(
+        exports.trained(silent),
+        dataclasses.replace(origin, table=without, run_id="without"),
+        tmp_path,
+    )
+    assert (card.class_bias, card.temperature) == (expected.class_bias, expected.temperature)
+    assert card.operating_points == expected.operating_points
+    assert np.abs(card.class_bias).max() < 2
+    assert card.class_counts["val"]["VASC"] == 0
+    assert card.class_counts["test"]["VASC"] == 2
+    assert (
+        "Left out of validation, as the last layer can never give their diagnosis: 1." in card.notes
+    )
+    assert not [note for note in expected.notes if note.startswith("Left out of validation")]
+
+
 def test_progress_counts_to_all_photographs_that_are_measured(network, origin, tmp_path):
     told = []
     candidates.add(
@@ -288,7 +313,8 @@ def test_nothing_half_built_is_left_after_a_failure(
     }[step]
     # The conversion itself takes seconds, and is not what fails here.
     monkeypatch.setattr(networks, "export", lambda network, path: path.touch())
-    monkeypatch.setattr(candidates.predict, "read_network", lambda *files: None)
+    served = SimpleNamespace(bias=np.zeros(len(CODES)))
+    monkeypatch.setattr(candidates.predict, "read_network", lambda *files: served)
     if step == "adding":
         monkeypatch.setattr(candidates, "_build", fail)
     monkeypatch.setattr(place, name, fail)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import altered_models
 import keras
 import made_models
 import numpy as np
@@ -16,6 +17,7 @@ from melanoma_core import (
     calibration,
     checkpoints,
     drawings,
+    head_files,
     imaging,
     paths,
     predict,
@@ -315,6 +317,26 @@ def test_share_of_the_start_is_mixed_into_the_weights(run, plan, tmp_path):
     start = np.load(run.models_dir / "tiny-7" / "head.npz")["kernel"]
     assert np.abs(kernels[0] - start).max() > 1e-3
     np.testing.assert_allclose(kernels[1], 0.25 * start + 0.75 * kernels[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_diagnosis_that_the_model_could_never_give_is_learned(run, plan, tmp_path, share):
+    """As after quick training without a photograph of it: its bias there is -1,000."""
+    models_dir = shutil.copytree(run.models_dir, tmp_path / "models")
+    content = (models_dir / "tiny-7" / "network.weights.h5").read_bytes()
+    head = altered_models.arrays_of(models_dir / "tiny-7" / "head.npz")
+    silent = np.isin(CODES, ["VASC", "DF"])  # the one is taught now, the other is not
+    bias = np.where(silent, -1000.0, head["bias"]).astype(np.float32)
+    files = {
+        "network.weights.h5": head_files.with_head(content, head["kernel"], bias),
+        "head.npz": altered_models.npz(kernel=head["kernel"], bias=bias),
+    }
+    altered_models.add(models_dir, "tiny-7", "silent", files)
+    config = replace(plan.config, start_share=share)
+    train.train(replace(plan, config=config, from_model="silent"), tmp_path / "on", models_dir)
+    bias = altered_models.arrays_of(models_dir / "on" / "head.npz")["bias"]
+    assert bias[CODES.index("VASC")] > -10
+    assert bias[CODES.index("DF")] < -100
 
 
 def soft_file(path, image_ids, diagnosis):
