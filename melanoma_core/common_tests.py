@@ -106,7 +106,7 @@ def _named_as_in(first: Measured, second: Measured) -> Measured:
     name in two sets means two photographs, unless it is an archive's number.
     """
     table = first.evaluation.table
-    known = {
+    known: dict[tuple[str, str], str] = {
         (source, image_ids.without_set(image_id, source)): image_id
         for image_id, source in zip(table["image_id"], table["source"], strict=True)
     }
