@@ -262,7 +262,9 @@ def train(
         elif recalibrate:
             _check_untaught("recalibrate", "leaves the network of a model as it is", from_model)
         elif quick:
-            from_model, settings["network"], image_size = _quick(from_model, weights)
+            does = "makes a new last layer for the network of a model"
+            _check_heeded("quick", does, {*_HEEDED_UNTAUGHT, "quick", "balance", "balance_by"})
+            from_model, settings["network"], image_size = _quick(from_model)
         # None teaches a network anew: what those models were taught cannot be measured on.
         keeps_network = quick or recalibrate or joined_with is not None
         if keeps_network and "split_by" not in _given() and splits is None:
@@ -318,12 +320,16 @@ def train(
 
 def _check_untaught(option: str, does: str, from_model: str | None) -> None:
     """Refuse what an option that teaches nothing does not heed, before anything is made."""
-    written = _written()[option]
     if from_model is None:
         raise click.UsageError(
-            f"{written} {does}, and no model is named. Name the model with --from-model."
+            f"{_written()[option]} {does}, and no model is named. Name the model with --from-model."
         )
-    unheard = _unheard(_HEEDED_UNTAUGHT | {option})
+    _check_heeded(option, does, _HEEDED_UNTAUGHT | {option})
+
+
+def _check_heeded(option: str, does: str, heeded: Collection[str]) -> None:
+    """Refuse what would change nothing beside `option`."""
+    unheard, written = _unheard(heeded), _written()[option]
     if unheard:
         raise click.UsageError(
             f"{written} {does}, so {unheard} would change nothing. Leave out what is named here, "
@@ -331,12 +337,10 @@ def _check_untaught(option: str, does: str, from_model: str | None) -> None:
         )
 
 
-def _quick(from_model: str | None, weights: str | None) -> tuple[str, str, int]:
+def _quick(from_model: str | None) -> tuple[str, str, int]:
     """Model, network and image size of a quick training."""
     from melanoma_core import registry
 
-    if weights is not None:
-        raise click.UsageError("--quick takes the network of a model: leave --weights out.")
     if from_model is None:
         in_use = registry.champion(paths.models_dir())
         if in_use is None:

@@ -545,6 +545,14 @@ def test_options_that_are_not_heeded_are_named_and_refused(way, plans, options, 
     assert not plans
 
 
+@pytest.mark.parametrize("option", [("--weights", "."), ("--soft-share", "1"), ("--epochs", "9")])
+def test_quick_training_refuses_what_only_full_training_heeds(option, plans):
+    refused = invoke("train", "--dataset", ".", "--quick", *option)
+    assert refused.exit_code == 2
+    assert f"so {option[0]} would change nothing" in " ".join(refused.stderr.split())
+    assert not plans
+
+
 def test_join_and_recalibration_exclude_each_other(plans):
     refused = invoke("train", "--dataset", ".", *JOIN, "--recalibrate")
     assert "so --recalibrate would change nothing" in " ".join(refused.stderr.split())
