@@ -74,7 +74,8 @@ class Photographs:
     """The packed photographs; one row a file."""
 
     data: Mapping[str, NDArray[Any]]  # of the pack
-    banks: dict[int, tuple[torch.Tensor, torch.Tensor]]  # by size: plain, and compressed again
+    plain: torch.Tensor  # (N, 3, H, W) in 0 to 255, uint8
+    compressed: torch.Tensor  # the same, each compressed again
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -143,43 +144,34 @@ def _webp(path: str) -> bytes:
     return buffer.getvalue()
 
 
-def read(path: Path, sizes: Sequence[int]) -> Photographs:
-    """The photographs of a pack, decoded at these sizes, on the accelerator."""
+def read(path: Path, image_size: int) -> Photographs:
+    """The photographs of a pack, decoded at this size, on the accelerator."""
     with np.load(path) as archive:
         data = {name: archive[name] for name in archive.files}
     offset, step = data["offset"], 100
     blobs = [data["data"][start:stop].tobytes() for start, stop in itertools.pairwise(offset)]
-    jobs = [
-        (blobs[start : start + step], tuple(sizes), start) for start in range(0, len(blobs), step)
-    ]
+    starts = range(0, len(blobs), step)
+    jobs = [(blobs[start : start + step], image_size, start) for start in starts]
     with ProcessPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
         parts = list(pool.map(_decode, jobs))
-    banks = {}
-    for size in sizes:
-        plain, compressed = (
-            torch.from_numpy(np.concatenate([part[size][k] for part in parts]))
-            .to(_DEVICE)
-            .permute(0, 3, 1, 2)
-            for k in range(2)
-        )
-        banks[size] = (plain, compressed)
-    return Photographs(data, banks)
+    plain, compressed = (
+        torch.from_numpy(np.concatenate(images)).to(_DEVICE).permute(0, 3, 1, 2)
+        for images in zip(*parts, strict=True)
+    )
+    return Photographs(data, plain, compressed)
 
 
-def _decode(
-    job: tuple[list[bytes], tuple[int, ...], int],
-) -> dict[int, tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    blobs, sizes, seed = job
+def _decode(job: tuple[list[bytes], int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    blobs, image_size, seed = job
     rng = np.random.default_rng(seed)
-    decoded: dict[int, tuple[list[Any], list[Any]]] = {size: ([], []) for size in sizes}
+    plain, compressed = [], []
     for blob in blobs:
         image = np.array(Image.open(io.BytesIO(blob)).convert("RGB"))
-        for size, (plain, compressed) in decoded.items():
-            square = imaging.resize(image, size)
-            plain.append(square)
-            worse = imaging.jpeg(square, quality=int(rng.integers(40, 96)))
-            compressed.append(np.array(Image.open(io.BytesIO(worse)).convert("RGB")))
-    return {size: (np.stack(parts[0]), np.stack(parts[1])) for size, parts in decoded.items()}
+        square = imaging.resize(image, image_size)
+        plain.append(square)
+        worse = imaging.jpeg(square, quality=int(rng.integers(40, 96)))
+        compressed.append(np.array(Image.open(io.BytesIO(worse)).convert("RGB")))
+    return np.stack(plain), np.stack(compressed)
 
 
 @dataclass
@@ -226,7 +218,7 @@ def fit(
     num_steps = most_steps = int(recipe.epochs * steps_an_epoch)
     warmup = max(1, steps_an_epoch // 2)
     labels = torch.as_tensor(photographs.labels, device=_DEVICE)
-    plain, compressed = photographs.banks[recipe.image_size]
+    plain, compressed = photographs.plain, photographs.compressed
     average = _Average(network, recipe.averaging)
     loss_sum = torch.zeros((), device=_DEVICE)
     step, measured_from, timed_from = 0, 0, started
@@ -277,10 +269,10 @@ def fit(
         "epochs_done": round(step * recipe.batch_size / len(rows), 2),
         "loss": round(float(loss_sum) / step, 4),
     }
-    said = {"val": predict(network, photographs, photographs.validation(), recipe.image_size)}
+    said = {"val": predict(network, photographs, photographs.validation())}
     record["val"] = figures(said["val"] + shift, photographs, photographs.validation())
     if held_out is not None:
-        said["held_out"] = predict(network, photographs, held_out, recipe.image_size)
+        said["held_out"] = predict(network, photographs, held_out)
         record["held_out"] = figures(said["held_out"] + shift, photographs, held_out)
     record["seconds"] = round(time.monotonic() - started, 1)
     print(json.dumps(record), flush=True)
@@ -341,15 +333,14 @@ class _Average:
 
 @torch.no_grad()
 def predict(
-    network: Network, photographs: Photographs, rows: NDArray[np.int64], image_size: int
+    network: Network, photographs: Photographs, rows: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     """(N, C) logits of unchanged photographs."""
     network.eval()
-    plain, _ = photographs.banks[image_size]
     answers = []
     for part in torch.as_tensor(rows, device=_DEVICE).split(256):
         with torch.autocast(_DEVICE.type, torch.bfloat16):
-            answers.append(network(plain[part].float()).float().cpu().numpy())
+            answers.append(network(photographs.plain[part].float()).float().cpu().numpy())
     return np.concatenate(answers)
 
 
@@ -569,7 +560,7 @@ def main() -> None:
         return
     torch.backends.cudnn.benchmark = True
     options.out.mkdir(parents=True, exist_ok=True)
-    photographs = read(options.pack, [options.image_size])
+    photographs = read(options.pack, options.image_size)
     recipe = Recipe(
         image_size=options.image_size,
         batch_size=options.batch_size,

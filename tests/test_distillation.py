@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from melanoma_core import networks
 from melanoma_core.configs import AUGMENTATIONS, NO_AUGMENTATION
@@ -70,6 +71,25 @@ def test_compressed_file_is_taken_for_one_in_four():
     assert 0.15 < (changed.mean((1, 2, 3)) < 1).float().mean() < 0.35
 
 
+def test_pack_is_read_at_the_size_asked_for(tmp_path):
+    rng = np.random.default_rng(0)
+    blobs = []
+    for level in (40, 90, 140):
+        path = tmp_path / f"{level}.png"
+        pixels = level + rng.integers(0, 40, (90, 120, 3))
+        Image.fromarray(pixels.astype(np.uint8)).save(path)
+        blobs.append(distillation._webp(str(path)))
+    data = np.frombuffer(b"".join(blobs), np.uint8)
+    np.savez(tmp_path / "pack.npz", data=data, offset=np.cumsum([0, *map(len, blobs)]))
+    found = distillation.read(tmp_path / "pack.npz", 64)
+    assert found.plain.shape == found.compressed.shape == (3, 3, 64, 64)
+    means = found.plain.float().mean((1, 2, 3)).tolist()
+    np.testing.assert_allclose(means, [60, 110, 160], atol=3)
+    difference = (found.plain.float() - found.compressed.float()).abs().mean((1, 2, 3))
+    assert (difference > 0.1).all()
+    assert (difference < 20).all()
+
+
 def packed(num_files=400):
     """Files of lesions, two or three a lesion; one lesion in five is held out for validation."""
     rng = np.random.default_rng(0)
@@ -84,7 +104,7 @@ def packed(num_files=400):
 
 
 def test_no_lesion_is_in_two_folds_and_validation_is_in_none():
-    photographs = distillation.Photographs(packed(), {})
+    photographs = distillation.Photographs(packed(), *[torch.empty(0)] * 2)
     folds, group = photographs.folds(), photographs.data["group"]
     assert set(folds[photographs.validation()]) == {-1}
     assert set(folds) == {-1, *range(distillation.NUM_FOLDS)}
@@ -95,7 +115,7 @@ def test_no_lesion_is_in_two_folds_and_validation_is_in_none():
 
 
 def test_pools_of_teachers_hold_the_files_of_their_fold_alone():
-    photographs = distillation.Photographs(packed(), {})
+    photographs = distillation.Photographs(packed(), *[torch.empty(0)] * 2)
     folds = photographs.folds()
     rows = np.flatnonzero(folds >= 0)
     pools = distillation._pools(photographs, rows, np.ones(9), distillation.NUM_FOLDS)
@@ -105,7 +125,7 @@ def test_pools_of_teachers_hold_the_files_of_their_fold_alone():
 
 
 def test_figures_count_a_photograph_once():
-    photographs = distillation.Photographs(packed(), {})
+    photographs = distillation.Photographs(packed(), *[torch.empty(0)] * 2)
     rows = np.arange(400)
     logits = 5.0 * np.eye(9)[photographs.labels]
     logits[~photographs.data["is_first_file"]] = 0  # further files are not looked at
