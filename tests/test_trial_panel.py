@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from melanoma_core import breakdowns, comparisons, evaluate, journal, promotion, registry
 from melanoma_core.journal import Event, Kind
-from ui import change_dialogs, dataset_choice, mix_ups, trial_panel
+from ui import change_dialogs, dataset_choice, listed_photographs, mix_ups, trial_panel
 
 MODELS = "pages/models.py"
 NARROW = "\u202f"
@@ -93,10 +93,10 @@ def test_photographs_are_shown_that_the_data_set_of_the_session_holds(models, mo
     shown = []
     monkeypatch.setattr(dataset_choice, "paths_of", lambda ids: {"i021": "a.png", "i030": "b.png"})
     monkeypatch.setattr(
-        trial_panel.photographs, "show", lambda path, longest, alt: shown.append((path, alt))
+        listed_photographs.photographs, "show", lambda path, longest, alt: shown.append((path, alt))
     )
     open_app(MODELS)
-    assert shown == [("a.png", "Melanoma, i021"), ("b.png", "Melanoma, i030")]
+    assert shown == [("a.png", "i021, Melanoma"), ("b.png", "i030, Melanoma")]
 
 
 def test_models_that_cannot_be_compared_say_why(models):

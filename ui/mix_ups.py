@@ -7,8 +7,8 @@ import streamlit as st
 
 from melanoma_core import breakdowns, csv_tables
 from melanoma_core.registry import OperatingPoint
-from ui import dataset_choice, paging, photographs
-from ui.formats import NOT_RECORDED, count, counted, literal, percent, small
+from ui import listed_photographs, paging
+from ui.formats import NOT_RECORDED, count, counted, percent
 from ui.model_records import Record
 
 _NAMES = {
@@ -17,7 +17,6 @@ _NAMES = {
     "melanoma_below": "Melanoma below the threshold",
 }
 _PICTURES_A_PAGE = 12
-_THUMBNAIL = 300  # px, the long side
 _PAGE = "mix_ups_page"
 
 
@@ -50,7 +49,10 @@ def show(record: Record, point: OperatingPoint) -> None:
             for name in ("Melanoma", "Nevus")
         },
     )  # fmt: skip
-    _show_pictures(rows)
+    given = [f"melanoma {percent(share)}" for share in rows["melanoma_probability"]]
+    listed_photographs.show(
+        dict(zip(rows["image_id"], given, strict=True)), _PAGE, _PICTURES_A_PAGE
+    )
     st.download_button(
         f"Download {counted(len(rows), 'row')} (CSV)", partial(csv_file, rows),
         f"{kind}.csv", "text/csv", icon=":material/download:", on_click="ignore",
@@ -72,23 +74,6 @@ def readable(rows: pd.DataFrame) -> pd.DataFrame:
             "Body site": rows["anatom_site_general"],
         }
     )
-
-
-def _show_pictures(rows: pd.DataFrame) -> None:
-    paths_of = dataset_choice.paths_of(rows["image_id"])
-    if not paths_of:
-        st.markdown(
-            small("To see the photographs, open a data set that holds them on the page Explore.")
-        )
-        return
-    shown = rows[rows["image_id"].isin(paths_of)]
-    grid = st.grid(6, min_column_width=120)
-    for row in shown[paging.shown(_PAGE, len(shown), _PICTURES_A_PAGE)].itertuples():
-        with grid, st.container(gap=None):
-            photographs.show(paths_of[row.image_id], _THUMBNAIL, row.image_id)
-            given = f"melanoma {percent(row.melanoma_probability)}"
-            st.markdown(f"{literal(row.image_id)}  \n{small(given)}")
-    paging.show(_PAGE, len(shown), _PICTURES_A_PAGE)
 
 
 def csv_file(rows: pd.DataFrame) -> bytes:

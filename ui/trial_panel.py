@@ -15,10 +15,8 @@ from ui import (
     access,
     card_tables,
     change_dialogs,
-    dataset_choice,
     errors,
-    paging,
-    photographs,
+    listed_photographs,
     trials,
 )
 from ui.formats import NOT_RECORDED, count, counted, day, literal, percent, small
@@ -26,7 +24,6 @@ from ui.serving import Serving
 
 _MINUS = "\N{MINUS SIGN}"
 _PICTURES_A_PAGE = 6
-_THUMBNAIL = 300  # px, the long side
 _PAGE = "disagreements_page"
 _NAMES = {
     "sensitivity": "Sensitivity for melanoma, at its own threshold",
@@ -230,7 +227,10 @@ def _show_disagreements(comparison: Comparison) -> None:
                 for name in ("In use gives", "Candidate gives")
             },
         )  # fmt: skip
-        _show_pictures(rows)
+        names = [BY_CODE[code].name for code in rows["diagnosis"]]
+        listed_photographs.show(
+            dict(zip(rows["image_id"], names, strict=True)), _PAGE, _PICTURES_A_PAGE
+        )
         st.download_button(
             f"Download {counted(len(rows), 'row')} (CSV)", partial(csv_file, rows),
             "verdicts-differ.csv", "text/csv", icon=":material/download:", on_click="ignore",
@@ -252,24 +252,6 @@ def readable(rows: pd.DataFrame) -> pd.DataFrame:
             "Candidate": rows["candidate_refers"].map(referred),
         }
     )
-
-
-def _show_pictures(rows: pd.DataFrame) -> None:
-    """The photographs that the data set of this session holds."""
-    paths_of = dataset_choice.paths_of(rows["image_id"])
-    if not paths_of:
-        st.markdown(
-            small("To see the photographs, open a data set that holds them on the page Explore.")
-        )
-        return
-    shown = rows[rows["image_id"].isin(paths_of)]
-    grid = st.grid(6, min_column_width=120)
-    for row in shown[paging.shown(_PAGE, len(shown), _PICTURES_A_PAGE)].itertuples():
-        with grid, st.container(gap=None):
-            name = BY_CODE[row.diagnosis].name
-            photographs.show(paths_of[row.image_id], _THUMBNAIL, f"{name}, {row.image_id}")
-            st.markdown(f"{literal(row.image_id)}  \n{small(name)}")
-    paging.show(_PAGE, len(shown), _PICTURES_A_PAGE)
 
 
 def csv_file(rows: pd.DataFrame) -> bytes:
