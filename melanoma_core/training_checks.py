@@ -98,8 +98,10 @@ def _warnings(counts: Mapping[str, NDArray[np.int64]], card: Card | None) -> lis
     if card is not None:
         known = np.array([card.class_counts["train"].get(code, 0) > 0 for code in CODES])
         if (taught & ~known).any():
+            # Its card counts no diagnoses of what the models were taught that it was made from.
+            how = "not taught them by itself" if card.inherited_datasets else "never taught them"
             warnings.append(
-                f"New to “{card.model_id}”, which was never taught them: {_names(taught & ~known)}."
+                f"New to “{card.model_id}”, which was {how}: {_names(taught & ~known)}."
             )
         if (known & ~taught).any():
             warnings.append(
