@@ -5,7 +5,8 @@ or set by anything: else the one that knows it would win by that.
 """
 
 import dataclasses
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,16 +71,17 @@ def common(first: Measured, second: Measured) -> Common:
     Raises:
         ModelError: there is none.
     """
-    second = _named_as_in(first, second)
-    photographs = _joined(first, second)
+    sets = _sets_as_in(first, second)
+    second = _named_as_in(first, second, sets)
+    group_of = _groups(first, second)
+    names = _names(first, second, sets)
     tests = [
         model.evaluation.table[model.is_test].set_index("image_id") for model in (first, second)
     ]
     both = tests[0].index.intersection(tests[1].index).sort_values()
     is_alike = (tests[0].loc[both, "diagnosis"] == tests[1].loc[both, "diagnosis"]).to_numpy()
     # A group that either was taught, or chose its threshold on, is clean for neither.
-    group_of = photographs["group"]
-    touched = [_touched(model, photographs) for model in (first, second)]
+    touched = [_touched(model, group_of, names) for model in (first, second)]
     is_clean = ~group_of[both].isin(touched[0] | touched[1]).to_numpy()
     kept = both[is_alike & is_clean]
     notes = _notes((first, second), tests, group_of, touched, int((~is_alike).sum()), len(kept))
@@ -99,8 +101,34 @@ def common(first: Measured, second: Measured) -> Common:
     )
 
 
-def _named_as_in(first: Measured, second: Measured) -> Measured:
-    """The second model, its photographs under the ids that the first one knows them by.
+def _sets_as_in(first: Measured, second: Measured) -> dict[str, str]:
+    """What the first model calls each data set that the second one was measured on.
+
+    Those of the same bytes are one; of the others those of one name, for a set may have grown.
+    """
+    there, here = (set(model.evaluation.table["source"]) for model in (first, second))
+    sha256 = [{use.name: use.sha256 for use in model.card.datasets} for model in (first, second)]
+    pairs = [
+        (
+            mine in sha256[1] and sha256[1][mine] == sha256[0].get(theirs),
+            mine == theirs,
+            mine,
+            theirs,
+        )
+        for mine, theirs in itertools.product(here, there)
+    ]
+    found: dict[str, str] = {}
+    for is_of_its_bytes, is_of_its_name, mine, theirs in sorted(pairs, reverse=True):
+        is_free = mine not in found and theirs not in found.values()
+        if is_free and (is_of_its_bytes or is_of_its_name):
+            found[mine] = theirs
+    # Another set may have its name there.
+    alone = {name: f"{name} of {second.card.model_id}" if name in there else name for name in here}
+    return alone | found
+
+
+def _named_as_in(first: Measured, second: Measured, sets: Mapping[str, str]) -> Measured:
+    """The second model, its photographs under the ids and sets that the first one knows them by.
 
     The data set's name stands before an id only where another set of the same run had it too. One
     name in two sets means two photographs, unless it is an archive's number.
@@ -110,26 +138,21 @@ def _named_as_in(first: Measured, second: Measured) -> Measured:
         (source, image_ids.without_set(image_id, source)): image_id
         for image_id, source in zip(table["image_id"], table["source"], strict=True)
     }
-    names = {use.sha256: use.name for use in first.card.datasets}
-    renamed = {use.name: names.get(use.sha256, use.name) for use in second.card.datasets}
-    taken = set(table["image_id"])
 
     def named(image_id: str, source: str) -> str:
         alone = image_ids.without_set(image_id, source)
-        in_first = known.get((renamed.get(source, source), alone))
-        if in_first is not None:
-            return in_first
-        is_another = image_id in taken and not class_folders.is_archive_id(image_id)
-        return image_ids.with_set(image_id, source) if is_another else image_id
+        if class_folders.is_archive_id(alone):
+            return alone
+        return known.get((sets[source], alone), image_ids.with_set(alone, sets[source]))
 
     table = second.evaluation.table
     ids = [named(*row) for row in zip(table["image_id"], table["source"], strict=True)]
-    evaluation = Evaluation(table.assign(image_id=ids), second.evaluation.y_prob)
-    return dataclasses.replace(second, evaluation=evaluation)
+    table = table.assign(image_id=ids, source=table["source"].map(sets))
+    return dataclasses.replace(second, evaluation=Evaluation(table, second.evaluation.y_prob))
 
 
-def _joined(first: Measured, second: Measured) -> pd.DataFrame:
-    """All photographs of both evaluations by id: group (those of both joined), lesion, source."""
+def _groups(first: Measured, second: Measured) -> pd.Series:
+    """The group of each photograph of both evaluations by its id: those of both joined."""
     table = pd.concat([first.evaluation.table, second.evaluation.table], ignore_index=True)
     ids = list(dict.fromkeys(table["image_id"]))
     place_of = {image_id: place for place, image_id in enumerate(ids)}
@@ -140,17 +163,27 @@ def _joined(first: Measured, second: Measured) -> pd.DataFrame:
     groups = np.empty(len(ids), np.int64)
     for number, members in enumerate(findings.joined(len(ids), together)):
         groups[list(members)] = number
-    known = table.groupby("image_id")[["lesion_id", "source"]].first()  # None where none is known
-    return known.loc[ids].assign(group=groups)
+    return pd.Series(groups, index=ids)
 
 
-def _touched(model: Measured, photographs: pd.DataFrame) -> set[int]:
+def _names(first: Measured, second: Measured, sets: Mapping[str, str]) -> pd.DataFrame:
+    """What `Taught.holds` takes of each photograph, as either model names it; the index is its id.
+
+    What the second model was taught it knows by its own names of the sets.
+    """
+    table = pd.concat([first.evaluation.table, second.evaluation.table])
+    table = table.set_index("image_id", drop=False)
+    in_second = {theirs: mine for mine, theirs in sets.items()}
+    alone = list(map(image_ids.without_set, table["image_id"], table["source"]))
+    source = [in_second.get(name, name) for name in table["source"]]
+    return pd.concat([table, table.assign(image_id=alone, source=source)])
+
+
+def _touched(model: Measured, group_of: pd.Series, names: pd.DataFrame) -> set[int]:
     """Groups that hold a photograph that the model was taught, or set by."""
-    other_splits = model.evaluation.table.loc[~model.is_test, "image_id"]
-    touched = set(photographs.loc[other_splits, "group"])
+    touched = set(group_of.loc[model.evaluation.table.loc[~model.is_test, "image_id"]])
     if model.taught is not None:
-        is_taught = model.taught.holds(photographs.reset_index())
-        touched |= set(photographs.loc[is_taught, "group"])
+        touched |= set(group_of.loc[names.index[model.taught.holds(names)]])
     return touched
 
 

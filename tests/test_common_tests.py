@@ -120,12 +120,68 @@ def test_an_archives_number_is_one_photograph_in_every_set(champion_in_use):
     assert list(common(champion_in_use, "second", "first").first.table["image_id"]) == numbers
 
 
+def uses(folder, **sha256):
+    """Data sets of a card by name."""
+    use = registry.read_card(folder / "champion").datasets[0]
+    return tuple(dataclasses.replace(use, name=name, sha256=of) for name, of in sha256.items())
+
+
 def test_a_set_that_was_renamed_is_known_by_its_bytes(champion_in_use):
-    use = registry.read_card(champion_in_use / "champion").datasets[0]
     for name, source in (("first", "made"), ("second", "renamed")):
-        data = {"datasets": (dataclasses.replace(use, name=source),)}
+        data = {"datasets": uses(champion_in_use, **{source: "aa" * 32})}
         add(champion_in_use, name, measured(40, changed={"source": source}), **data)
     assert list(common(champion_in_use, "second", "first").first.table["image_id"]) == IDS
+
+
+def test_a_model_may_be_measured_on_a_set_that_has_another_name_on_its_card(champion_in_use):
+    """As quick training measures the model whose network it takes, on its own data."""
+    for name, source in (("first", "made"), ("second", "renamed")):
+        data = {"datasets": uses(champion_in_use, **{source: "aa" * 32})}
+        add(champion_in_use, name, measured(40, changed={"source": source}), **data)
+    first, second = (common_tests.read(champion_in_use, name) for name in ("first", "second"))
+    first = dataclasses.replace(first, evaluation=second.evaluation)
+    assert list(common_tests.common(first, second).first.table["image_id"]) == IDS
+
+
+def test_another_set_may_have_the_name_that_a_renamed_one_had(champion_in_use):
+    """The set “made” is called “old” now, and photographs of another clinic “made”."""
+    data = uses(champion_in_use, made="aa" * 32)
+    add(champion_in_use, "first", measured(40), datasets=data)
+    ids = [*(f"old/{image_id}" for image_id in IDS[:40]), *(f"made/{i}" for i in IDS[:40])]
+    changed = {"image_id": ids, "group_id": ids, "source": ["old"] * 40 + ["made"] * 40}
+    add(
+        champion_in_use,
+        "second",
+        measured(40, changed=changed | {"diagnosis": "MEL"}),
+        datasets=uses(champion_in_use, old="aa" * 32, made="bb" * 32),
+    )
+    for pair in (("first", "second"), ("second", "first")):
+        found = common(champion_in_use, *pair)
+        assert len(found.first) == 40
+        assert {*found.first.table["source"]} <= {"old", "made"}
+        scores = found.first.melanoma_probability, found.second.melanoma_probability
+        assert (scores[0] == scores[1]).all()
+    assert list(found.second.table["image_id"]) == IDS[:40]
+
+
+def test_what_was_taught_under_the_name_of_a_renamed_set_is_left_out(champion_in_use):
+    changed = {"group_id": [f"g{row // 2}" for row in range(80)]}
+    data = uses(champion_in_use, made="aa" * 32)
+    add(champion_in_use, "first", measured(36, changed=changed), datasets=data)
+    # i000, of one lesion with i001, was taught, and is not in its test.
+    ids = [f"renamed/{image_id}" for image_id in ["n000", *IDS[1:]]]
+    changed = {"image_id": ids, "group_id": ids, "source": "renamed"}
+    add(
+        champion_in_use,
+        "second",
+        measured(40, changed=changed),
+        files=list_of(["renamed/i000"]),
+        datasets=uses(champion_in_use, renamed="aa" * 32),
+        **OTHER_SPLIT,
+    )
+    assert list(common(champion_in_use, "second", "first").first.table["image_id"]) == IDS[2:]
+    expected = [f"renamed/{image_id}" for image_id in IDS[2:]]
+    assert list(common(champion_in_use, "first", "second").first.table["image_id"]) == expected
 
 
 def test_a_whole_group_is_left_out_of_which_one_photograph_was_taught(champion_in_use):
