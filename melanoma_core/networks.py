@@ -236,18 +236,30 @@ def mix_in(network: keras.Model, weights_path: Path, share: float) -> None:
     set_bias(network, np.where(is_silent, tuned_bias, head(network)[1]))
 
 
-def let_give(network: keras.Model, is_taught: NDArray[np.bool_]) -> None:
-    """Let the last layer give diagnoses that it never could, where they are taught now.
+def let_give(network: keras.Model) -> None:
+    """Let the last layer give diagnoses that it never could, before training goes on, in place.
 
-    Their bias becomes the smallest of the others: rare, but within reach of training.
-
-    Args:
-        network: changed in place.
-        is_taught: (C,) which diagnoses.
+    Their bias becomes the smallest of the others: rare, but within reach of training. Also of those
+    that are not taught now: smoothed labels ask for a trace of each, and with one out of reach they
+    would pull at the whole network for ever.
     """
     bias = head(network)[1]
     is_silent = heads.is_never_given(bias)
-    set_bias(network, np.where(is_silent & is_taught, bias[~is_silent].min(), bias))
+    set_bias(network, np.where(is_silent, bias[~is_silent].min(), bias))
+
+
+def withhold(
+    network: keras.Model, start_bias: NDArray[np.floating[Any]], is_taught: NDArray[np.bool_]
+) -> None:
+    """Take back, after training, what `let_give` gave to diagnoses that were not taught.
+
+    Args:
+        network: changed in place.
+        start_bias: (C,) of the last layer that training went on from.
+        is_taught: (C,) which diagnoses.
+    """
+    is_silent = heads.is_never_given(start_bias) & ~is_taught
+    set_bias(network, np.where(is_silent, start_bias, head(network)[1]))
 
 
 def set_bias(network: keras.Model, bias: NDArray[np.floating[Any]]) -> None:

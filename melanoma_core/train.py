@@ -97,11 +97,14 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Report) -> Card
     shift = _prior_shift(data, plan.config)
     fitting.move_bias(network, shift)
     report(f"Bias moved to the real class shares by {np.round(shift, 2).tolist()}.")
-    if plan.from_model and plan.config.start_share:
-        # After the bias was moved: that of the model gone on from was moved as well.
-        start = registry.model_dir(models_dir, plan.from_model) / "network.weights.h5"
-        networks.mix_in(network, start, plan.config.start_share)
-        report(f"Weights: {plan.config.start_share:g} of {plan.from_model} mixed in.")
+    if plan.from_model:
+        start = registry.model_dir(models_dir, plan.from_model)
+        if plan.config.start_share:
+            # After the bias was moved: that of the model gone on from was moved as well.
+            networks.mix_in(network, start / "network.weights.h5", plan.config.start_share)
+            report(f"Weights: {plan.config.start_share:g} of {plan.from_model} mixed in.")
+        with np.load(start / "head.npz") as head:
+            networks.withhold(network, head["bias"], _counts(data) > 0)
     origin = candidates.Origin(
         run_dir.name,
         plan.config,
@@ -157,7 +160,7 @@ def fit(
     )
     if plan.from_model and start:
         networks.load_weights(network, start)
-        networks.let_give(network, np.bincount(data.labels("train"), minlength=len(CODES)) > 0)
+        networks.let_give(network)
         # It answers for the real class shares; this run teaches others, and undoes it at its end.
         fitting.move_bias(network, -_prior_shift(data, plan.config))
     history = fitting.fit(
@@ -184,9 +187,14 @@ def _soft_targets(plan: RunPlan) -> SoftTargets | None:
     return soft_targets.read(Path(plan.soft_targets))
 
 
+def _counts(data: TrainingData) -> NDArray[np.int64]:
+    """(C,) files of each diagnosis that are taught."""
+    return np.bincount(data.labels("train"), minlength=len(CODES))
+
+
 def _prior_shift(data: TrainingData, config: TrainConfig) -> NDArray[np.float64]:
     return fitting.prior_shift_of(
-        np.bincount(data.labels("train"), minlength=len(CODES)),
+        _counts(data),
         config,
         np.bincount(training_tables.labels(data.photographs("train")), minlength=len(CODES)),
     )
