@@ -553,6 +553,17 @@ def test_quick_training_refuses_what_only_full_training_heeds(option, plans):
     assert not plans
 
 
+def test_quick_training_heeds_balance_and_what_every_making_of_a_model_does(
+    plans, models_in_use, tmp_path
+):
+    options = ("--from-model", "tiny-1", "--balance", "floor:40", "--balance-by", "weights")
+    options += ("--seed", "3", "--as-they-are", "--by", "Ada", "--run-dir", tmp_path / "quick")
+    assert invoke("train", "--dataset", ".", "--quick", *options).exit_code == 0
+    (plan,) = plans
+    told = (plan.config.balance, plan.config.balance_by, plan.config.seed, plan.is_cleaned)
+    assert told == ("floor:40", "weights", 3, False)
+
+
 def test_join_and_recalibration_exclude_each_other(plans):
     refused = invoke("train", "--dataset", ".", *JOIN, "--recalibrate")
     assert "so --recalibrate would change nothing" in " ".join(refused.stderr.split())
