@@ -198,6 +198,11 @@ def _in_words(record: dict[str, Any]) -> str:
     "by default of --quick, --join and --recalibrate.",
 )
 @click.option(
+    "--limit-colours",
+    is_flag=True,
+    help="Bring colour casts stronger than those of the training photographs back to them.",
+)
+@click.option(
     "--as-they-are",
     is_flag=True,
     help="Teach the files as they are, not the data doctor's clean table.",
@@ -216,7 +221,7 @@ def _in_words(record: dict[str, Any]) -> str:
 @click.option(
     "--recalibrate",
     is_flag=True,
-    help="Calibrate and measure --from-model anew, its network as it is; nothing is learned.",
+    help="Calibrate and measure --from-model anew, its weights as they are; nothing is learned.",
 )
 @click.option("--by", help="Your name, for the journal; that of your user by default.")
 def train(
@@ -260,7 +265,8 @@ def train(
         if joined_with is not None:
             _check_untaught("joined_with", "puts two networks side by side as they are", from_model)
         elif recalibrate:
-            _check_untaught("recalibrate", "leaves the network of a model as it is", from_model)
+            does = "leaves the weights of a model as they are"
+            _check_untaught("recalibrate", does, from_model, {"limit_colours"})
         elif quick:
             does = "makes a new last layer for the network of a model"
             _check_heeded("quick", does, {*_HEEDED_UNTAUGHT, "quick", "balance", "balance_by"})
@@ -318,13 +324,15 @@ def train(
     click.echo(f"Put it into use with: python -m melanoma_core promote {card.model_id}")
 
 
-def _check_untaught(option: str, does: str, from_model: str | None) -> None:
+def _check_untaught(
+    option: str, does: str, from_model: str | None, heeded: Collection[str] = ()
+) -> None:
     """Refuse what an option that teaches nothing does not heed, before anything is made."""
     if from_model is None:
         raise click.UsageError(
             f"{_written()[option]} {does}, and no model is named. Name the model with --from-model."
         )
-    _check_heeded(option, does, _HEEDED_UNTAUGHT | {option})
+    _check_heeded(option, does, {*_HEEDED_UNTAUGHT, *heeded, option})
 
 
 def _check_heeded(option: str, does: str, heeded: Collection[str]) -> None:

@@ -32,6 +32,7 @@ from melanoma_core import (
     registry,
     taught,
 )
+from melanoma_core.colours import Limits
 from melanoma_core.configs import HELD_OUT, NETWORKS, SPLITS, TrainConfig
 from melanoma_core.datasets import Dataset
 from melanoma_core.diagnoses import CODES
@@ -88,6 +89,7 @@ class Origin:
     history: tuple[dict[str, Any], ...] = ()  # as `fitting.fit` gives it
     from_models: tuple[str, ...] = ()  # ids of the models that its weights come from
     settings: Mapping[str, Any] | None = None  # for the card, where `config` does not say it
+    colour_limits: Limits = ()  # that the network holds colour casts within
 
 
 def add(
@@ -184,6 +186,7 @@ def _build(
         files={},
         inherited_datasets=_inherited(origin, [parent for parent, _ in parents]),
         class_bias=tuple(round(float(by), 6) for by in class_bias),
+        colour_limits=origin.colour_limits,
     )
     on_phase("saving")
     return registry.read_card(registry.add(models_dir, building, card))

@@ -118,6 +118,7 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     start_share: float = 0.0  # of the model gone on from, in the mean of weights that is kept
     soft_share: float = 0.0  # of what other networks say, in what is taught; the label is the rest
+    limit_colours: bool = False  # to the casts of the training photographs; see `colours`
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -56,7 +56,10 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str],
     for note in notes:
         report(note)
     network = networks.build(
-        JOINED.join(card.network for card in cards), cards[0].image_size, len(CODES)
+        JOINED.join(card.network for card in cards),
+        cards[0].image_size,
+        len(CODES),
+        colour_limits=cards[0].colour_limits,
     )
     networks.join(
         network,
@@ -82,6 +85,12 @@ def in_order(cards: list[Card]) -> list[Card]:
         raise RunError(
             f"“{first.model_id}” takes {first.image_size} px and “{second.model_id}” "
             f"{second.image_size} px. Join models of one image size."
+        )
+    if first.colour_limits != second.colour_limits:
+        raise RunError(
+            f"“{first.model_id}” and “{second.model_id}” do not hold colour casts within the same "
+            "limits. Join models of the same limits, or of none, and set them for both with "
+            "--recalibrate --limit-colours."
         )
     for pair in ([first, second], [second, first]):
         if JOINED.join(card.network for card in pair) in NETWORKS:
@@ -117,4 +126,5 @@ def _origin(
             "joined": list(names),
             **plan.how_divided(),
         },
+        colour_limits=cards[0].colour_limits,
     )

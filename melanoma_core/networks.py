@@ -14,10 +14,11 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 from numpy.typing import NDArray
 
-from melanoma_core import efficientnet_lites, heads
+from melanoma_core import colours, efficientnet_lites, heads
+from melanoma_core.colours import Limits
 from melanoma_core.configs import JOINED
 from melanoma_core.efficientnet_lites import Block
 from melanoma_core.errors import ModelError, RunError
@@ -31,6 +32,8 @@ _OF_ANOTHER_VERSION = (
 # behind the weights: after the first epoch the validation loss was 4.8 beside 1.6 in training.
 _MOMENTUM = 0.99
 
+_COLOURS = "colours"  # name of the layer that holds colour casts within limits
+
 
 def build(
     name: str,
@@ -39,6 +42,7 @@ def build(
     *,
     dropout: float = 0.0,
     weights_path: Path | None = None,
+    colour_limits: Limits = (),
 ) -> keras.Model:
     """A network from the table in `configs`, ready to train.
 
@@ -48,6 +52,7 @@ def build(
         num_classes: number of diagnoses.
         dropout: share of the embedding dropped in training.
         weights_path: Keras weights of the backbone without its top; from nothing when None.
+        colour_limits: that colour casts are held within, as `colours.limits`.
 
     Returns:
         A model from (N, image_size, image_size, 3) in [0, 255] to (N, num_classes) logits.
@@ -56,7 +61,8 @@ def build(
         RunError: the weights cannot be read or do not fit.
     """
     image = keras.Input((image_size, image_size, 3), name="image")
-    scaled = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(image)
+    seen = ColourLimits(colour_limits, name=_COLOURS)(image) if colour_limits else image
+    scaled = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(seen)
     if name == "starting_cnn":
         embedding = _starting_cnn(scaled, dropout)
     else:
@@ -96,7 +102,7 @@ def _mobilenet_v2(scaled: keras.KerasTensor) -> keras.KerasTensor:
 
 def _clone_for_training(layer: keras.Layer) -> keras.Layer:
     """The same layer; batch normalisation made fast, and quick to follow the weights."""
-    if isinstance(layer, layers.Rescaling):  # it stands before the backbone, and others share it
+    if isinstance(layer, layers.Rescaling | ColourLimits):  # before the backbone, and shared
         return layer
     settings = layer.get_config()
     if not isinstance(layer, layers.BatchNormalization):
@@ -133,6 +139,33 @@ def _inverted_residual(tensor: keras.KerasTensor, block: Block) -> keras.KerasTe
 
 def _normalized(tensor: keras.KerasTensor) -> keras.KerasTensor:
     return layers.ReLU(6.0)(BatchNormalization(momentum=_MOMENTUM)(tensor))
+
+
+class ColourLimits(layers.Layer):
+    """Brings a colour cast beyond the limits back to them; see `colours`."""
+
+    def __init__(self, limits: Sequence[float], **settings: Any) -> None:
+        """Take limits as `colours.limits` gives them."""
+        super().__init__(**settings)
+        self.limits = tuple(limits)
+
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        """(N, H, W, 3) in [0, 255], each channel by a gain, as bright as before."""
+        least, most = (
+            np.array([*self.limits[:2], 0, 0, *self.limits[2:]], np.float32).reshape(3, 2).T
+        )
+        means = ops.mean(inputs, axis=(1, 2), keepdims=True) + colours.DARKEST
+        logs = ops.log(means / means[..., 1:2])  # over green, whose own stays 0
+        gains = ops.exp(ops.minimum(ops.maximum(logs, least), most) - logs)
+        gains = gains * (
+            ops.mean(means, axis=-1, keepdims=True)
+            / ops.mean(means * gains, axis=-1, keepdims=True)
+        )
+        return ops.clip(inputs * gains, 0, 255)
+
+    def get_config(self) -> dict[str, Any]:
+        """What the layer is made anew from."""
+        return {**super().get_config(), "limits": self.limits}
 
 
 class BatchNormalization(layers.BatchNormalization):
@@ -206,7 +239,9 @@ def of_card(card: Card, weights: bytes) -> keras.Model:
     Raises:
         RunError: the bytes are no weights of this network.
     """
-    network = build(card.network, card.image_size, len(card.diagnoses))
+    network = build(
+        card.network, card.image_size, len(card.diagnoses), colour_limits=card.colour_limits
+    )
     with tempfile.TemporaryDirectory() as aside:
         path = Path(aside) / "network.weights.h5"
         path.write_bytes(weights)
@@ -292,6 +327,11 @@ def join(network: keras.Model, parts: Sequence[keras.Model], temperatures: Seque
         kernels.append(kernel / temperature / len(parts))
         biases.append(bias / temperature / len(parts))
     network.get_layer("logits").set_weights([np.concatenate(kernels), np.sum(biases, axis=0)])
+
+
+def colour_limits(network: keras.Model) -> Limits:
+    """Limits that a network holds colour casts within; empty where it has none."""
+    return next((layer.limits for layer in network.layers if layer.name == _COLOURS), ())
 
 
 def head(network: keras.Model) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

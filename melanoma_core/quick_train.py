@@ -196,4 +196,5 @@ def _origin(
         history=head.history,
         from_models=(card.model_id,),
         settings=settings,
+        colour_limits=card.colour_limits,
     )

@@ -1,17 +1,22 @@
-"""A model calibrated and measured anew: its network stays as it is, and nothing is learned.
+"""A model calibrated and measured anew: the weights of its network stay, and nothing is learned.
 
 For models made before calibration fitted a bias of each diagnosis, and where the validation or test
-photographs have become more.
+photographs have become more. Limits of colour casts may be set before the network, which asks for
+TensorFlow.
 """
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from melanoma_core import candidates, lineages, runs, training_tables
-from melanoma_core.candidates import Origin
-from melanoma_core.errors import RunError
+import pandas as pd
+
+from melanoma_core import candidates, colours, imaging, lineages, runs, training_tables
+from melanoma_core.candidates import Origin, Trained
+from melanoma_core.colours import Limits
+from melanoma_core.errors import ImageError, RunError
 from melanoma_core.registry import Card
 from melanoma_core.runs import RunPlan
 
@@ -20,7 +25,8 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str],
     """Do what the plan says, where the run's folder is this process's alone already.
 
     Args:
-        plan: names the model; of its settings only the seed counts, which draws the split.
+        plan: names the model; of its settings only the seed, which draws the split, and
+            `limit_colours` count.
         run_dir: the run's own folder; its name becomes the new model's id.
         models_dir: where the model is, and the candidate goes.
         report: is given the run's messages, a line each.
@@ -35,8 +41,14 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str],
         raise RunError("A model is calibrated anew: name it with --from-model.")
     card, contents, lineage = lineages.read(models_dir, plan.from_model)
     found = training_tables.taught_alone(training_tables.read(plan, run_dir, lineage), [lineage])
+    limits, network = card.colour_limits, candidates.of_files(contents, card.versions)
+    done = ""
+    if plan.config.limit_colours:
+        limits = _limits(found.rows, partial(runs.write_status, run_dir, "reading"))
+        network = _limited(card, contents, limits)
+        done = ", its colour casts held within those of the training photographs"
     notes = (
-        f"The network is that of {card.model_id}, calibrated and measured anew; nothing was "
+        f"The network is that of {card.model_id}{done}, calibrated and measured anew; nothing was "
         "trained.",
         *found.notes,
     )
@@ -54,12 +66,27 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str],
             "network": card.network,
             "image_size": card.image_size,
             "calibrated_anew": card.model_id,
+            "limit_colours": plan.config.limit_colours,
             **plan.how_divided(),
         },
+        colour_limits=limits,
     )
-    return candidates.add(
-        candidates.of_files(contents, card.versions),
-        origin,
-        models_dir,
-        partial(runs.write_status, run_dir),
-    )
+    return candidates.add(network, origin, models_dir, partial(runs.write_status, run_dir))
+
+
+def _limits(rows: pd.DataFrame, on_progress: Callable[..., None]) -> Limits:
+    """Limits of the colour casts of the training photographs, as far as they can be read."""
+    paths, casts = rows.loc[rows["split"] == "train", "path"], []
+    for number, path in enumerate(paths, 1):
+        with contextlib.suppress(ImageError):
+            casts.append(colours.cast(imaging.read_file(Path(path))))
+        if number % 50 == 0 or number == len(paths):
+            on_progress(done=number, total=len(paths))
+    return colours.limits(casts)
+
+
+def _limited(card: Card, contents: Mapping[str, bytes], limits: Limits) -> Trained:
+    from melanoma_core import exports, networks  # only here: TensorFlow takes seconds to load
+
+    limited = dataclasses.replace(card, colour_limits=limits)
+    return exports.trained(networks.of_card(limited, contents["network.weights.h5"]))

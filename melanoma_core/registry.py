@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from melanoma_core.boundaries import ATTRIBUTES
+from melanoma_core.colours import Limits
 from melanoma_core.errors import ModelError
 from melanoma_core.journal import Kind
 from melanoma_core.paths import sha256, sync_dir, write_atomic
@@ -131,6 +132,7 @@ class Card:
     inherited_datasets: tuple[DatasetUse, ...] = ()
     # Of each diagnosis, what calibration added to the last layer's bias; empty: it added nothing.
     class_bias: tuple[float, ...] = ()
+    colour_limits: Limits = ()  # that its network holds colour casts within; empty: it does not
 
     def operating_point(self, target: float = 0.95) -> OperatingPoint:
         """The operating point placed to find this share of the melanomas.
@@ -185,7 +187,8 @@ class Card:
             )
             for name in ("diagnoses", "notes", "not_for"):
                 fields[name] = tuple(fields[name])
-            fields["class_bias"] = tuple(fields.get("class_bias", ()))
+            for name in ("class_bias", "colour_limits"):
+                fields[name] = tuple(fields.get(name, ()))
             lacking = [name for name in ATTRIBUTES if name not in fields["seen"]]
             if lacking:
                 raise ValueError(f"what was seen lacks {', '.join(lacking)}")

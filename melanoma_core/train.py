@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from melanoma_core import (
     candidates,
+    colours,
     datasets,
     exports,
     fitting,
@@ -25,6 +26,7 @@ from melanoma_core import (
     training_runs,
     training_tables,
 )
+from melanoma_core.colours import Limits
 from melanoma_core.configs import HELD_OUT, JOINED, NETWORKS, TrainConfig
 from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import RunError
@@ -113,6 +115,7 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Report) -> Card
         data.notes,
         tuple(history),
         (plan.from_model,) if plan.from_model else (),
+        colour_limits=networks.colour_limits(network),
     )
     return candidates.add(
         exports.trained(network), origin, models_dir, partial(runs.write_status, run_dir)
@@ -157,6 +160,7 @@ def fit(
         len(CODES),
         dropout=plan.config.dropout,
         weights_path=None if plan.from_model else start,
+        colour_limits=_colour_limits(plan, data, models_dir),
     )
     if plan.from_model and start:
         networks.load_weights(network, start)
@@ -185,6 +189,15 @@ def _soft_targets(plan: RunPlan) -> SoftTargets | None:
             )
         return None
     return soft_targets.read(Path(plan.soft_targets))
+
+
+def _colour_limits(plan: RunPlan, data: TrainingData, models_dir: Path) -> Limits:
+    """Those of what is taught, of the model that training goes on from, or none."""
+    if plan.config.limit_colours:
+        return colours.limits(map(colours.cast, data.images["train"]))
+    if plan.from_model is None:
+        return ()
+    return registry.read_card(registry.model_dir(models_dir, plan.from_model)).colour_limits
 
 
 def _counts(data: TrainingData) -> NDArray[np.int64]:

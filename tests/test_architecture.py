@@ -21,7 +21,7 @@ CORE = PROJECT / "melanoma_core"
 FLOORS = {
     "errors": -1,  # the ground: every floor raises them
     **dict.fromkeys(("diagnoses", "configs", "paths", "percentages", "memory", "markdown"), 0),
-    **dict.fromkeys(("image_ids", "efficientnet_lites"), 0),
+    **dict.fromkeys(("image_ids", "efficientnet_lites", "colours"), 0),
     "image_formats": 0.5,  # the checks of single formats, apart from the door `imaging`
     **dict.fromkeys(("imaging", "metrics", "calibration", "drawings", "consequences"), 1),
     **dict.fromkeys(("archives", "csv_tables", "differentials", "taught", "head_files"), 1),
@@ -60,11 +60,11 @@ FLOORS = {
     "training_checks": 6.6,
     "training_times": 5.6,
     "candidates": 7.6,
-    **dict.fromkeys(("quick_train", "recalibration"), 7.8),
+    "quick_train": 7.8,
     **dict.fromkeys(("networks", "input_pipeline", "checkpoints"), 8),
     **dict.fromkeys(("fitting", "attributions"), 9),
     "exports": 9,
-    **dict.fromkeys(("train", "joining"), 11),
+    **dict.fromkeys(("train", "joining", "recalibration"), 11),
     "__main__": 12,
 }
 KERAS_FLOOR = 8  # from here up TensorFlow may be loaded; the web process stays below
