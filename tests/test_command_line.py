@@ -564,6 +564,17 @@ def test_quick_training_heeds_balance_and_what_every_making_of_a_model_does(
     assert told == ("floor:40", "weights", 3, False)
 
 
+def test_limits_of_colours_are_set_where_a_network_is_made_or_calibrated_anew(plans, models_in_use):
+    for options in (ANEW, ("--weights", "."), ()):
+        ran = invoke("train", "--dataset", ".", *options, "--limit-colours")
+        assert ran.exit_code == 0, ran.stderr
+    assert invoke("train", "--dataset", ".", *ANEW).exit_code == 0
+    assert [plan.config.limit_colours for plan in plans] == [True, True, True, False]
+    for options in (JOIN, ("--quick",)):
+        refused = invoke("train", "--dataset", ".", *options, "--limit-colours")
+        assert "so --limit-colours would change nothing" in " ".join(refused.stderr.split())
+
+
 def test_join_and_recalibration_exclude_each_other(plans):
     refused = invoke("train", "--dataset", ".", *JOIN, "--recalibrate")
     assert "so --recalibrate would change nothing" in " ".join(refused.stderr.split())

@@ -8,7 +8,15 @@ import made_models
 import numpy as np
 import pytest
 
-from melanoma_core import drawings, imaging, joining, lineages, predict, training_runs
+from melanoma_core import (
+    drawings,
+    imaging,
+    joining,
+    lineages,
+    predict,
+    recalibration,
+    training_runs,
+)
 from melanoma_core.errors import RunError
 from melanoma_core.runs import RunPlan
 
@@ -61,6 +69,26 @@ def test_feature_map_is_both_side_by_side(joined):
     }
     both = np.concatenate([maps["tiny-1"], maps["tiny-2"]], axis=-1)
     np.testing.assert_allclose(maps["both"], both, atol=1e-5)
+
+
+def test_limits_of_colours_that_both_have_are_those_of_the_joined_model(joined, tmp_path):
+    models_dir = shutil.copytree(joined.models_dir, tmp_path / "models")
+    config = replace(made_models.CONFIG, limit_colours=True)
+    limits = set()
+    for name in ("tiny-1", "tiny-2"):
+        plan = RunPlan(config, (str(joined.data),), None, None, name, is_recalibration=True)
+        run_dir = tmp_path / f"{name}-limited"
+        run_dir.mkdir()
+        limits.add(recalibration.make(plan, run_dir, models_dir, lambda _: None).colour_limits)
+    plan = plan_of(joined.data, "tiny-1-limited", "tiny-2-limited")
+    card = carry_out(plan, tmp_path / "both-limited", models_dir)
+    assert {card.colour_limits} == limits
+    blue = (imaging.resize(drawings.lesion(5), 32) * [0.3, 0.5, 0.7]).astype(np.uint8)
+    names = ("both", "both-limited")
+    kernels = [predict.load(models_dir / name).network.kernel for name in names]
+    answers = [predict.classify(predict.load(models_dir / name), blue).logits for name in names]
+    assert np.abs(kernels[0]).max() > 0
+    assert np.abs(answers[0] - answers[1]).max() > 0.01
 
 
 def test_card_names_both_and_has_no_epochs(joined):

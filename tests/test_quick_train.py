@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import altered_models
 import made_models
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import RunError, RunStopped
 from melanoma_core.runs import RunPlan
 
+LIMITS = (0.1, 0.6, -0.2, 0.1)  # of red, then of blue
 NEW = 40  # drawn lesions a kind of the new data set
 
 
@@ -65,6 +67,14 @@ def test_candidate_passes_every_check_and_keeps_the_network(run):
     assert model.card.network == "tiny"
     assert model.card.config["network_of"] == "tiny-1"
     assert registry.champion(run.models_dir).model_id == "tiny-1"
+
+
+def test_limits_of_colours_of_the_network_stand_on_the_card(new_data, trained_models, tmp_path):
+    models_dir = shutil.copytree(trained_models, tmp_path / "models")
+    altered_models.add(models_dir, "tiny-1", "tiny-limited", {}, colour_limits=LIMITS)
+    plan = replace(plan_of(new_data), from_model="tiny-limited")
+    card = carry_out(plan, tmp_path / "quick-2", models_dir)
+    assert card.colour_limits == LIMITS
 
 
 def test_new_layer_tells_the_new_lesions_apart_better_than_chance(run):

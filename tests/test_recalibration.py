@@ -10,9 +10,12 @@ import pytest
 
 from melanoma_core import (
     calibration,
+    colours,
     drawings,
     imaging,
+    joining,
     lineages,
+    networks,
     predict,
     recalibration,
     registry,
@@ -87,6 +90,57 @@ def test_card_says_what_was_done_and_names_the_model(anew):
     assert not [note for note in anew.card.notes if "went on" in note]
     taught = [lineages.read(anew.models_dir, name)[2].taught for name in ("tiny-1", "tiny-anew")]
     np.testing.assert_array_equal(taught[0].images, taught[1].images)
+
+
+@pytest.fixture(scope="module")
+def limited(anew):
+    """The tiny model once more, with limits of colour casts before its network."""
+    config = replace(made_models.CONFIG, limit_colours=True)
+    plan = replace(plan_of(anew.data), config=config)
+    return carry_out(plan, anew.data.parent / "tiny-limited", anew.models_dir)
+
+
+def test_limits_are_those_of_the_training_photographs(anew, limited):
+    taught = [
+        colours.cast(imaging.read_file(path))
+        for path in sorted(anew.data.rglob("*.png"))
+        if path.stem not in held_out_ids(anew)
+    ]
+    assert len(taught) == sum(limited.class_counts["train"].values())
+    assert limited.colour_limits == colours.limits(taught)
+    assert limited.config["limit_colours"]
+    assert "colour casts held within those of the training photographs" in limited.notes[0]
+    assert anew.card.colour_limits == ()
+
+
+def held_out_ids(anew):
+    return set(lineages.read(anew.models_dir, "tiny-1")[2].held_out)
+
+
+def test_network_with_limits_answers_as_without_to_what_is_brought_back(anew, limited):
+    plain, served = (predict.load(anew.models_dir / name) for name in ("tiny-1", "tiny-limited"))
+    blue = (imaging.resize(drawings.lesion(5), 32) * [0.3, 0.5, 0.7]).astype(np.uint8)
+    layer = networks.ColourLimits(limited.colour_limits)
+    back = np.asarray(layer(blue[None].astype(np.float32)))[0]
+    assert colours.cast(blue)[0] < limited.colour_limits[0] - 0.2
+    without = plain.network.logits(plain.network.graph.run(back)[1])
+    assert np.abs(without - predict.classify(plain, blue).logits).max() > 0.01
+    expected = without + limited.class_bias
+    np.testing.assert_allclose(predict.classify(served, blue).logits, expected, atol=1e-4)
+
+
+def test_limits_stay_where_the_model_is_calibrated_once_more(anew, limited, tmp_path):
+    models_dir = shutil.copytree(anew.models_dir, tmp_path / "models")
+    plan = replace(plan_of(anew.data), from_model="tiny-limited")
+    again = carry_out(plan, tmp_path / "tiny-again", models_dir)
+    assert again.colour_limits == limited.colour_limits
+    assert again.files["network.tflite"] == limited.files["network.tflite"]
+
+
+def test_models_of_other_limits_are_not_joined(anew, limited, tmp_path):
+    plan = replace(plan_of(anew.data), joined_with="tiny-limited", is_recalibration=False)
+    with pytest.raises(RunError, match="do not hold colour casts within the same limits"):
+        joining.make(plan, tmp_path, anew.models_dir, print)
 
 
 def test_photographs_that_it_was_taught_are_refused(anew, tmp_path):

@@ -62,7 +62,7 @@ def test_undefined_figures_are_null_in_the_file_and_nan_in_the_card():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["inherited_datasets", "class_bias"])
+@pytest.mark.parametrize("name", ["inherited_datasets", "class_bias", "colour_limits"])
 def test_a_card_of_before_lacks_what_came_later(name):
     fields = fields_of(stub_models.card())
     del fields[name]

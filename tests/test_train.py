@@ -16,6 +16,7 @@ import pytest
 from melanoma_core import (
     calibration,
     checkpoints,
+    colours,
     drawings,
     head_files,
     imaging,
@@ -304,6 +305,24 @@ def test_training_goes_on_from_the_weights_of_a_model(run, dataset, plan, tmp_pa
     np.testing.assert_allclose(biases[0] + first, biases[1], atol=1e-5)
     assert card.image_size == 64
     assert card.notes[0] == "Training went on from the model tiny-7."
+
+
+def test_limits_of_colours_come_from_what_is_taught_and_stay_where_training_goes_on(
+    run, plan, tmp_path
+):
+    models_dir = shutil.copytree(run.models_dir, tmp_path / "models")
+    limited = replace(plan, config=replace(plan.config, limit_colours=True))
+    card = train.train(limited, tmp_path / "tiny-10", models_dir, lambda line: None)
+    taught = [
+        colours.cast(imaging.resize(imaging.read_file(path), 32))
+        for path in sorted(Path(plan.datasets[0]).rglob("*.png"))
+        if int(path.stem[-3:]) >= 4 and path.stem != CORRUPT
+    ]
+    assert card.colour_limits == colours.limits(taught)
+    assert run.card.colour_limits == ()
+    onward = replace(plan, from_model="tiny-10")
+    after = train.train(onward, tmp_path / "tiny-11", models_dir, lambda line: None)
+    assert after.colour_limits == card.colour_limits
 
 
 def test_share_of_the_start_is_mixed_into_the_weights(run, plan, tmp_path):
