@@ -196,9 +196,19 @@ def test_the_threshold_comes_from_validation_and_its_figures_from_test():
     assert point.threshold == 0.3
     assert (point.val_photographs, point.val_lesions) == (4, 3)
     assert (point.sensitivity.value, point.specificity.value) == (0.5, 0)
-    assert evaluate.operating_point(val, test, 0.75).threshold == 0.5
+    assert evaluate.operating_point(val, test, 0.6).threshold == 0.5
     with pytest.raises(DatasetError, match="holds no melanoma"):
         evaluate.operating_point(test.where(np.array([False, False, True])), test, 0.95)
+
+
+@pytest.mark.parametrize(("num_melanomas", "num_found"), [(137, 132), (39, 38), (38, 38), (5, 5)])
+def test_threshold_finds_as_many_as_new_melanomas_are_expected_to_ask_for(num_melanomas, num_found):
+    prob = np.linspace(0.05, 0.9, num_melanomas)
+    val = made(["MEL"] * num_melanomas, [spread("MEL", p) for p in prob])
+    point = evaluate.operating_point(val, val, 0.95)
+    assert (prob >= point.threshold).sum() == num_found == point.sensitivity.num_hits
+    # A new melanoma is as likely to lie in any of the gaps between these and beyond them.
+    assert num_found / (num_melanomas + 1) >= min(0.95, num_melanomas / (num_melanomas + 1))
 
 
 def test_an_evaluation_survives_being_written_and_read(random_evaluation):
