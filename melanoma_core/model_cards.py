@@ -98,6 +98,7 @@ def _seen(card: Card) -> str:
         f"{boundaries.FEW} is not known; the app says so when a case lies outside.",
         wordings.left_uncounted(card),
         model_card_figures.seen(card),
+        wordings.colour_limits(card),
     )
     return "\n\n".join(filter(None, parts))
 

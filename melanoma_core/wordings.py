@@ -45,6 +45,18 @@ def left_uncounted(card: Card) -> str:
     )
 
 
+def colour_limits(card: Card) -> str:
+    """How colour casts are held within limits, in two sentences; empty where they are not."""
+    if not card.colour_limits:
+        return ""
+    red, more_red, blue, more_blue = (f"{math.exp(limit):.2f}" for limit in card.colour_limits)
+    return (
+        "A photograph of a strong colour cast is brought back before the network sees it: to a "
+        f"mean red of {red} to {more_red} times the mean green, and a mean blue of {blue} to "
+        f"{more_blue} times. One in twenty training photographs lies beyond each of these limits."
+    )
+
+
 def is_well_measured(point: OperatingPoint) -> bool:
     """Whether its sensitivity may be named: enough melanomas, and not measured to be less."""
     has_enough = min(point.val_lesions, point.sensitivity.num_lesions) >= ENOUGH_MELANOMAS

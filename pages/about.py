@@ -7,6 +7,7 @@ import PIL
 import plotly
 import streamlit as st
 
+from melanoma_core import wordings
 from melanoma_core.registry import INTENDED_USE, NOT_FOR
 from melanoma_core.wordings import ENOUGH_PHOTOGRAPHS
 from ui import card_tables, case_details, frame
@@ -39,6 +40,8 @@ if card:
         with st.expander("How the labels were brought together"):
             st.markdown("\n".join(f"- {literal(note)}" for note in card.notes))
     case_details.show_seen(card)
+    if card.colour_limits:
+        st.markdown(wordings.colour_limits(card))
 
     st.header("How its figures were made", anchor=False)
     biases = ", a bias of each diagnosis" if card.class_bias else ""

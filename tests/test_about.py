@@ -44,6 +44,15 @@ def test_every_figure_is_the_cards(tmp_path, monkeypatch):
     assert "temperature (2.50)" in text(app.run())
 
 
+def test_limits_of_colours_are_told_where_the_model_has_some(tmp_path, monkeypatch):
+    stub_models.add(tmp_path, stub_models.card(colour_limits=(0.0, 0.6931, -0.6931, 0.0953)))
+    stub_models.serve(monkeypatch, tmp_path)
+    app = open_app(ABOUT)
+    assert "a mean red of 1.00 to 2.00 times the mean green" in text(app)
+    stub_models.add(tmp_path, stub_models.card("other-1"))
+    assert "colour cast" not in text(app.run())
+
+
 def test_what_becomes_of_the_name_of_a_refused_file_is_said(empty_models):
     page = text(open_app(ABOUT))
     assert "the refusal, which names the file, stays in your session until the next" in page

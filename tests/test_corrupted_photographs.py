@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.corrupted_photographs import CORRUPTIONS, STRENGTHS, corrupt
-from melanoma_core import drawings
+from melanoma_core import colours, drawings
 
 each_kind = pytest.mark.parametrize("kind", CORRUPTIONS)
 
@@ -64,6 +64,16 @@ def test_hue_turns_red_towards_the_colour_beside_it():
     turned = corrupt(red, "hue", 5, "a")[0, 0].astype(int)
     assert turned[1] != turned[2]
     assert abs(turned.sum() - 300) <= 1
+
+
+def test_white_balance_moves_red_and_blue_beside_green_and_keeps_the_brightness():
+    found = []
+    for number in range(40):
+        image = corrupt(grey(100), "white balance", 4, str(number))
+        assert image.mean() == pytest.approx(100, abs=1)
+        found.append(tuple(np.sign(colours.cast(image)).astype(int)))
+        np.testing.assert_allclose(np.abs(colours.cast(image)), 0.3, atol=0.02)
+    assert set(found) == {(-1, -1), (-1, 1), (1, -1), (1, 1)}
 
 
 def test_dark_corners_are_black_and_leave_the_middle():

@@ -240,6 +240,13 @@ def test_evidence_boundary_is_that_of_the_card(text):
     assert "a kind of which it saw fewer than 20 is not known" in section
 
 
+def test_limits_of_colours_are_told_where_there_are_some(card, measured):
+    limited = dataclasses.replace(card, colour_limits=(0.0, 0.6931, -0.6931, 0.0953))
+    said = sections(model_cards.document(limited, measured, SHA256))["Evidence boundary"]
+    assert "red of 1.00 to 2.00 times the mean green, and a mean blue of 0.50 to 1.10" in said
+    assert "cast" not in sections(model_cards.document(card, measured, SHA256))["Evidence boundary"]
+
+
 def test_failures_by_hand():
     nevus, other = spread("NV", 0.9), spread("MEL", 0.9)
     test = [other] * 9 + [nevus] * 3 + [nevus] * 4 + [other] * 2
