@@ -1,4 +1,4 @@
-"""Photographs made worse on purpose, in seven ways and five strengths each.
+"""Photographs made worse on purpose, in eight ways and five strengths each.
 
 The photograph is changed as it is stored, before it is resized. A change hangs on the photograph's
 id and the kind alone, so one photograph is noisier, never otherwise noisy, at a greater strength.
@@ -85,6 +85,14 @@ def _hue(image: NDArray[np.uint8], level: float, rng: np.random.Generator) -> ND
     return _rounded(image @ turn)
 
 
+def _white_balance(
+    image: NDArray[np.uint8], level: float, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Red and blue weaker or stronger, each either way; as bright as before."""
+    gains = np.exp([_sign(rng) * level, 0, _sign(rng) * level])
+    return _rounded(image * (gains * image.mean() / (image * gains).mean()))
+
+
 def _dark_corners(
     image: NDArray[np.uint8], level: float, _: np.random.Generator
 ) -> NDArray[np.uint8]:
@@ -116,6 +124,9 @@ CORRUPTIONS = {
     "brightness": Corruption((0.1, 0.2, 0.3, 0.4, 0.5), "share, up or down", _brightness),
     "contrast": Corruption((0.15, 0.3, 0.45, 0.6, 0.75), "share, up or down", _contrast),
     "hue": Corruption((6, 12, 18, 27, 40), "degrees, either way", _hue),
+    "white balance": Corruption(
+        (0.05, 0.1, 0.2, 0.3, 0.45), "logarithm of the gain of red and blue", _white_balance
+    ),
     "dark corners": Corruption(
         (0.95, 0.88, 0.81, 0.74, 0.67), "black from this share of the half-diagonal", _dark_corners
     ),

@@ -1,4 +1,4 @@
-"""What worse photographs do to the figures: seven corruptions in five strengths, several models.
+"""What worse photographs do to the figures: eight corruptions in five strengths, several models.
 
 Run as `python -m benchmarks.corruptions [--model ID]… [--all]` from the project's root. Photographs
 are those of the test split, changed as they are stored, before they are resized; each model answers
@@ -21,7 +21,7 @@ from melanoma_core.evaluate import Evaluation
 from melanoma_core.predict import Model
 from melanoma_core.registry import Figure
 
-_NUM_PHOTOGRAPHS = 800  # 36 passes for two models take about ten minutes on two cores
+_NUM_PHOTOGRAPHS = 800  # 41 passes for two models take about twelve minutes on two cores
 _SEED = 0
 _SOURCES = {"ham10000": "HAM10000", "isic2017": "ISIC 2017 Part 3"}
 _FIGURES = ("melanoma_auroc", "macro_auroc", "sensitivity", "specificity")

@@ -1,0 +1,131 @@
+"""Colour casts: of which photographs networks learnt, and what others do to their answers.
+
+Run as `python -m benchmarks.colour_casts [--model ID]…` from the project's root. Bluish photographs
+are those of more blue than red. White balance is changed as in `benchmarks.corruptions`, but on the
+validation photographs: to hold casts within limits was decided on them.
+"""
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks import held_out, records, tables
+from benchmarks.corrupted_photographs import STRENGTHS, corrupt
+from melanoma_core import colours, evaluate, imaging, metrics, predict, splits
+from melanoma_core.configs import SPLITS
+from melanoma_core.predict import Model
+
+_KIND = "white balance"
+_FIGURES = ("melanoma_auroc", "macro_auroc", "sensitivity", "specificity")
+
+
+def main() -> None:
+    """Count the casts, measure the models, print both tables, and record the figures."""
+    arguments = _arguments()
+    started = time.monotonic()
+    name = "colour_casts"
+    with records.recorded(name, arguments.results, "ai-edge-litert", "pillow") as record:
+        models = held_out.load(arguments)
+        held_out.print_models(models)
+        table = splits.apply_file(held_out.combined(arguments), arguments.splits)
+        counted = _counted(table)
+        val = held_out.photographs(arguments, [model.card.model_id for model in models], "val")
+        measured = _measured(models, val)
+        print(f"\n{time.monotonic() - started:,.0f} s in all")
+        record |= {
+            "models": held_out.describe(models),
+            "bluish": counted,
+            "num_photographs": len(val),
+            "rows": measured,
+        }
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    held_out.add_options(parser, "ham10000.zip", "isic2017.zip", "isic9.zip")
+    parser.add_argument("--splits", type=Path, default=held_out.DATA / "splits.csv")
+    records.add_option(parser)
+    return parser.parse_args()
+
+
+def _counted(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Bluish photographs of each archive and split, and the melanomas among them."""
+    casts = np.array([colours.cast(imaging.read_file(Path(path))) for path in table["path"]])
+    is_bluish, is_melanoma = casts[:, 1] > casts[:, 0], (table["diagnosis"] == "MEL").to_numpy()
+    rows = []
+    for source in sorted(table["source"].unique()):
+        for split in SPLITS:
+            own = ((table["source"] == source) & (table["split"] == split)).to_numpy()
+            rows.append(
+                {
+                    "source": source,
+                    "split": split,
+                    "photographs": int(own.sum()),
+                    "melanomas": int((own & is_melanoma).sum()),
+                    "bluish": int((own & is_bluish).sum()),
+                    "bluish_melanomas": int((own & is_bluish & is_melanoma).sum()),
+                }
+            )
+    tables.print_table(
+        ("data set", "split", "photographs", "melanoma", "bluish", "melanoma among them"),
+        [list(map(_written, row.values())) for row in rows],
+        2,
+    )
+    return rows
+
+
+def _measured(models: list[Model], val: pd.DataFrame) -> list[dict[str, Any]]:
+    """Figures of each model on the validation photographs, as they are and of another cast."""
+    images = [imaging.read_file(Path(path)) for path in val["path"]]
+    rows = []
+    for strength in (0, *STRENGTHS):
+        changed = [
+            corrupt(image, _KIND, strength, image_id) if strength else image
+            for image, image_id in zip(images, val["image_id"], strict=True)
+        ]
+        for number, model in enumerate(models, start=1):
+            said = np.stack([predict.classify(model, image).probabilities for image in changed])
+            rows.append({"model": number, "strength": strength, **_figures(model, val, said)})
+    print(f"\n{len(val):,} validation photographs, white balance changed by strength:")
+    tables.print_table(
+        ("model", "strength", "MEL AUROC", "macro AUROC", "sensitivity", "specificity"),
+        [list(map(_written, row.values())) for row in sorted(rows, key=_by_model)],
+        0,
+    )
+    return rows
+
+
+def _figures(model: Model, val: pd.DataFrame, said: NDArray[np.float64]) -> dict[str, float]:
+    found = evaluate.evaluation(val, said)
+    is_above = found.melanoma_probability >= model.card.operating_point().threshold
+    is_melanoma = found.is_melanoma == 1
+    values = (
+        metrics.auroc(found.is_melanoma, found.melanoma_probability),
+        metrics.macro_auroc(found.seven_true, found.seven_prob),
+        is_above[is_melanoma].mean(),
+        (~is_above[~is_melanoma]).mean(),
+    )
+    return {name: round(float(value), 4) for name, value in zip(_FIGURES, values, strict=True)}
+
+
+def _by_model(row: dict[str, Any]) -> tuple[int, int]:
+    return row["model"], row["strength"]
+
+
+def _written(cell: object) -> str:
+    return (
+        f"{cell:.3f}"
+        if isinstance(cell, float)
+        else f"{cell:,}"
+        if isinstance(cell, int)
+        else str(cell)
+    )
+
+
+if __name__ == "__main__":
+    main()
