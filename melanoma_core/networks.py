@@ -154,7 +154,8 @@ class ColourLimits(layers.Layer):
         least, most = (
             np.array([*self.limits[:2], 0, 0, *self.limits[2:]], np.float32).reshape(3, 2).T
         )
-        means = ops.mean(inputs, axis=(1, 2), keepdims=True) + colours.DARKEST
+        # SmoothGrad adds noise: the mean of an empty channel may lie below 0, and has no logarithm.
+        means = ops.relu(ops.mean(inputs, axis=(1, 2), keepdims=True)) + colours.DARKEST
         logs = ops.log(means / means[..., 1:2])  # over green, whose own stays 0
         gains = ops.exp(ops.minimum(ops.maximum(logs, least), most) - logs)
         gains = gains * (
