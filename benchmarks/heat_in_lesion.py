@@ -187,7 +187,9 @@ def _untaught(model: Model, num_seeds: int) -> Iterator[Network]:
     card = model.card
     for seed in range(num_seeds):
         fitting.make_repeatable(seed)
-        network = networks.build(card.network, card.image_size, len(card.diagnoses))
+        network = networks.build(
+            card.network, card.image_size, len(card.diagnoses), colour_limits=card.colour_limits
+        )
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory, "network.tflite")
             networks.export(network, path)

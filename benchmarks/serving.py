@@ -146,10 +146,7 @@ def _keras_way(
     from melanoma_core import networks
 
     card = model.card
-    network = networks.build(
-        card.network, card.image_size, len(card.diagnoses), dropout=card.config.get("dropout", 0.0)
-    )
-    network.load_weights(directory / "network.weights.h5")
+    network = networks.of_card(card, (directory / "network.weights.h5").read_bytes())
     gradcam = Gradcam(network, clone=False)
     score = CategoricalScore(card.diagnoses.index("MEL"))
 
