@@ -16,7 +16,7 @@ import pandas as pd
 from melanoma_core import candidates, colours, imaging, lineages, runs, training_tables
 from melanoma_core.candidates import Origin, Trained
 from melanoma_core.colours import Limits
-from melanoma_core.errors import ImageError, RunError
+from melanoma_core.errors import DatasetError, ImageError, RunError
 from melanoma_core.registry import Card
 from melanoma_core.runs import RunPlan
 
@@ -82,6 +82,11 @@ def _limits(rows: pd.DataFrame, on_progress: Callable[..., None]) -> Limits:
             casts.append(colours.cast(imaging.read_file(Path(path))))
         if number % 50 == 0 or number == len(paths):
             on_progress(done=number, total=len(paths))
+    if not casts:
+        raise DatasetError(
+            f"None of the {len(paths)} training photographs can be read, so no limits of colour "
+            "casts can be measured. Put them back, or leave --limit-colours out."
+        )
     return colours.limits(casts)
 
 

@@ -21,7 +21,7 @@ from melanoma_core import (
     registry,
     training_runs,
 )
-from melanoma_core.errors import RunError
+from melanoma_core.errors import DatasetError, RunError
 from melanoma_core.runs import RunPlan
 
 
@@ -115,6 +115,17 @@ def test_limits_are_those_of_the_training_photographs(anew, limited):
 
 def held_out_ids(anew):
     return set(lineages.read(anew.models_dir, "tiny-1")[2].held_out)
+
+
+def test_limits_of_photographs_that_cannot_be_read_are_refused(anew, tmp_path):
+    data = shutil.copytree(anew.data, tmp_path / "drawn")
+    for path in data.rglob("*.png"):
+        if path.stem not in held_out_ids(anew):
+            path.write_bytes(path.read_bytes()[:60])
+    config = replace(made_models.CONFIG, limit_colours=True)
+    plan = replace(plan_of(data), config=config, is_cleaned=False, split_by="model")
+    with pytest.raises(DatasetError, match=r"None of the .* training photographs can be read"):
+        carry_out(plan, tmp_path / "run", anew.models_dir)
 
 
 def test_network_with_limits_answers_as_without_to_what_is_brought_back(anew, limited):
