@@ -89,8 +89,8 @@ def in_order(cards: list[Card]) -> list[Card]:
     if first.colour_limits != second.colour_limits:
         raise RunError(
             f"“{first.model_id}” and “{second.model_id}” do not hold colour casts within the same "
-            "limits. Join models of the same limits, or of none, and set them for both with "
-            "--recalibrate --limit-colours."
+            "limits. Join models of the same limits, or of none, and set limits for the joined "
+            "model with --recalibrate --limit-colours."
         )
     for pair in ([first, second], [second, first]):
         if JOINED.join(card.network for card in pair) in NETWORKS:
