@@ -50,10 +50,13 @@ def colour_limits(card: Card) -> str:
     if not card.colour_limits:
         return ""
     red, more_red, blue, more_blue = (f"{math.exp(limit):.2f}" for limit in card.colour_limits)
+    # Limits kept from another model were set by what that one learnt from.
+    is_own = card.config.get("limit_colours", False)
+    photographs = "training photographs" if is_own else "of the photographs that set them"
     return (
         "A photograph of a strong colour cast is brought back before the network sees it: to a "
         f"mean red of {red} to {more_red} times the mean green, and a mean blue of {blue} to "
-        f"{more_blue} times. One in twenty training photographs lies beyond each of these limits."
+        f"{more_blue} times. One in twenty {photographs} lies beyond each of these limits."
     )
 
 

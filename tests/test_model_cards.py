@@ -241,9 +241,15 @@ def test_evidence_boundary_is_that_of_the_card(text):
 
 
 def test_limits_of_colours_are_told_where_there_are_some(card, measured):
-    limited = dataclasses.replace(card, colour_limits=(0.0, 0.6931, -0.6931, 0.0953))
+    limited = dataclasses.replace(
+        card, colour_limits=(0.0, 0.6931, -0.6931, 0.0953), config={"limit_colours": True}
+    )
     said = sections(model_cards.document(limited, measured, SHA256))["Evidence boundary"]
     assert "red of 1.00 to 2.00 times the mean green, and a mean blue of 0.50 to 1.10" in said
+    assert "One in twenty training photographs lies beyond each" in said
+    kept = dataclasses.replace(limited, config={"limit_colours": False})
+    said = sections(model_cards.document(kept, measured, SHA256))["Evidence boundary"]
+    assert "One in twenty of the photographs that set them lies beyond each" in said
     assert "cast" not in sections(model_cards.document(card, measured, SHA256))["Evidence boundary"]
 
 
