@@ -303,12 +303,12 @@ def train(
             from melanoma_core import quick_train
 
             return quick_train.make(plan, run_dir, models_dir, click.echo)
+        # TensorFlow's notes on processors and threads would drown the run's own lines.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         if plan.is_recalibration:
             from melanoma_core import recalibration
 
             return recalibration.make(plan, run_dir, models_dir, click.echo)
-        # TensorFlow's notes on processors and threads would drown the run's own lines.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         # Only now: what is wrong with the options, or with another training that is running, is
         # answered at once, not after TensorFlow has loaded.
         if plan.joined_with is not None:

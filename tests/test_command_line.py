@@ -25,10 +25,12 @@ from melanoma_core import (
     imaging,
     percentages,
     predict,
+    recalibration,
     registry,
     training_runs,
 )
 from melanoma_core import splits as splitting
+from melanoma_core import train as training
 from melanoma_core.__main__ import main
 from melanoma_core.diagnoses import CODES
 from melanoma_core.runs import write_plan
@@ -573,6 +575,22 @@ def test_limits_of_colours_are_set_where_a_network_is_made_or_calibrated_anew(pl
     for options in (JOIN, ("--quick",)):
         refused = invoke("train", "--dataset", ".", *options, "--limit-colours")
         assert "so --limit-colours would change nothing" in " ".join(refused.stderr.split())
+
+
+@pytest.mark.parametrize("options", [ANEW, ()], ids=["recalibrate", "train"])
+def test_notes_of_tensorflow_are_silenced_before_it_can_load(options, monkeypatch):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")
+    levels = []
+
+    def make(*_):
+        levels.append(os.environ.get("TF_CPP_MIN_LOG_LEVEL"))
+        return SimpleNamespace(model_id="tiny-2", figures={})
+
+    monkeypatch.setattr(recalibration, "make", make)
+    monkeypatch.setattr(training, "make", make)
+    monkeypatch.setattr(training_runs, "carry_out", lambda _, __, ___, work, ____: work())
+    assert invoke("train", "--dataset", ".", *options).exit_code == 0
+    assert levels == ["3"]
 
 
 def test_join_and_recalibration_exclude_each_other(plans):
