@@ -170,7 +170,7 @@ def operating_point(val: Evaluation, test: Evaluation, target: float) -> Operati
 
     Of n validation melanomas it finds (n + 1) · target / n, the share that the differential takes
     too: a threshold that found just `target` of those that it was chosen on would be expected to
-    find fewer of others. Of less than 19 melanomas it finds all, and even so promises no 95 %.
+    find fewer of others. Of fewer than 19 melanomas it finds all, and even so promises no 95 %.
 
     Raises:
         DatasetError: there is no melanoma to choose it on.
