@@ -84,11 +84,13 @@ def test_limits_of_colours_that_both_have_are_those_of_the_joined_model(joined, 
     card = carry_out(plan, tmp_path / "both-limited", models_dir)
     assert {card.colour_limits} == limits
     blue = (imaging.resize(drawings.lesion(5), 32) * [0.3, 0.5, 0.7]).astype(np.uint8)
-    names = ("both", "both-limited")
-    kernels = [predict.load(models_dir / name).network.kernel for name in names]
-    answers = [predict.classify(predict.load(models_dir / name), blue).logits for name in names]
-    assert np.abs(kernels[0]).max() > 0
-    assert np.abs(answers[0] - answers[1]).max() > 0.01
+    embeddings = {
+        name: predict.load(models_dir / name).network.graph.run(blue)[1]
+        for name in ("tiny-1-limited", "tiny-2-limited", "both", "both-limited")
+    }
+    parts = [embeddings["tiny-1-limited"], embeddings["tiny-2-limited"]]
+    np.testing.assert_allclose(embeddings["both-limited"], np.concatenate(parts), atol=1e-5)
+    assert np.abs(embeddings["both-limited"] - embeddings["both"]).max() > 0.01
 
 
 def test_card_names_both_and_has_no_epochs(joined):
