@@ -48,13 +48,25 @@ def choose_cutoffs(
     return _cutoff(of_true[is_melanoma], level), _cutoff(of_true[~is_melanoma], level)
 
 
-def _cutoff(of_true: NDArray[np.float64], level: float) -> float:
-    """The probability that the share (n + 1) · level / n of the true diagnoses reaches."""
+def num_to_hold(num_cases: int, level: float) -> int:
+    """How many of the cases that it is chosen on a cutoff must hold to hold `level` of new ones.
+
+    One that held just that share of its own would be expected to hold less of others. More than
+    there are: they are too few for the level.
+
+    >>> num_to_hold(137, 0.95), num_to_hold(8, 0.9)
+    (132, 9)
+    """
     # (99 + 1) * 0.55 is 55.00000000000001; without the epsilon ceil() would ask for a 56th.
-    num_to_hold = math.ceil((of_true.size + 1) * level - 1e-9)
-    if num_to_hold > of_true.size:
+    return math.ceil((num_cases + 1) * level - 1e-9)
+
+
+def _cutoff(of_true: NDArray[np.float64], level: float) -> float:
+    """The probability that as many of the true diagnoses reach as `num_to_hold` asks for."""
+    num = num_to_hold(of_true.size, level)
+    if num > of_true.size:
         return 0.0
-    return float(np.sort(of_true)[::-1][num_to_hold - 1])
+    return float(np.sort(of_true)[::-1][num - 1])
 
 
 def sets(

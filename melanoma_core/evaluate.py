@@ -181,7 +181,7 @@ def operating_point(val: Evaluation, test: Evaluation, target: float) -> Operati
             "The validation split holds no melanoma, so no threshold can be chosen. Add some."
         )
     num_melanomas = int(chosen_on.sum())
-    share = min(1.0, target * (num_melanomas + 1) / num_melanomas)
+    share = min(1.0, differentials.num_to_hold(num_melanomas, target) / num_melanomas)
     threshold = metrics.threshold_at_sensitivity(val.is_melanoma, val.melanoma_probability, share)
     return OperatingPoint(
         target=target,
