@@ -99,14 +99,11 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Report) -> Card
     shift = _prior_shift(data, plan.config)
     fitting.move_bias(network, shift)
     report(f"Bias moved to the real class shares by {np.round(shift, 2).tolist()}.")
-    if plan.from_model:
-        start = registry.model_dir(models_dir, plan.from_model)
-        if plan.config.start_share:
-            # After the bias was moved: that of the model gone on from was moved as well.
-            networks.mix_in(network, start / "network.weights.h5", plan.config.start_share)
-            report(f"Weights: {plan.config.start_share:g} of {plan.from_model} mixed in.")
-        with np.load(start / "head.npz") as head:
-            networks.withhold(network, head["bias"], _counts(data) > 0)
+    if plan.from_model and plan.config.start_share:
+        # After the bias was moved: that of the model gone on from was moved as well.
+        start = registry.model_dir(models_dir, plan.from_model) / "network.weights.h5"
+        networks.mix_in(network, start, plan.config.start_share)
+        report(f"Weights: {plan.config.start_share:g} of {plan.from_model} mixed in.")
     origin = candidates.Origin(
         run_dir.name,
         plan.config,
@@ -131,7 +128,7 @@ def fit(
         The network, what it was trained on, and a dict an epoch, as `fitting.fit` gives them.
     """
     # Before the photographs are read, which may take minutes.
-    start, lineage = _start(plan, models_dir)
+    start, card, lineage = _start(plan, models_dir)
     soft = _soft_targets(plan)
     data = prepare(plan, run_dir, report, lineage)
     held_to, targets = candidates.split_sha256(data.table), None
@@ -160,10 +157,11 @@ def fit(
         len(CODES),
         dropout=plan.config.dropout,
         weights_path=None if plan.from_model else start,
-        colour_limits=_colour_limits(plan, data, models_dir),
+        colour_limits=_colour_limits(plan.config, data, card),
     )
     if plan.from_model and start:
         networks.load_weights(network, start)
+        start_bias = networks.head(network)[1]
         networks.let_give(network)
         # It answers for the real class shares; this run teaches others, and undoes it at its end.
         fitting.move_bias(network, -_prior_shift(data, plan.config))
@@ -176,6 +174,8 @@ def fit(
         report,
         targets,
     )
+    if plan.from_model and start:
+        networks.withhold(network, start_bias, _counts(data) > 0)
     return network, data, history
 
 
@@ -191,13 +191,11 @@ def _soft_targets(plan: RunPlan) -> SoftTargets | None:
     return soft_targets.read(Path(plan.soft_targets))
 
 
-def _colour_limits(plan: RunPlan, data: TrainingData, models_dir: Path) -> Limits:
+def _colour_limits(config: TrainConfig, data: TrainingData, card: Card | None) -> Limits:
     """Those of what is taught, of the model that training goes on from, or none."""
-    if plan.config.limit_colours:
+    if config.limit_colours:
         return colours.limits(map(colours.cast, data.images["train"]))
-    if plan.from_model is None:
-        return ()
-    return registry.read_card(registry.model_dir(models_dir, plan.from_model)).colour_limits
+    return card.colour_limits if card else ()
 
 
 def _counts(data: TrainingData) -> NDArray[np.int64]:
@@ -213,10 +211,10 @@ def _prior_shift(data: TrainingData, config: TrainConfig) -> NDArray[np.float64]
     )
 
 
-def _start(plan: RunPlan, models_dir: Path) -> tuple[Path | None, Lineage | None]:
+def _start(plan: RunPlan, models_dir: Path) -> tuple[Path | None, Card | None, Lineage | None]:
     """The weights that the network starts from; None where it starts from nothing.
 
-    Where they are a model's: what it may have been taught, too.
+    Where they are a model's: its card, and what it may have been taught, too.
     """
     name = plan.config.network
     if plan.config.start_share and plan.from_model is None:
@@ -237,7 +235,7 @@ def _start(plan: RunPlan, models_dir: Path) -> tuple[Path | None, Lineage | None
                 "another model, or the network that it is."
             )
         directory = registry.model_dir(models_dir, plan.from_model)
-        return directory / "network.weights.h5", lineage
+        return directory / "network.weights.h5", card, lineage
     if JOINED in name:
         raise RunError(
             f"The network {name} is made of two models, and has no weights to start from. Train "
@@ -250,7 +248,7 @@ def _start(plan: RunPlan, models_dir: Path) -> tuple[Path | None, Lineage | None
             "file with --weights, or a model to go on from with --from-model."
         )
     if plan.weights is None:
-        return None, None
+        return None, None, None
     path = Path(plan.weights)
     if not NETWORKS[name].needs_weights:
         raise RunError(
@@ -262,7 +260,7 @@ def _start(plan: RunPlan, models_dir: Path) -> tuple[Path | None, Lineage | None
             f"There is no file “{path.name}” to start from. Give the backbone's Keras weights "
             "with --weights."
         )
-    return path, None
+    return path, None, None
 
 
 def prepare(
