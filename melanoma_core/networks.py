@@ -151,9 +151,8 @@ class ColourLimits(layers.Layer):
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         """(N, H, W, 3) in [0, 255], each channel by a gain, as bright as before."""
-        least, most = (
-            np.array([*self.limits[:2], 0, 0, *self.limits[2:]], np.float32).reshape(3, 2).T
-        )
+        red, more_red, blue, more_blue = self.limits
+        least, most = np.array([[red, 0, blue], [more_red, 0, more_blue]], np.float32)
         # SmoothGrad adds noise: the mean of an empty channel may lie below 0, and has no logarithm.
         means = ops.relu(ops.mean(inputs, axis=(1, 2), keepdims=True)) + colours.DARKEST
         logs = ops.log(means / means[..., 1:2])  # over green, whose own stays 0
