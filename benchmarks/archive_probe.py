@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks import held_out, records, tables
-from melanoma_core import imaging, metrics, predict, splits
+from melanoma_core import imaging, metrics, predict
 from melanoma_core.configs import HELD_OUT
 from melanoma_core.predict import Model
 from melanoma_core.registry import Figure
@@ -41,7 +41,7 @@ def main() -> None:
     with records.recorded(name, arguments.results, "scikit-learn", "ai-edge-litert") as record:
         models = held_out.load(arguments)
         held_out.print_models(models)
-        table = splits.apply_file(held_out.combined(arguments), arguments.splits)
+        table = held_out.divided(arguments)
         table = _of_all(models, table)
         samples = {
             part: _sample(table[table["split"].isin(wanted)], arguments.each)
@@ -70,7 +70,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     held_out.add_options(parser, "ham10000.zip", "isic2017.zip", "isic9.zip")
-    parser.add_argument("--splits", type=Path, default=held_out.DATA / "splits.csv")
+    held_out.add_splits_option(parser)
     parser.add_argument(
         "--each", type=int, default=_NUM_EACH, help="photographs of an archive at most"
     )

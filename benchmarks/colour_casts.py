@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks import held_out, records, tables
 from benchmarks.corrupted_photographs import STRENGTHS, corrupt
-from melanoma_core import colours, evaluate, imaging, metrics, predict, splits
+from melanoma_core import colours, evaluate, imaging, metrics, predict
 from melanoma_core.configs import SPLITS
 from melanoma_core.predict import Model
 
@@ -32,7 +32,7 @@ def main() -> None:
     with records.recorded(name, arguments.results, "ai-edge-litert", "pillow") as record:
         models = held_out.load(arguments)
         held_out.print_models(models)
-        table = splits.apply_file(held_out.combined(arguments), arguments.splits)
+        table = held_out.divided(arguments)
         counted = _counted(table)
         val = held_out.photographs(arguments, [model.card.model_id for model in models], "val")
         measured = _measured(models, val)
@@ -48,7 +48,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     held_out.add_options(parser, "ham10000.zip", "isic2017.zip", "isic9.zip")
-    parser.add_argument("--splits", type=Path, default=held_out.DATA / "splits.csv")
+    held_out.add_splits_option(parser)
     records.add_option(parser)
     return parser.parse_args()
 
@@ -81,7 +81,7 @@ def _counted(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _measured(models: list[Model], val: pd.DataFrame) -> list[dict[str, Any]]:
     """Figures of each model on the validation photographs, as they are and of another cast."""
-    images = [imaging.read_file(Path(path)) for path in val["path"]]
+    images = held_out.read(val)
     rows = []
     for strength in (0, *STRENGTHS):
         changed = [
@@ -102,13 +102,12 @@ def _measured(models: list[Model], val: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _figures(model: Model, val: pd.DataFrame, said: NDArray[np.float64]) -> dict[str, float]:
     found = evaluate.evaluation(val, said)
-    is_above = found.melanoma_probability >= model.card.operating_point().threshold
-    is_melanoma = found.is_melanoma == 1
+    threshold = model.card.operating_point().threshold
     values = (
         metrics.auroc(found.is_melanoma, found.melanoma_probability),
         metrics.macro_auroc(found.seven_true, found.seven_prob),
-        is_above[is_melanoma].mean(),
-        (~is_above[~is_melanoma]).mean(),
+        evaluate.sensitivity(found, threshold).value,
+        evaluate.specificity(found, threshold).value,
     )
     return {name: round(float(value), 4) for name, value in zip(_FIGURES, values, strict=True)}
 
@@ -118,13 +117,9 @@ def _by_model(row: dict[str, Any]) -> tuple[int, int]:
 
 
 def _written(cell: object) -> str:
-    return (
-        f"{cell:.3f}"
-        if isinstance(cell, float)
-        else f"{cell:,}"
-        if isinstance(cell, int)
-        else str(cell)
-    )
+    if isinstance(cell, float):
+        return f"{cell:.3f}"
+    return f"{cell:,}" if isinstance(cell, int) else str(cell)
 
 
 if __name__ == "__main__":

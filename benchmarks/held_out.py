@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from melanoma_core import datasets, evaluate, imaging, paths, predict, registry
+from melanoma_core import datasets, evaluate, imaging, paths, predict, registry, splits
 from melanoma_core.configs import HELD_OUT
 from melanoma_core.errors import DatasetError, ModelError
 from melanoma_core.predict import Model
@@ -136,6 +136,16 @@ def combined(arguments: argparse.Namespace) -> pd.DataFrame:
     """One table of the data sets that were named, one row a photograph."""
     given = arguments.dataset or arguments.default_datasets
     return datasets.combine([datasets.read(path) for path in given]).table
+
+
+def add_splits_option(parser: argparse.ArgumentParser) -> None:
+    """The option that says how `divided` divides the data sets."""
+    parser.add_argument("--splits", type=Path, default=DATA / "splits.csv")
+
+
+def divided(arguments: argparse.Namespace) -> pd.DataFrame:
+    """One table of the data sets that were named, one row a photograph, each in its split."""
+    return splits.apply_file(combined(arguments), arguments.splits)
 
 
 def some_lesions(table: pd.DataFrame, num_photographs: int, seed: int) -> pd.DataFrame:

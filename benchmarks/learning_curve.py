@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks import held_out, records, tables
-from melanoma_core import evaluate, metrics, paths, registry, splits
+from melanoma_core import evaluate, metrics, paths, registry
 from melanoma_core.diagnoses import CODES, SEVEN_CLASSES
 from melanoma_core.evaluate import Evaluation
 from melanoma_core.registry import Figure
@@ -39,7 +39,7 @@ def main() -> None:
     with records.recorded(
         "learning_curve", arguments.results, "tensorflow-cpu", "keras", "scikit-learn"
     ) as record:
-        table = splits.apply_file(held_out.combined(arguments), arguments.splits)
+        table = held_out.divided(arguments)
         embeddings, table = _embedded(table, arguments)
         parts = {split: (table["split"] == split).to_numpy() for split in ("train", "val", "test")}
         test = evaluate.evaluation(
@@ -71,7 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--dataset", action="append", type=Path, help="repeatable; all three when left out"
     )
-    parser.add_argument("--splits", type=Path, default=held_out.DATA / "splits.csv")
+    held_out.add_splits_option(parser)
     parser.add_argument("--weights", type=Path, default=_WEIGHTS, help="ImageNet, without the top")
     parser.add_argument("--image-size", type=int, default=160)
     parser.add_argument("--draws", type=int, default=5, help="of each fraction below 100 %%")
