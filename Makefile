@@ -1,7 +1,7 @@
 # Needs git, make and Python 3.11 to 3.13; everything else goes into .venv.
 #
 #   make app     set up once, then serve the app
-#   make test    set up once, then run all tests; make test ARGS="tests/test_metrics.py -x"
+#   make test    set up once, then run all tests; make test ARGS="tests/core/metrics/test_classification.py -x"
 #   make lint    style, format and types
 #   make clean   remove .venv and caches; models, data sets and runs stay
 #

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks import tables
 from melanoma_core import paths
-from melanoma_core.registry import Figure, figure_record
+from melanoma_core.models.store import Figure, figure_record
 
 RESULTS_DIR = Path(__file__).resolve().parent / "results"
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-from melanoma_core.registry import Figure
+from melanoma_core.models.store import Figure
 
 
 def print_heading(*packages: str) -> None:

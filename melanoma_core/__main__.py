@@ -17,8 +17,9 @@ from typing import Any
 
 import click
 
-from melanoma_core import configs, paths, runs
+from melanoma_core import paths
 from melanoma_core.errors import DatasetError, ImageError, MelanomaError, ModelError
+from melanoma_core.runs import configs, plans
 
 _DEFAULTS = configs.TrainConfig()
 _DEFAULT_SOFT_SHARE = 0.5
@@ -71,10 +72,10 @@ def assess(images: tuple[Path, ...], model_id: str | None, as_json: bool) -> Non
 
 
 def _load(model_id: str | None) -> Any:
-    from melanoma_core import predict, registry
+    from melanoma_core.models import predict, store
 
     if model_id is not None:
-        return predict.load(registry.model_dir(paths.models_dir(), model_id))
+        return predict.load(store.model_dir(paths.models_dir(), model_id))
     model, problem = predict.load_in_use(paths.models_dir())
     if problem:
         click.echo(f"{problem} The previous model, {model.card.model_id}, answers.", err=True)
@@ -82,9 +83,10 @@ def _load(model_id: str | None) -> Any:
 
 
 def _assess_one(model: Any, path: Path) -> dict[str, Any]:
-    from melanoma_core import imaging, predict
+    from melanoma_core.images import reading
+    from melanoma_core.models import predict
 
-    prediction = predict.classify(model, imaging.read_file(path))
+    prediction = predict.classify(model, reading.read_file(path))
     threshold = model.card.operating_point().threshold
     return {
         "file": str(path),
@@ -99,13 +101,13 @@ def _assess_one(model: Any, path: Path) -> dict[str, Any]:
 
 
 def _in_words(record: dict[str, Any]) -> str:
-    from melanoma_core import imaging
-    from melanoma_core.percentages import digits
+    from melanoma_core.evaluation.percentages import digits
+    from melanoma_core.images import reading
 
     side = "above" if record["above_threshold"] else "below"
     likeliest = max(record["probabilities"], key=record["probabilities"].get)
     return (
-        f"{imaging.printable(record['file'])}: {side} the referral threshold for melanoma "
+        f"{reading.printable(record['file'])}: {side} the referral threshold for melanoma "
         f"(melanoma {digits(record['melanoma_probability'])} %, threshold "
         f"{digits(record['threshold'])} %); likeliest diagnosis {likeliest} "
         f"({digits(record['probabilities'][likeliest])} %); model {record['model_id']}"
@@ -191,7 +193,7 @@ def _in_words(record: dict[str, Any]) -> str:
 @click.option("--seed", type=int, default=_DEFAULTS.seed, show_default=True)
 @click.option(
     "--split-by",
-    type=click.Choice(runs.SPLIT_WAYS),
+    type=click.Choice(plans.SPLIT_WAYS),
     default="given",
     show_default=True,
     help="As the sets have it, the rest drawn by lesion; all drawn; or as it was for --from-model, "
@@ -251,7 +253,7 @@ def train(
                 f"{unheard} would change nothing. Leave out all but --run-dir, or start a run in "
                 "another folder."
             )
-        plan = runs.read_plan(run_dir)
+        plan = plans.read_plan(run_dir)
     elif not dataset_paths:
         raise click.UsageError("Name at least one data set, or the --run-dir of a stopped run.")
     else:
@@ -275,7 +277,7 @@ def train(
         keeps_network = quick or recalibrate or joined_with is not None
         if keeps_network and "split_by" not in _given() and splits is None:
             split_by = "model"
-        plan = runs.RunPlan(
+        plan = plans.RunPlan(
             configs.TrainConfig(
                 image_size=image_size, augment=configs.AUGMENTATIONS[augment], **settings
             ),
@@ -291,34 +293,34 @@ def train(
             is_recalibration=recalibrate,
         )
     if run_dir is None:
-        run_dir = paths.runs_dir() / runs.new_id(plan)
+        run_dir = paths.runs_dir() / plans.new_id(plan)
     click.echo(f"Run {run_dir.name}; stop it with Ctrl-C, go on with --run-dir {run_dir}")
 
-    from melanoma_core import training_runs
+    from melanoma_core.runs import lifecycle
 
     models_dir = paths.models_dir()
 
     def work() -> Any:
         if plan.is_quick:
-            from melanoma_core import quick_train
+            from melanoma_core.training import train_head
 
-            return quick_train.make(plan, run_dir, models_dir, click.echo)
+            return train_head.make(plan, run_dir, models_dir, click.echo)
         # TensorFlow's notes on processors and threads would drown the run's own lines.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         if plan.is_recalibration:
-            from melanoma_core import recalibration
+            from melanoma_core.training import recalibrate
 
-            return recalibration.make(plan, run_dir, models_dir, click.echo)
+            return recalibrate.make(plan, run_dir, models_dir, click.echo)
         # Only now: what is wrong with the options, or with another training that is running, is
         # answered at once, not after TensorFlow has loaded.
         if plan.joined_with is not None:
-            from melanoma_core.joining import make
+            from melanoma_core.training.ensemble import make
         else:
-            from melanoma_core.train import make
+            from melanoma_core.training.train import make
         return make(plan, run_dir, models_dir, click.echo)
 
     with _ended_like_ctrl_c():
-        card = training_runs.carry_out(plan, run_dir, models_dir, work, by)
+        card = lifecycle.carry_out(plan, run_dir, models_dir, work, by)
     click.echo(f"Candidate {card.model_id}; figures on the test split:")
     _print_figures(card.figures)
     click.echo(f"Put it into use with: python -m melanoma_core promote {card.model_id}")
@@ -347,14 +349,14 @@ def _check_heeded(option: str, does: str, heeded: Collection[str]) -> None:
 
 def _quick(from_model: str | None) -> tuple[str, str, int]:
     """Model, network and image size of a quick training."""
-    from melanoma_core import registry
+    from melanoma_core.models import store
 
     if from_model is None:
-        in_use = registry.champion(paths.models_dir())
+        in_use = store.champion(paths.models_dir())
         if in_use is None:
             raise ModelError("No model is in use yet. Name one with --from-model.")
         from_model = in_use.model_id
-    found = registry.read_card(registry.model_dir(paths.models_dir(), from_model))
+    found = store.read_card(store.model_dir(paths.models_dir(), from_model))
     return from_model, found.network, found.image_size
 
 
@@ -421,8 +423,9 @@ def evaluate(
     """Measure a model on photographs whose diagnosis is known."""
     if split == "train" and not splits_path:
         raise click.UsageError("--split train needs --splits: a model keeps no list of these.")
-    from melanoma_core import calibration, datasets, splits
-    from melanoma_core import evaluate as evaluation
+    from melanoma_core.data import datasets, splits
+    from melanoma_core.evaluation import evaluate as evaluation
+    from melanoma_core.metrics import calibration
 
     model = _load(model_id)
     evaluation.check_diagnoses(model)
@@ -455,11 +458,11 @@ def _measured_before(model: Any, table: Any, split: str) -> Any:
 
     A new draw would hold photographs that the model was taught.
     """
-    from melanoma_core import evaluate as evaluation
-    from melanoma_core import registry
+    from melanoma_core.evaluation import evaluate as evaluation
+    from melanoma_core.models import store
 
-    directory = registry.model_dir(paths.models_dir(), model.card.model_id)
-    _, _, contents = registry.read_files(directory)
+    directory = store.model_dir(paths.models_dir(), model.card.model_id)
+    _, _, contents = store.read_files(directory)
     known = evaluation.from_json(contents["evaluation.json"]).table.set_index("image_id")
     known = known[known["split"] == split]
     kept = table[table["image_id"].isin(known.index)]
@@ -480,14 +483,14 @@ def _measured_before(model: Any, table: Any, split: str) -> Any:
 def _evaluation_record(
     model: Any, split: str, figures: dict[str, Any], refused: list[str]
 ) -> dict[str, Any]:
-    from melanoma_core import registry
+    from melanoma_core.models import store
 
     return {
         "model_id": model.card.model_id,
         "split": split,
         "threshold": model.card.operating_point().threshold,
         "figures": {
-            source: {name: registry.figure_record(figure) for name, figure in part.items()}
+            source: {name: store.figure_record(figure) for name, figure in part.items()}
             for source, part in figures.items()
         },
         "refused": refused,
@@ -525,7 +528,8 @@ def _shown(figure: Any) -> str:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def audit(dataset_path: Path, reference_paths: tuple[Path, ...], as_json: bool) -> None:
     """Find copies, contradictions and leaks in a data set; exit code 2 when it was refused."""
-    from melanoma_core import audit_reports, audits, datasets
+    from melanoma_core.audit import audits, reports
+    from melanoma_core.data import datasets
 
     try:
         dataset = datasets.read(dataset_path)
@@ -540,9 +544,9 @@ def audit(dataset_path: Path, reference_paths: tuple[Path, ...], as_json: bool) 
         found = audits.audit(dataset, references, lambda *_: bar.update(1))
     cleaned = audits.clean(dataset, found.findings)
     if as_json:
-        click.echo(json.dumps(audit_reports.record(found, *cleaned)))
+        click.echo(json.dumps(reports.record(found, *cleaned)))
         return
-    for line in audit_reports.lines(found, *cleaned):
+    for line in reports.lines(found, *cleaned):
         click.echo(line)
 
 
@@ -550,10 +554,10 @@ def audit(dataset_path: Path, reference_paths: tuple[Path, ...], as_json: bool) 
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def models(as_json: bool) -> None:
     """List the models, newest first; the one in use is marked."""
-    from melanoma_core import registry
+    from melanoma_core.models import store
 
-    in_use = registry.champion(paths.models_dir())
-    cards, problems = registry.list_cards(paths.models_dir())
+    in_use = store.champion(paths.models_dir())
+    cards, problems = store.list_cards(paths.models_dir())
     for problem in problems:
         click.echo(problem, err=True)
     if not cards and not problems:
@@ -579,16 +583,17 @@ def models(as_json: bool) -> None:
 )
 def card(model_id: str | None, output: Path | None) -> None:
     """Write a model's card as a document; that of the model in use by default."""
-    from melanoma_core import evaluate as evaluation
-    from melanoma_core import model_cards, registry
+    from melanoma_core.evaluation import evaluate as evaluation
+    from melanoma_core.evaluation import model_cards
+    from melanoma_core.models import store
 
     if model_id is None:
-        in_use = registry.champion(paths.models_dir())
+        in_use = store.champion(paths.models_dir())
         if in_use is None:
             raise ModelError("No model is in use yet. Put one into use, or name a model.")
         model_id = in_use.model_id
-    directory = registry.model_dir(paths.models_dir(), model_id)
-    found, card_sha256, contents = registry.read_files(directory)
+    directory = store.model_dir(paths.models_dir(), model_id)
+    found, card_sha256, contents = store.read_files(directory)
     measured = evaluation.from_json(contents["evaluation.json"])
     text = model_cards.document(found, measured, card_sha256)
     if output is None:
@@ -618,8 +623,8 @@ def card(model_id: str | None, output: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def journal(verify: bool, noted: str | None, as_json: bool) -> None:
     """List who trained, promoted and rolled back what, and when; oldest first."""
-    from melanoma_core import journal as rows
-    from melanoma_core import promotion
+    from melanoma_core.evaluation import promotion
+    from melanoma_core.models import journal as rows
 
     models_dir = paths.models_dir()
     check = rows.verify(models_dir, noted)  # before anything is written behind a gap
@@ -636,7 +641,7 @@ def journal(verify: bool, noted: str | None, as_json: bool) -> None:
 
 def _with_lost_rows(check: Any, models_dir: Path) -> Any:
     """The check of the journal, with what champion.json says against it."""
-    from melanoma_core import promotion
+    from melanoma_core.evaluation import promotion
 
     try:
         problems = promotion.lost_rows(models_dir)
@@ -686,7 +691,7 @@ def _row_in_words(row: Any) -> str:
 )
 def promote(model_id: str, by: str, reason: str | None) -> None:
     """Put a model into use, if it is shown to be no worse than the one in use."""
-    from melanoma_core import promotion
+    from melanoma_core.evaluation import promotion
 
     promoted = promotion.promote(
         paths.models_dir(), model_id, by=by, reason=reason or "", overrules=reason is not None
@@ -713,7 +718,7 @@ def promote(model_id: str, by: str, reason: str | None) -> None:
 @click.option("--reason", default="", help="Why, for the journal.")
 def rollback(model_id: str | None, by: str, reason: str) -> None:
     """Go back to one of the last five models; to the one before by default."""
-    from melanoma_core import promotion
+    from melanoma_core.evaluation import promotion
 
     newest, problems = promotion.roll_back(paths.models_dir(), model_id, by=by, reason=reason)
     for problem in problems:

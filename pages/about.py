@@ -7,9 +7,9 @@ import PIL
 import plotly
 import streamlit as st
 
-from melanoma_core import wordings
-from melanoma_core.registry import INTENDED_USE, NOT_FOR
-from melanoma_core.wordings import ENOUGH_PHOTOGRAPHS
+from melanoma_core.evaluation import formats
+from melanoma_core.evaluation.formats import ENOUGH_PHOTOGRAPHS
+from melanoma_core.models.store import INTENDED_USE, NOT_FOR
 from ui import card_tables, case_details, frame
 from ui.formats import day, literal
 from ui.serving import serving_or_words
@@ -41,7 +41,7 @@ if card:
             st.markdown("\n".join(f"- {literal(note)}" for note in card.notes))
     case_details.show_seen(card)
     if card.colour_limits:
-        st.markdown(wordings.colour_limits(card))
+        st.markdown(formats.colour_limits(card))
 
     st.header("How its figures were made", anchor=False)
     biases = ", a bias of each diagnosis" if card.class_bias else ""

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from melanoma_core import imaging
-from ui import case_details, errors, frame, panels, sessions, uploads, words
+from melanoma_core.images import reading
+from ui import case_details, errors, frame, result_text, sessions, uploads
+from ui.assess import panels
 from ui.assessments import assess
 from ui.serving import serving_or_words
 
@@ -17,7 +18,7 @@ if card:
     with actions:
         point = frame.choose_operating_point(card)
     if warning:
-        point = words.unmeasured(point)
+        point = result_text.unmeasured(point)
     with line:
         frame.show_intended_use(card, point, serving)
 
@@ -35,7 +36,7 @@ elif serving:
         panels.show_expectations(serving.model.card)
     if upload:
         with errors.kept():
-            image = imaging.read(upload.data, upload.name)
+            image = reading.read(upload.data, upload.name)
             sessions.keep(assess(serving.model, image))
         sessions.drop_uploads()
         st.rerun()

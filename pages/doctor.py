@@ -1,6 +1,7 @@
 """Data doctor: what is wrong with a data set, what it means, and the clean table that is left."""
 
-from ui import clean_table_panel, dataset_choice, errors, examination_panel, finding_rows, frame
+from ui import dataset_choice, errors, frame
+from ui.doctor import clean_table_panel, examination_panel, finding_rows
 
 frame.title_row("Data doctor")
 found = None

@@ -2,17 +2,8 @@
 
 import streamlit as st
 
-from ui import (
-    augmentation_views,
-    balance_panel,
-    dataset_choice,
-    dataset_overview,
-    distributions,
-    embedding_panel,
-    errors,
-    frame,
-    gallery,
-)
+from ui import balance_panel, dataset_choice, errors, frame
+from ui.explore import augmentation_views, distributions, embedding_panel, gallery, overview
 
 TABS = {
     "Examples": gallery.show,
@@ -29,7 +20,7 @@ found = None
 with errors.shown():
     found = dataset_choice.choose()
 if found is not None:
-    dataset_overview.show(found)
+    overview.show(found)
     balance_panel.show(found)
     tabs = st.tabs(list(TABS), key="explore_tab", on_change="rerun")
     for tab, show in zip(tabs, TABS.values(), strict=True):

@@ -1,14 +1,7 @@
 """Lessons: why test accuracy was low, and what more data would buy; from recorded runs."""
 
-from ui import (
-    errors,
-    frame,
-    leakage_panel,
-    learning_curve_panel,
-    model_records,
-    pair_panel,
-    test_size_panel,
-)
+from ui import errors, frame, model_records
+from ui.lessons import leakage_panel, learning_curve_panel, pair_panel, test_size_panel
 from ui.serving import serving
 
 actions, _ = frame.title_row("Lessons")

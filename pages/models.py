@@ -2,27 +2,29 @@
 
 import streamlit as st
 
-from melanoma_core import paths, registry
-from ui import errors, frame, model_records, model_tabs, model_views, trial_panel
+from melanoma_core import paths
+from melanoma_core.models import store
+from ui import errors, frame, model_records
+from ui.models import tabs, trial_panel, views
 from ui.serving import serving_or_words
 
 actions, line = frame.title_row("Models")
 serving = serving_or_words()
 with line:
-    model_views.show_in_use(serving)
-cards, problems = registry.list_cards(paths.models_dir())
-model_views.show_damaged(problems, serving)
+    views.show_in_use(serving)
+cards, problems = store.list_cards(paths.models_dir())
+views.show_damaged(problems, serving)
 trial_panel.show(cards, serving)
-model_id = model_views.choose(cards, serving)
+model_id = views.choose(cards, serving)
 
 if model_id:
     with errors.shown("A file of this model failed its check, so none of its figures is shown."):
         record = model_records.read(model_id)
         with actions:
             point = frame.choose_operating_point(record.card)
-        model_views.show_headlines(record.card, point)
-        tabs = st.tabs(list(model_tabs.TABS), key="model_tab", on_change="rerun")
-        for tab, show in zip(tabs, model_tabs.TABS.values(), strict=True):
+        views.show_headlines(record.card, point)
+        containers = st.tabs(list(tabs.TABS), key="model_tab", on_change="rerun")
+        for tab, show in zip(containers, tabs.TABS.values(), strict=True):
             if tab.open:  # what a tab shows is computed when it is looked at
                 with tab:
                     show(record, point)

@@ -4,67 +4,62 @@ import dataclasses
 
 import streamlit as st
 
-from melanoma_core import paths, run_processes, run_states
-from melanoma_core.run_states import State
+from melanoma_core import paths
+from melanoma_core.runs import processes, states
+from melanoma_core.runs.states import State
 from ui import access as accesses
-from ui import (
-    frame,
-    training_form,
-    training_outlook,
-    training_runs,
-    training_sandbox,
-    training_watch,
-)
+from ui import frame
 from ui.serving import serving_or_words
+from ui.train import form, outlook, runs, sandbox, watch
 
 _, line = frame.title_row("Train")
 serving = serving_or_words()
 access = accesses.of_session()
 is_sandbox = not access.is_allowed
 with line:
-    training_runs.show_rule(is_sandbox=is_sandbox)
+    runs.show_rule(is_sandbox=is_sandbox)
     accesses.show_way_in(access)
 
-run_dir = training_sandbox.run_dir() if is_sandbox else training_runs.latest()
-run = run_states.read(run_dir) if run_dir else None
-holder = run_processes.busy(paths.runs_dir())
+run_dir = sandbox.run_dir() if is_sandbox else runs.latest()
+run = states.read(run_dir) if run_dir else None
+holder = processes.busy(paths.runs_dir())
 if run is not None and run_dir is not None and run.state == State.RUNNING:
-    training_watch.watch(run_dir, may_stop=True)
+    watch.watch(run_dir, may_stop=True)
 elif holder is not None:
-    training_watch.show_busy(holder)
-    training_runs.show_others(holder)
+    watch.show_busy(holder)
+    runs.show_others(holder)
 else:
     by = "" if is_sandbox else accesses.ask_name(access, "train_name")
-    training_runs.show_refusal()
+    runs.show_refusal()
     if run is not None and run_dir is not None:
         if is_sandbox:
-            training_sandbox.show_end(run)
+            sandbox.show_end(run)
         else:
-            training_watch.show_end(run)
-            training_runs.show_next_step(run, run_dir, by)
-        training_watch.show_curves(run)
-        training_watch.show_log(run)
+            watch.show_end(run)
+            runs.show_next_step(run, run_dir, by)
+        watch.show_curves(run)
+        watch.show_log(run)
         st.divider()
     st.header("A new training", anchor=False)
     left, right = st.columns([13, 10], gap="medium")
     with left, st.container(border=True):
-        plan = training_form.ask(serving, is_sandbox=is_sandbox)
+        plan = form.ask(serving, is_sandbox=is_sandbox)
     if plan is not None:
-        found = training_outlook.look(plan, serving)
+        found = outlook.look(plan, serving)
         if found is not None:
-            balance = training_outlook.show(found)
+            balance = outlook.show(found)
             config = dataclasses.replace(
                 plan.config, balance=balance.balance, balance_by=balance.method
             )
             plan = dataclasses.replace(plan, config=config)
         with right, st.container(border=True):
             if found is not None:
-                training_outlook.show_time(plan, found, serving)
+                outlook.show_time(plan, found, serving)
             st.button(
                 "Start training", type="primary", icon=":material/model_training:",
-                on_click=training_runs.start, args=(plan, by, serving),
+                on_click=runs.start, args=(plan, by, serving),
                 kwargs={"is_sandbox": is_sandbox}, disabled=found is None or bool(found.refusals),
             )  # fmt: skip
     else:
         with right, st.container(border=True):
-            training_runs.show_expectations()
+            runs.show_expectations()

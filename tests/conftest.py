@@ -9,7 +9,7 @@ import pytest
 # Before any test imports TensorFlow: its greeting on stderr would bury a failure's own lines.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -41,8 +41,9 @@ def chromium():
 @pytest.fixture(scope="module")
 def browser(chromium):
     """The browser itself; a test file that asks for it skips itself where Playwright is absent."""
-    import made_browser
     from playwright.sync_api import expect, sync_playwright
+
+    from tests.support import made_browser
 
     expect.set_options(timeout=1000 * made_browser.SECONDS)
     with sync_playwright() as driver:
@@ -56,7 +57,7 @@ def browser(chromium):
 @pytest.fixture(scope="module")
 def server(chromium, trained_models, tmp_path_factory):
     """The app with the tiny model in use, in a process of its own."""
-    import made_browser
+    from tests.support import made_browser
 
     with made_browser.serve(trained_models, tmp_path_factory.mktemp("server")) as server:
         yield server
@@ -74,9 +75,8 @@ def research_data():
 @pytest.fixture(scope="session")
 def trained_models(tmp_path_factory):
     """A models folder with one tiny model, trained the real way and in use; only to be read."""
-    import made_models
-
-    from melanoma_core import promotion
+    from melanoma_core.evaluation import promotion
+    from tests.support import made_models
 
     work_dir = tmp_path_factory.mktemp("training")
     card = made_models.make(work_dir, work_dir / "models")
@@ -96,12 +96,11 @@ def models_in_use(trained_models, tmp_path, monkeypatch):
 @pytest.fixture
 def champion_in_use(models_in_use):
     """A folder where "champion", which finds 36 of 40 made-up melanomas, is in use."""
-    import made_candidates
-
-    from melanoma_core import registry
+    from melanoma_core.models import store
+    from tests.support import made_candidates
 
     made_candidates.add(models_in_use, "champion", made_candidates.measured(36))
-    registry.put_into_use(models_in_use, "champion")
+    store.put_into_use(models_in_use, "champion")
     for path in models_in_use.glob("journal.*"):
         path.unlink()  # as where models were put into use before there was a journal
     return models_in_use

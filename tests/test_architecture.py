@@ -15,18 +15,18 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parents[1]
 CORE = PROJECT / "melanoma_core"
 
 FLOORS = {
     "errors": -1,  # the ground: every floor raises them
     **dict.fromkeys(("diagnoses", "configs", "paths", "percentages", "memory", "markdown"), 0),
     **dict.fromkeys(("image_ids", "efficientnet_lites", "colours"), 0),
-    "image_formats": 0.5,  # the checks of single formats, apart from the door `imaging`
+    "image_formats": 0.5,  # the checks of single formats, apart from the door `reading`
     **dict.fromkeys(("imaging", "metrics", "calibration", "drawings", "consequences"), 1),
     **dict.fromkeys(("archives", "csv_tables", "differentials", "taught", "head_files"), 1),
     **dict.fromkeys(("server_folders", "image_sizes", "journal"), 1),
-    "resamples": 1.1,  # what `metrics` draws, at once
+    "resamples": 1.1,  # what `classification` draws, at once
     "interval_widths": 1.1,
     # The steps from a folder to a table; `datasets` is the door that the others use.
     "file_trees": 1.2,
@@ -78,7 +78,7 @@ ALL_FILES = [CORE / "__init__.py", *CORE_FILES, *UI_FILES, *PAGE_FILES, *APP_FIL
 
 
 def name_of(path: Path) -> str:
-    """`metrics` for melanoma_core/metrics.py, `deep.part` for melanoma_core/deep/part.py."""
+    """`classification` for melanoma_core/metrics/classification.py, `deep.part` for melanoma_core/deep/part.py."""
     return ".".join(path.relative_to(CORE).with_suffix("").parts)
 
 
@@ -109,7 +109,7 @@ def top_levels(names: set[str]) -> set[str]:
 
 
 def core_modules(names: set[str]) -> set[str]:
-    """Modules of the core among imported names; `melanoma_core.metrics.ece` is `metrics`."""
+    """Modules of the core among imported names; `melanoma_core.metrics.classification.ece` is `classification`."""
     modules = set()
     for name in names:
         parts = name.split(".")
@@ -282,8 +282,8 @@ def test_the_examples_in_docstrings_are_true(path):
     "source",
     [
         "from melanoma_core import train",
-        "from melanoma_core.train import fit",
-        "import melanoma_core.train as t",
+        "from melanoma_core.training.train import fit",
+        "import melanoma_core.training.train as t",
         "from . import train",
         "from .train import fit",
         "def later():\n    from melanoma_core import train",

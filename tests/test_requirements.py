@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parents[1]
 PINNED = re.compile(
     r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>\d+(\.\d+)*([a-z]+\d+)?)(\s*;\s*(?P<marker>.+))?"
 )

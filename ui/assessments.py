@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from melanoma_core import imaging, predict, saliency
-from melanoma_core.predict import Model, Prediction
-from melanoma_core.registry import Card
+from melanoma_core.images import reading
+from melanoma_core.models import grad_cam, predict
+from melanoma_core.models.predict import Model, Prediction
+from melanoma_core.models.store import Card
 
 _DISPLAY_SIDES = (640, 1024)  # px of the long side that is kept to be shown: at least, at most
 
@@ -44,13 +45,13 @@ def assess(model: Model, image: NDArray[np.uint8], *, is_drawn: bool = False) ->
     """
     # Resized here and kept, for other methods are asked about these very pixels; resized once more
     # to the same size, an image stays as it is.
-    network_image = imaging.resize(image, model.network.graph.image_size)
+    network_image = reading.resize(image, model.network.graph.image_size)
     prediction = predict.classify(model, network_image)
     return Assessment(
         picture=_picture(image),
         is_drawn=is_drawn,
         prediction=prediction,
-        maps=saliency.grad_cams(model, prediction) if model.card.has_saliency else None,
+        maps=grad_cam.grad_cams(model, prediction) if model.card.has_saliency else None,
         card=model.card,
         network_image=network_image,
     )
@@ -61,7 +62,7 @@ def _picture(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     smallest, largest = _DISPLAY_SIDES
     height, width = image.shape[:2]
     if max(height, width) >= smallest:
-        return imaging.reduce(image, largest)
+        return reading.reduce(image, largest)
     scale = smallest / max(height, width)
     size = (round(width * scale), round(height * scale))
     return np.array(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))

@@ -7,11 +7,11 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from melanoma_core.boundaries import NOT_RECORDED
+from melanoma_core.data.coverage import NOT_RECORDED
 from melanoma_core.diagnoses import BY_CODE
 from ui import model_charts
 from ui.formats import count
-from ui.grounds import Ground
+from ui.theme import Ground
 
 SPLIT_NAMES = {
     "train": "Training", "val": "Validation", "test": "Test", NOT_RECORDED: "No split given",

@@ -9,12 +9,12 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from melanoma_core import balance, catalogues, csv_tables
-from melanoma_core.boundaries import NOT_RECORDED
-from melanoma_core.catalogues import CODES_BY_GROUP, Catalogue
-from melanoma_core.configs import TrainConfig, balance_floor
+from melanoma_core.data import balance, catalogues, csv_tables
+from melanoma_core.data.catalogues import CODES_BY_GROUP, Catalogue
+from melanoma_core.data.coverage import NOT_RECORDED
 from melanoma_core.diagnoses import BY_CODE
-from ui import balance_charts, examinations, grounds
+from melanoma_core.runs.configs import TrainConfig, balance_floor
+from ui import balance_charts, examinations, theme
 from ui.balance_charts import SPLIT_NAMES
 from ui.formats import count, small
 
@@ -100,7 +100,7 @@ def show_plan(
     after = balance.taught(before, plan.balance, plan.method)
     _show_figures(before, after, plan)
     st.plotly_chart(
-        balance_charts.classes(counts, codes, {taught_split: after}, grounds.in_use()),
+        balance_charts.classes(counts, codes, {taught_split: after}, theme.in_use()),
         config={"displayModeBar": False, "staticPlot": True}, key="classes",
         alt=balance_charts.classes_alt(counts, codes, {taught_split: after}),
     )  # fmt: skip

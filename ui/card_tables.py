@@ -3,10 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from melanoma_core import wordings
 from melanoma_core.diagnoses import BY_CODE
-from melanoma_core.registry import Card, Figure, OperatingPoint
-from melanoma_core.wordings import (
+from melanoma_core.evaluation import formats
+from melanoma_core.evaluation.formats import (
     ENOUGH_PHOTOGRAPHS,
     SCORES,
     SHARES,
@@ -15,6 +14,7 @@ from melanoma_core.wordings import (
     score,
     score_range,
 )
+from melanoma_core.models.store import Card, Figure, OperatingPoint
 from ui.formats import (
     NOT_RECORDED,
     count,
@@ -101,7 +101,7 @@ def data_sets(card: Card) -> Table:
 def data_set_names(card: Card) -> list[str]:
     """The data sets of a model, its own run's first."""
     return [literal(use.name) for use in card.datasets] + [
-        f"{literal(use.name)} ({wordings.TAUGHT_BEFORE})" for use in card.inherited_datasets
+        f"{literal(use.name)} ({formats.TAUGHT_BEFORE})" for use in card.inherited_datasets
     ]
 
 
@@ -169,7 +169,7 @@ def differential(card: Card) -> Table:
 
 def settings(card: Card) -> Table:
     """The settings of the run that made the model, one a row."""
-    rows = wordings.settings(card.config)
+    rows = formats.settings(card.config)
     return {"Setting": [*map(literal, rows)], "Value": [*map(literal, rows.values())]}
 
 

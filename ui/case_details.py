@@ -4,16 +4,17 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from melanoma_core import boundaries, wordings
-from melanoma_core.boundaries import NOT_RECORDED, Outside
-from melanoma_core.registry import Card
+from melanoma_core.data import coverage
+from melanoma_core.data.coverage import NOT_RECORDED, Outside
+from melanoma_core.evaluation import formats
+from melanoma_core.models.store import Card
 from ui import sessions
 from ui.assessments import Patient
 from ui.formats import count, counted, literal, small
 
 _ADULT = 18  # years
 _NOT_FOR_MINORS = "patients under 18"  # as registry.NOT_FOR says it
-_AGE_BANDS = tuple(boundaries.age_band(decade) for decade in range(0, 100, 10))
+_AGE_BANDS = tuple(coverage.age_band(decade) for decade in range(0, 100, 10))
 _PLACES = {
     "acral": "acral skin",
     "ear": "an ear",
@@ -25,7 +26,7 @@ _PLACES = {
     "nail": "a nail",
     "upper extremity": "an upper extremity",
 }
-_KNOWN = {"age": _AGE_BANDS, "sex": boundaries.SEXES, "site": boundaries.SITES}
+_KNOWN = {"age": _AGE_BANDS, "sex": coverage.SEXES, "site": coverage.SITES}
 _HEADINGS = {
     "age": "Age in years",
     "sex": "Sex",
@@ -43,7 +44,7 @@ def ask(card: Card) -> None:
             placeholder="Not given", key=sessions.PATIENT_AGE, persist_state="session",
         )  # fmt: skip
         for label, options, key in (
-            ("Sex", boundaries.SEXES, sessions.PATIENT_SEX),
+            ("Sex", coverage.SEXES, sessions.PATIENT_SEX),
             ("Site of the lesion", _kinds(card, "site"), sessions.PATIENT_SITE),
         ):
             st.selectbox(
@@ -60,7 +61,7 @@ def ask(card: Card) -> None:
 
 def warning(card: Card, patient: Patient) -> str | None:
     """What of this patient lies outside what the model has seen or is for; None if nothing does."""
-    facts = boundaries.outside(card.seen, patient.age, patient.sex, patient.site)
+    facts = coverage.outside(card.seen, patient.age, patient.sex, patient.site)
     parts = []
     if facts:
         parts.append("**Outside what this model has seen.**")
@@ -92,8 +93,8 @@ def show_seen(card: Card) -> None:
     num_lesions = sum(card.seen["skin_tone"].values())
     st.markdown(
         f"The model learned from {counted(num_lesions, 'lesion')}. A kind of which it saw fewer "
-        f"than {boundaries.FEW} counts as not seen: how often it is right there is not known. "
-        f"{wordings.left_uncounted(card)}"
+        f"than {coverage.FEW} counts as not seen: how often it is right there is not known. "
+        f"{formats.left_uncounted(card)}"
     )
     for column, attributes in zip(
         st.columns(3), (("age",), ("site",), ("sex", "source", "skin_tone")), strict=True
@@ -111,7 +112,7 @@ def seen_table(card: Card, attribute: str) -> str:
     rows = [f"| {_HEADINGS[attribute]} | Lesions |", "| :-- | --: |"]
     for kind in [*_kinds(card, attribute), NOT_RECORDED]:
         number = counts.get(kind, 0)
-        is_little = number < boundaries.FEW and kind != NOT_RECORDED and attribute in _KNOWN
+        is_little = number < coverage.FEW and kind != NOT_RECORDED and attribute in _KNOWN
         shown = f"**{count(number)}**, too few" if is_little else count(number)
         rows.append(f"| {literal(kind)} | {shown} |")
     return "\n".join(rows)

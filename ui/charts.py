@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from melanoma_core.consequences import Consequences
 from melanoma_core.diagnoses import BY_CODE, GROUPS
-from melanoma_core.predict import Prediction
-from melanoma_core.wordings import cutoff
+from melanoma_core.evaluation.formats import cutoff
+from melanoma_core.metrics.clinical_impact import Consequences
+from melanoma_core.models.predict import Prediction
 from ui.formats import count, percent
-from ui.grounds import Ground
+from ui.theme import Ground
 
 CONFIG = {"displayModeBar": False, "staticPlot": True}
 ABOVE_COLOR = BY_CODE["MEL"].color

@@ -15,8 +15,9 @@ from pathlib import Path
 import streamlit as st
 from streamlit.typing import UploadedFile
 
-from melanoma_core import catalogues, datasets, embedded, paths, server_folders
-from melanoma_core.catalogues import Catalogue
+from melanoma_core import paths
+from melanoma_core.data import bundled_set, catalogues, datasets, server_folders
+from melanoma_core.data.catalogues import Catalogue
 from melanoma_core.errors import MelanomaError
 from ui import errors, examinations, uploads
 from ui.formats import literal, small
@@ -89,7 +90,7 @@ def _kept_or_read(place: str, path: Path | None) -> Catalogue:
     if isinstance(kept, Kept) and kept.place == place:
         return kept.catalogue
     with st.spinner("Reading the data set"):
-        dataset = embedded.read() if path is None else datasets.read(path)
+        dataset = bundled_set.read() if path is None else datasets.read(path)
         found = catalogues.catalogue(dataset)
     _forget()
     st.session_state[_KEPT] = Kept(place, found)

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from melanoma_core.boundaries import NOT_RECORDED
-from melanoma_core.catalogues import CODES_BY_GROUP
+from melanoma_core.data.catalogues import CODES_BY_GROUP
+from melanoma_core.data.coverage import NOT_RECORDED
 from melanoma_core.diagnoses import BENIGN, BY_CODE, MALIGNANT, PRE_MALIGNANT
-from ui import breakdown_charts, model_charts
+from ui import model_charts, subgroup_charts
 from ui.balance_charts import SPLIT_NAMES
 from ui.formats import count
-from ui.grounds import Ground
+from ui.theme import Ground
 
 SYMBOLS = {MALIGNANT: "diamond", PRE_MALIGNANT: "triangle-up", BENIGN: "circle"}
 _HEIGHT = 520  # px
@@ -73,7 +73,7 @@ def embedding_map(
 def _words(rows: pd.DataFrame) -> list[str]:
     """What is said of each point where the pointer rests on it."""
     return [
-        f"<b>{breakdown_charts.plain_text(str(image_id))}</b><br>{BY_CODE[code].name}<br>"
+        f"<b>{subgroup_charts.plain_text(str(image_id))}</b><br>{BY_CODE[code].name}<br>"
         f"{place(split, is_held_out=is_held_out)}"
         for image_id, code, split, is_held_out in zip(
             rows["image_id"], rows["diagnosis"], rows["split"], rows["is_held_out"], strict=True

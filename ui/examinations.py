@@ -16,10 +16,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from melanoma_core import audits, embedded
-from melanoma_core.audits import Audit, Change
-from melanoma_core.catalogues import Catalogue
-from melanoma_core.datasets import Dataset
+from melanoma_core.audit import audits
+from melanoma_core.audit.audits import Audit, Change
+from melanoma_core.data import bundled_set
+from melanoma_core.data.catalogues import Catalogue
+from melanoma_core.data.datasets import Dataset
 from melanoma_core.errors import MelanomaError
 from ui.formats import count
 
@@ -145,7 +146,7 @@ def of(found: Catalogue) -> Examination | None:
         return examination
     if found.has_photographs:
         return None
-    references = embedded.references(found.dataset.table)
+    references = bundled_set.references(found.dataset.table)
     examination = Examination(found, [reference.name for reference in references])
     examination.run(lambda: references)
     st.session_state[_KEPT] = examination

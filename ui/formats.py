@@ -4,7 +4,7 @@ import re
 import unicodedata
 from datetime import datetime
 
-from melanoma_core.wordings import (
+from melanoma_core.evaluation.formats import (
     NARROW_SPACE,
     count,
     counted,

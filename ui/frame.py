@@ -5,10 +5,10 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.pages_manager import PagesManager
 
 from melanoma_core.errors import MelanomaError
+from melanoma_core.evaluation.formats import cutoff
+from melanoma_core.models.store import Card, OperatingPoint
 from melanoma_core.paths import PROJECT_DIR
-from melanoma_core.registry import Card, OperatingPoint
-from melanoma_core.wordings import cutoff
-from ui import words
+from ui import result_text
 from ui.formats import day, literal, percent, small
 from ui.serving import Serving, serving
 
@@ -72,7 +72,7 @@ def title_row(title: str) -> tuple[DeltaGenerator, DeltaGenerator]:
 
 def show_intended_use(card: Card, point: OperatingPoint, answering: Serving | None) -> None:
     """The line under a clinic page's title."""
-    line = words.intended_use_line(card, point)
+    line = result_text.intended_use_line(card, point)
     if answering is not None and answering.model.card.model_id != card.model_id:
         line += (
             f" {literal(answering.model.card.model_id)} has come into use since: "

@@ -8,13 +8,13 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from melanoma_core.calibration import ReliabilityBin
 from melanoma_core.diagnoses import BY_CODE
-from melanoma_core.registry import Figure
-from melanoma_core.wordings import cutoff
+from melanoma_core.evaluation.formats import cutoff
+from melanoma_core.metrics.calibration import ReliabilityBin
+from melanoma_core.models.store import Figure
 from ui.charts import BELOW_COLOR
 from ui.formats import count, counted, percent
-from ui.grounds import Ground
+from ui.theme import Ground
 
 CONFIG = {"displayModeBar": False}  # what a mark is of is said where the pointer rests on it
 MELANOMA_COLOR = BY_CODE["MEL"].color

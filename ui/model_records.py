@@ -12,11 +12,13 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from melanoma_core import breakdowns, evaluate, model_cards, paths, registry
-from melanoma_core.breakdowns import DiagnosisFigures
+from melanoma_core import paths
 from melanoma_core.errors import ModelError
-from melanoma_core.evaluate import Evaluation
-from melanoma_core.registry import Card, Figure
+from melanoma_core.evaluation import evaluate, model_cards, subgroups
+from melanoma_core.evaluation.evaluate import Evaluation
+from melanoma_core.evaluation.subgroups import DiagnosisFigures
+from melanoma_core.models import store
+from melanoma_core.models.store import Card, Figure
 
 _RESAMPLING = "Drawing the test lesions a thousand times for the intervals, some seconds"
 
@@ -43,14 +45,14 @@ def read(model_id: str) -> Record:
         ModelError: there is no such model, or one of its files is damaged.
     """
     models_dir = paths.models_dir()
-    directory = registry.model_dir(models_dir, model_id)
+    directory = store.model_dir(models_dir, model_id)
     # By the card's present bytes, so that a folder that was put in its place is read anew.
     return _read(str(directory), paths.sha256((directory / "card.json").read_bytes()))
 
 
 @st.cache_data(show_spinner="Reading the model’s evaluation", max_entries=8)
 def _read(directory: str, card_sha256: str) -> Record:
-    card, found_sha256, contents = registry.read_files(Path(directory))
+    card, found_sha256, contents = store.read_files(Path(directory))
     if found_sha256 != card_sha256:
         raise ModelError(
             f"The card of “{card.model_id}” was changed while it was read. Open the page again."
@@ -62,7 +64,7 @@ def _read(directory: str, card_sha256: str) -> Record:
 
 def roc(record: Record) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Shares of the other photographs and of the melanomas at or above each threshold."""
-    return breakdowns.roc(record.test)
+    return subgroups.roc(record.test)
 
 
 def at_threshold(record: Record, threshold: float) -> tuple[Figure, Figure]:
@@ -103,7 +105,7 @@ def by_diagnosis(record: Record) -> dict[str, DiagnosisFigures]:
 
 def confusion(record: Record) -> NDArray[np.int64]:
     """(9, 9) photographs: a row is the true diagnosis, a column the likeliest one."""
-    return breakdowns.confusion(record.test)
+    return subgroups.confusion(record.test)
 
 
 def confused(record: Record, code: str, taken_for: str) -> Figure:
@@ -129,7 +131,7 @@ def document(record: Record) -> str:
 def _at_threshold(
     key: tuple[str, str], threshold: float, _test: Evaluation
 ) -> tuple[Figure, Figure]:
-    return breakdowns.at_threshold(_test, threshold)
+    return subgroups.at_threshold(_test, threshold)
 
 
 @st.cache_data(show_spinner=_RESAMPLING, max_entries=8)
@@ -146,24 +148,24 @@ def _came_true(
     _hits: NDArray[np.bool_],
     _y_prob: NDArray[np.float64],
 ) -> tuple[Figure, ...]:
-    return breakdowns.came_true(_test, _hits, _y_prob, num_bins)
+    return subgroups.came_true(_test, _hits, _y_prob, num_bins)
 
 
 @st.cache_data(show_spinner=_RESAMPLING, max_entries=8)
 def _by_diagnosis(key: tuple[str, str], _test: Evaluation) -> dict[str, DiagnosisFigures]:
-    return breakdowns.by_diagnosis(_test)
+    return subgroups.by_diagnosis(_test)
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
 def _confused(key: tuple[str, str], code: str, taken_for: str, _test: Evaluation) -> Figure:
-    return breakdowns.confused(_test, code, taken_for)
+    return subgroups.confused(_test, code, taken_for)
 
 
 @st.cache_data(show_spinner=_RESAMPLING, max_entries=64)
 def _by_attribute(
     key: tuple[str, str], attribute: str, threshold: float, _test: Evaluation
 ) -> dict[str, dict[str, Figure]]:
-    return breakdowns.by_attribute(_test, attribute, threshold)
+    return subgroups.by_attribute(_test, attribute, threshold)
 
 
 @st.cache_data(show_spinner=False, max_entries=8)  # asked for by a click, away from the page

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from melanoma_core import imaging
 from melanoma_core.errors import ImageError
+from melanoma_core.images import reading
 from ui.formats import literal, small
 
 
@@ -18,7 +18,7 @@ def show(path: str, longest: int, alt: str) -> None:
         alt: what it is called for those who do not see it.
     """
     try:
-        picture = imaging.reduce(imaging.read_file(Path(path)), longest)
+        picture = reading.reduce(reading.read_file(Path(path)), longest)
     except ImageError as error:
         st.markdown(f":material/broken_image: {small(literal(str(error)))}")
     else:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from melanoma_core import paths, predict, registry
-from melanoma_core.predict import Model
-from melanoma_core.registry import InUse
+from melanoma_core import paths
+from melanoma_core.models import predict, store
+from melanoma_core.models.predict import Model
+from melanoma_core.models.store import InUse
 from ui import errors
 from ui.formats import literal
 
@@ -28,7 +29,7 @@ def serving() -> Serving | None:
         ModelError: there is a model in use, but neither it nor the one before can answer.
     """
     models_dir = paths.models_dir()
-    entries = registry.in_use(models_dir)
+    entries = store.in_use(models_dir)
     return _load(str(models_dir), entries) if entries else None
 
 
@@ -53,7 +54,7 @@ def show_no_model() -> None:
         "**No model is in use yet.** Train one on your data, or put a candidate into use.",
         icon=":material/info:",
     )
-    cards, problems = registry.list_cards(paths.models_dir())
+    cards, problems = store.list_cards(paths.models_dir())
     for problem in problems:
         errors.show(f"**A model that is not in use is damaged.** {literal(problem)}")
     candidates = [card.model_id for card in cards]

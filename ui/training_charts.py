@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from ui import model_charts
 from ui.formats import counted
-from ui.grounds import Ground
+from ui.theme import Ground
 
 _HEIGHT = 250  # px
 _LABEL_HEIGHT = 16  # px of one line of text

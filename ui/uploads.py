@@ -11,7 +11,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.typing import UploadedFile
 
-from melanoma_core import drawings
+from melanoma_core.images import synthetic
 from ui import errors, sessions
 from ui.formats import small
 
@@ -84,7 +84,7 @@ def ask_example() -> NDArray[np.uint8] | None:
     number = sessions.take_example()
     if number is None:
         return None
-    return drawings.lesion(number, kind=drawings.KINDS[number % len(drawings.KINDS)])
+    return synthetic.lesion(number, kind=synthetic.KINDS[number % len(synthetic.KINDS)])
 
 
 def take(file: UploadedFile) -> Upload:

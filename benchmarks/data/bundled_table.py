@@ -1,0 +1,84 @@
+"""The facts that the app carries of the nine-class set, made from the three archives.
+
+    python -m benchmarks.data.bundled_table ../shared/data
+
+Of every file: id, folder, split, size and a checksum of its pixels; of ids that HAM10000 or ISIC
+2017 know: lesion, age, sex, site and the diagnosis of the official table. No photograph, and no
+part of one, goes into it.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from melanoma_core import paths
+from melanoma_core.data import archives, bundled_set, csv_tables, datasets
+from melanoma_core.data.datasets import Dataset
+from melanoma_core.images import reading
+
+_ISIC2017_WORDS = {"MEL": "melanoma", "SK": "seborrheic_keratosis", "NV": "neither"}
+_KNOWN = ("lesion_id", "age_approx", "sex", "anatom_site_general")
+
+
+def table_of(
+    nine: Dataset, ham10000: Dataset, dx: dict[str, str], isic2017: Dataset
+) -> pd.DataFrame:
+    """The table of `bundled_set`.
+
+    Args:
+        nine: the nine-class set, a row a file; its files are read for their pixels.
+        ham10000: what is known of its ids.
+        dx: HAM10000's own word for each of its ids.
+        isic2017: the same of ISIC 2017.
+    """
+    table = nine.table.copy()
+    ids = table["image_id"]
+    for known in (ham10000.table, isic2017.table):
+        by_id = known.drop_duplicates("image_id").set_index("image_id")
+        for column in _KNOWN:
+            table[column] = table[column].where(table[column].notna(), ids.map(by_id[column]))
+    table["file"] = file_names(table)
+    files = map(Path, table["path"])
+    table["width"], table["height"], table["pixels"] = zip(*map(_pixels, files), strict=True)
+    table["ham10000"] = ids.map(dx)
+    codes = isic2017.table.set_index("image_id")["diagnosis"]
+    table["isic2017"] = ids.map(codes).map(_ISIC2017_WORDS)
+    table["source"] = bundled_set.NAME
+    return table
+
+
+def file_names(table: pd.DataFrame) -> pd.Series:
+    """Each row's file as it lies in the set, without the wrapping folder."""
+    return table["path"].map(lambda path: "/".join(Path(path).parts[-3:]))
+
+
+def _pixels(path: Path) -> tuple[int, int, str]:
+    image = reading.read_file(path)
+    height, width = image.shape[:2]
+    data = np.array([height, width], "<u4").tobytes() + image.tobytes()
+    return width, height, paths.sha256(data)[:16]
+
+
+def main() -> None:
+    """Write the table beside the core and say what is in it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data_dir", type=Path, help="holds the three archives")
+    parser.add_argument("--out", type=Path, default=bundled_set.PATH)
+    options = parser.parse_args()
+    archive_names = ("isic9.zip", "ham10000.zip", "isic2017.zip")
+    nine, ham10000, isic2017 = (datasets.read(options.data_dir / name) for name in archive_names)
+    root, _ = archives.folder(options.data_dir / "ham10000.zip", paths.datasets_dir())
+    sheet = csv_tables.read(next(root.rglob("HAM10000_metadata.csv")), "HAM10000_metadata.csv")
+    dx = {cells["image_id"]: cells["dx"] for _, cells in sheet.records()}
+    table = table_of(nine, ham10000, dx, isic2017)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    paths.write_atomic(options.out, bundled_set.packed(table))
+    print(f"{len(table):,} files of {table['image_id'].nunique():,} ids")
+    for column in (*_KNOWN, "ham10000", "isic2017"):
+        print(f"{column}: known of {table[column].notna().sum():,}")
+
+
+if __name__ == "__main__":
+    main()

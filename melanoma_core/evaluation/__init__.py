@@ -1,0 +1,1 @@
+"""Models measured, compared, described and promoted."""

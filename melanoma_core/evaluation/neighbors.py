@@ -1,0 +1,151 @@
+"""How classes overlap in a network's embedding: the nearest others, and pairs across a border.
+
+Photographs are held against each other by the angle between their embeddings (cosine distance).
+A photograph is never its own neighbour, nor is another one of its lesion.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from melanoma_core.audit import findings
+from melanoma_core.diagnoses import CODES
+
+NUM_NEIGHBOURS = 10
+_BLOCK = 512  # rows that are compared with all others at once: 6 MB for 3,000 photographs
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The photographs that are held against each other, M of a table of N rows."""
+
+    rows: NDArray[np.int64]  # (M,) places in the table
+    lesions: NDArray[np.int64]  # (M,) photographs of one number show one lesion
+    num_contradictory: int  # photographs left out, as they are filed under two diagnoses
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two photographs of different lesions."""
+
+    first: int  # places, as the caller counts them
+    second: int
+    distance: float  # cosine distance, 0 to 2
+
+
+def compared(table: pd.DataFrame, vectors: NDArray[np.float32]) -> Compared:
+    """Which rows can be held against each other: each photograph once, under one diagnosis.
+
+    Rows of one image id, or of the very same embedding, are one photograph.
+
+    Args:
+        table: N rows, with `image_id`, `lesion_id` and `diagnosis`.
+        vectors: (N, K); rows that are not finite are left out.
+    """
+    is_read = np.asarray(np.isfinite(vectors).all(axis=1), np.bool_)
+    ids: list[Hashable] = list(table["image_id"])
+    contents: list[Hashable] = [
+        row.tobytes() if there else None for row, there in zip(vectors, is_read, strict=True)
+    ]
+    lesion_ids: list[Hashable] = [
+        cell if isinstance(cell, str) else None for cell in table["lesion_id"]
+    ]
+    same_photograph = [*findings.same(ids), *findings.same(contents)]
+    codes = list(table["diagnosis"])
+    kept, num_contradictory = [], 0
+    for rows in findings.joined(len(table), same_photograph):
+        readable = [row for row in rows if is_read[row]]
+        if len({codes[row] for row in rows}) > 1:
+            num_contradictory += 1
+        elif readable:
+            kept.append(readable[0])
+    lesions = np.empty(len(table), np.int64)
+    for lesion, rows in enumerate(
+        findings.joined(len(table), [*same_photograph, *findings.same(lesion_ids)])
+    ):
+        lesions[list(rows)] = lesion
+    chosen = np.array(sorted(kept), np.int64)
+    return Compared(chosen, lesions[chosen], num_contradictory)
+
+
+def neighbour_counts(
+    vectors: NDArray[np.float32],
+    codes: Sequence[str],
+    lesions: NDArray[np.int64],
+    num_neighbours: int = NUM_NEIGHBOURS,
+) -> NDArray[np.int64]:
+    """Of each photograph, how many of its nearest others show each of `diagnoses.CODES`.
+
+    Args:
+        vectors: (M, K), none of them zero.
+        codes: M diagnoses.
+        lesions: (M,).
+        num_neighbours: how many are looked at; fewer where a lesion leaves fewer others.
+
+    Returns:
+        (M, 9); every row has the same sum.
+    """
+    num_rows = len(vectors)
+    if num_rows == 0:
+        return np.zeros((0, len(CODES)), np.int64)
+    units = _units(vectors)
+    num_taken = min(num_neighbours, num_rows - int(np.bincount(lesions).max()))
+    code_of = np.array([CODES.index(code) for code in codes])
+    counts = np.zeros((num_rows, len(CODES)), np.int64)
+    for start in range(0, num_rows, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        likeness = units[block] @ units.T
+        likeness[lesions[block, np.newaxis] == lesions] = -np.inf
+        nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :num_taken]
+        rows = np.arange(num_rows)[block, np.newaxis]
+        np.add.at(counts, (rows, code_of[nearest]), 1)
+    return counts
+
+
+def closest_pairs(
+    vectors: NDArray[np.float32],
+    lesions: NDArray[np.int64],
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    num_pairs: int,
+) -> tuple[tuple[Pair, ...], float]:
+    """The pairs nearest to each other across a border, each lesion in one pair at most.
+
+    Args:
+        vectors: (M, K), none of them zero.
+        lesions: (M,).
+        first: places of the photographs on one side.
+        second: places of those on the other.
+        num_pairs: how many at most.
+
+    Returns:
+        The pairs, the nearest first; and the median distance of all pairs across the border, NaN
+        where there are none.
+    """
+    units = _units(vectors)
+    distances = 1 - units[first] @ units[second].T
+    is_apart = lesions[first][:, np.newaxis] != lesions[second]
+    if not is_apart.any():
+        return (), float("nan")
+    typical = float(np.median(distances[is_apart]))
+    distances[~is_apart] = np.inf
+    pairs: list[Pair] = []
+    while len(pairs) < num_pairs:
+        place = np.unravel_index(int(distances.argmin()), distances.shape)
+        distance = float(distances[place])
+        if not np.isfinite(distance):
+            break
+        one, other = int(first[place[0]]), int(second[place[1]])
+        pairs.append(Pair(one, other, max(0.0, distance)))
+        distances[np.isin(lesions[first], lesions[[one, other]])] = np.inf
+        distances[:, np.isin(lesions[second], lesions[[one, other]])] = np.inf
+    return tuple(pairs), typical
+
+
+def _units(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The vectors at length 1."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)

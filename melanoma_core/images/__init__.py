@@ -1,0 +1,1 @@
+"""Photographs as pixels: reading, resizing, fingerprints, color casts, augmentation."""

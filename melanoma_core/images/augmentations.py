@@ -1,0 +1,139 @@
+"""Changed views of a photograph: one image and a seed give one augmented image.
+
+The same function serves training on any backend and the pages that show what augmentation does.
+Geometry is one affine map and colour one matrix, so each view is resampled once only.
+"""
+
+import io
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from melanoma_core.runs.configs import AugmentConfig
+
+# ITU-R BT.601: what each colour gives to the brightness.
+_GREY = np.tile([0.299, 0.587, 0.114], (3, 1))
+# Parts of a rotation about the grey axis (Rodrigues' formula): along the axis, and across it.
+_ALONG = np.full((3, 3), 1 / 3)
+_ACROSS = np.array([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
+_BEST_JPEG = 96  # from here on nothing is to be seen of it
+
+
+def augment(
+    image: NDArray[np.uint8], seed: Sequence[int], config: AugmentConfig
+) -> NDArray[np.uint8]:
+    """A changed view of `image`, the same for the same seed.
+
+    Args:
+        image: (S, S, 3) RGB.
+        seed: whole numbers, none below 0; in training (run seed, epoch, row).
+        config: how far the view may differ.
+
+    Returns:
+        (S, S, 3) RGB.
+    """
+    rng = np.random.default_rng(seed)
+    view = Image.fromarray(_warp(image, rng, config))
+    view = view.convert("RGB", tuple(_color_matrix(rng, config).ravel().tolist()))
+    view = _change_sharpness(view, rng, config)
+    if config.jpeg and rng.random() < 0.25:
+        view = _compress(view, int(rng.integers(config.jpeg, _BEST_JPEG)))
+    changed = np.array(view)
+    if config.noise and rng.random() < 0.25:
+        level = np.float32(rng.uniform(0, config.noise))
+        noise = rng.standard_normal(changed.shape, dtype=np.float32) * level
+        changed = np.clip(np.rint(changed + noise), 0, 255).astype(np.uint8)
+    if config.cutout and rng.random() < 0.5:
+        _cut_out(changed, rng, config.cutout)
+    if config.dark_corners and rng.random() < 0.25:
+        changed = _darken_corners(changed, rng, config.dark_corners)
+    return changed
+
+
+def _warp(
+    image: NDArray[np.uint8], rng: np.random.Generator, config: AugmentConfig
+) -> NDArray[np.uint8]:
+    size = image.shape[0]
+    angle = np.deg2rad(rng.uniform(-config.rotate_degrees, config.rotate_degrees))
+    scale = _factor(rng, config.scale)
+    stretch = _factor(rng, config.stretch)
+    flips = rng.choice([-1.0, 1.0], size=2) if config.flip else np.ones(2)
+    turns = rng.integers(4) if config.flip else 0
+    shift = rng.uniform(-config.shift, config.shift, size=2) * size
+    angle += turns * np.pi / 2
+
+    # The map from the view back to the photograph, about the centre.
+    cos, sin = np.cos(angle), np.sin(angle)
+    rotation = np.array([[cos, -sin], [sin, cos]])
+    back = np.diag([1 / np.sqrt(stretch), np.sqrt(stretch)]) @ rotation @ np.diag(flips) / scale
+    center = (size - 1) / 2
+    offset = center + shift - back @ (center, center)
+    # Mirrored margins: empty corners would teach the network to tell turned photographs apart.
+    warped = cv2.warpAffine(
+        image, np.column_stack([back, offset]), (size, size),
+        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT_101,
+    )  # fmt: skip
+    return np.asarray(warped, np.uint8)
+
+
+def _color_matrix(rng: np.random.Generator, config: AugmentConfig) -> NDArray[np.float64]:
+    """(3, 4): brightness, contrast about mid grey, saturation and hue as one linear map."""
+    gain = 1 + rng.uniform(-config.brightness, config.brightness)
+    contrast = 1 + rng.uniform(-config.contrast, config.contrast)
+    saturation = 1 + rng.uniform(-config.saturation, config.saturation)
+    angle = np.deg2rad(rng.uniform(-config.hue_degrees, config.hue_degrees))
+
+    # Grey stays grey, hues move by `angle`.
+    hue = np.cos(angle) * (np.eye(3) - _ALONG) + np.sin(angle) * _ACROSS + _ALONG
+    linear = gain * contrast * (_GREY + saturation * (np.eye(3) - _GREY)) @ hue
+    offset = np.full((3, 1), 127.5 * (1 - contrast))
+    return np.hstack([linear, offset])
+
+
+def _change_sharpness(
+    view: Image.Image, rng: np.random.Generator, config: AugmentConfig
+) -> Image.Image:
+    """Blurred, sharpened or neither: optics, and the archive's own processing, differ in it."""
+    kind = rng.random()
+    if config.blur and kind < 0.25:
+        return view.filter(ImageFilter.GaussianBlur(rng.uniform(0, config.blur)))
+    if config.sharpen and kind >= 0.75:
+        percent = round(100 * rng.uniform(0, config.sharpen))
+        return view.filter(ImageFilter.UnsharpMask(radius=1, percent=percent, threshold=0))
+    return view
+
+
+def _compress(view: Image.Image, quality: int) -> Image.Image:
+    buffer = io.BytesIO()
+    view.save(buffer, "JPEG", quality=quality)
+    return Image.open(buffer).convert("RGB")
+
+
+def _cut_out(image: NDArray[np.uint8], rng: np.random.Generator, largest: float) -> None:
+    size = image.shape[0]
+    side = int(rng.uniform(0.05, largest) * size)
+    top, left = rng.integers(0, size - side + 1, size=2)
+    image[top : top + side, left : left + side] = image.mean(axis=(0, 1)).astype(np.uint8)
+
+
+def _darken_corners(
+    image: NDArray[np.uint8], rng: np.random.Generator, furthest: float
+) -> NDArray[np.uint8]:
+    """Dark outside of a circle, sharp or soft, as where a dermatoscope's tube is in the picture."""
+    size = image.shape[0]
+    radius = rng.uniform(1 - furthest, 1)
+    row, column = (size - 1) / 2 + rng.uniform(-0.05, 0.05, size=2) * size
+    edge, light_outside = rng.uniform(0.01, 0.15), rng.uniform(0, 0.15)
+    along = np.arange(size, dtype=np.float32)
+    distance = np.hypot(along[:, np.newaxis] - np.float32(row), along - np.float32(column))
+    inside = np.clip(0.5 + (radius - distance / (size / np.sqrt(2))) / edge, 0, 1)
+    light = light_outside + (1 - light_outside) * inside
+    return np.asarray(np.rint(image * light[..., np.newaxis]), np.uint8)
+
+
+def _factor(rng: np.random.Generator, spread: float) -> float:
+    """A factor between 1/(1+spread) and 1+spread, as often below 1 as above."""
+    return float((1 + spread) ** rng.uniform(-1, 1))

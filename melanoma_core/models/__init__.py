@@ -1,0 +1,1 @@
+"""Released models: their cards and files, and what they answer. No TensorFlow."""

@@ -1,0 +1,262 @@
+"""Maps by other methods than Grad-CAM, asked of a child process that loads TensorFlow.
+
+The web process never loads it (530 MB, 5 s and more), so this module starts `attributions` as a
+child. The pixels go to it through stdin as .npy and the maps come back through stdout as .npz:
+nothing of a photograph touches the disk. Lines on its stderr say how far it is.
+"""
+
+import contextlib
+import io
+import logging
+import os
+import subprocess
+import sys
+import threading
+import weakref
+import zipfile
+import zlib
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melanoma_core.errors import MelanomaError, ModelError
+from melanoma_core.models import memory
+from melanoma_core.paths import PROJECT_DIR
+
+Maps = dict[str, NDArray[np.float32]]  # (h, w) by method, none below 0, each on its own scale
+
+METHODS = {
+    "grad_cam_plus_plus": "Grad-CAM++",
+    "score_cam": "Score-CAM",
+    "smooth_grad": "SmoothGrad",
+}
+# Measured: 1,200 MB at most for MobileNetV2 at 192 px. The twelfth above it is for what the server
+# itself takes meanwhile.
+NEEDED_BYTES = 1_300_000_000
+# For MobileNetV2 at 192 px it takes 57 s of processor time: a minute on two cores that train
+# beside it, six and a half on two that a dozen processes share.
+LIMIT_SECONDS = 600.0
+# What a line of the child's stderr begins with; all others are TensorFlow's.
+PROGRESS = "progress: "
+REFUSAL = "refused: "
+
+_NICENESS = 10  # answers to other visitors come first
+_LOG = logging.getLogger(__name__)
+_PLACE = threading.Lock()  # one child a server: ten visitors must not exhaust its memory
+
+
+@dataclass
+class _Outcome:
+    """What is known of a child so far; written by the threads that attend to it."""
+
+    progress: str = "Loading TensorFlow"
+    is_late: bool = False
+    is_cancelled: bool = False
+    maps: Maps | None = None
+    error: MelanomaError | None = None
+    said: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+    done: threading.Event = field(default_factory=threading.Event)
+
+
+class Job:
+    """A child at work on one photograph; whoever lets go of the job ends the child."""
+
+    def __init__(self, process: subprocess.Popen[bytes], outcome: _Outcome) -> None:
+        self._process = process
+        self._outcome = outcome
+        weakref.finalize(self, _cancel, process, outcome)
+
+    @property
+    def progress(self) -> str:
+        """What the child is at, such as "Score-CAM, 128 of 1,280 channels"."""
+        return self._outcome.progress
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is a result, or a reason why there is none."""
+        return self._outcome.done.is_set()
+
+    def cancel(self) -> None:
+        """End the child now."""
+        _cancel(self._process, self._outcome)
+
+    def result(self) -> Maps:
+        """The map of every method; waits for it.
+
+        Raises:
+            ModelError: the model is damaged, or has no maps.
+            MelanomaError: the child was cancelled, was too slow, or died.
+        """
+        self._outcome.done.wait()
+        if self._outcome.error is not None:
+            raise self._outcome.error
+        assert self._outcome.maps is not None
+        return self._outcome.maps
+
+
+def shortage() -> str | None:
+    """Why there is not enough memory for a child, in words; None where there is enough.
+
+    A system that does not say how much it has is taken to have enough.
+    """
+    available = memory.available()
+    if available is None or available >= NEEDED_BYTES:
+        return None
+    # Rounded down, or 1.28 of 1.3 GB would read as enough.
+    free = f"{available // 10**8 / 10:.1f} GB"
+    return (
+        f"Other maps cannot be computed now: TensorFlow needs {NEEDED_BYTES / 1e9:.1f} GB of "
+        f"memory for them, and {free} is free on the server. Try again later, or run the app on a "
+        "computer with more memory."
+    )
+
+
+def start(
+    directory: Path, image: NDArray[np.uint8], code: str, limit_seconds: float = LIMIT_SECONDS
+) -> Job:
+    """A child that computes the maps of every method for one photograph and one diagnosis.
+
+    Args:
+        directory: folder of the model.
+        image: (H, W, 3) RGB, as the model was fed it.
+        code: of the diagnosis.
+        limit_seconds: after which it is ended.
+
+    Raises:
+        MelanomaError: memory is short, another child is at work, or none can be started.
+    """
+    reason = shortage()
+    if reason is not None:
+        raise MelanomaError(reason)
+    if not _PLACE.acquire(blocking=False):
+        raise MelanomaError(
+            "The maps of another photograph are being computed; one at a time. Try again in a "
+            "minute."
+        )
+    outcome = _Outcome()
+    with contextlib.ExitStack() as undo:
+        undo.callback(_PLACE.release)
+        try:
+            process = _launch("melanoma_core.networks.attributions", str(directory), code)
+        except OSError as error:
+            raise MelanomaError(
+                f"The process that computes the maps cannot be started: {error.strerror}. Try "
+                "again later."
+            ) from error
+        undo.callback(process.kill)
+        threading.Thread(
+            target=_attend, args=(process, _npy(image), limit_seconds, outcome), daemon=True
+        ).start()
+        undo.pop_all()  # from here on the thread sees to both
+    return Job(process, outcome)
+
+
+def _launch(module: str, *arguments: str) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=PROJECT_DIR,
+        env={**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    niceness = max(_NICENESS, os.getpriority(os.PRIO_PROCESS, 0))
+    os.setpriority(os.PRIO_PROCESS, process.pid, niceness)
+    return process
+
+
+def _attend(
+    process: subprocess.Popen[bytes], question: bytes, limit_seconds: float, outcome: _Outcome
+) -> None:
+    """Give the child its pixels, take its answer, end it when it is late: a thread's work."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    listener = threading.Thread(target=_listen, args=(process.stderr, outcome), daemon=True)
+    listener.start()
+    alarm = threading.Timer(limit_seconds, _end_late, (process, outcome))
+    alarm.daemon = True
+    alarm.start()
+    try:
+        with process:
+            try:
+                with process.stdin:
+                    process.stdin.write(question)
+            except BrokenPipeError:
+                pass  # it died; its exit status says more
+            answer = process.stdout.read()
+            process.wait()
+            listener.join()  # before the pipe that it reads is closed
+        _conclude(process.returncode, answer, outcome)
+    finally:
+        alarm.cancel()
+        _PLACE.release()
+        outcome.done.set()
+
+
+def _listen(stderr: IO[bytes], outcome: _Outcome) -> None:
+    for raw in stderr:
+        line = raw.decode(errors="replace").rstrip()
+        if line.startswith(PROGRESS):
+            outcome.progress = line.removeprefix(PROGRESS)
+        elif line.startswith(REFUSAL):
+            outcome.error = ModelError(line.removeprefix(REFUSAL))
+        else:
+            outcome.said.append(line)
+
+
+def _cancel(process: subprocess.Popen[bytes], outcome: _Outcome) -> None:
+    outcome.is_cancelled = True
+    process.kill()
+
+
+def _end_late(process: subprocess.Popen[bytes], outcome: _Outcome) -> None:
+    outcome.is_late = True
+    process.kill()
+
+
+def _conclude(status: int, answer: bytes, outcome: _Outcome) -> None:
+    """Turn the child's end into maps, or into an error that says what to do."""
+    if status == 0:
+        try:
+            outcome.maps = _read(answer)
+            return
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            outcome.error = MelanomaError(
+                f"The computed maps cannot be read ({error}). Compute them again."
+            )
+    if outcome.error is not None:  # the child's own words
+        return
+    at = f"while at: {outcome.progress}"
+    if outcome.is_cancelled:
+        outcome.error = MelanomaError(f"The computation of the maps was stopped {at}.")
+    elif outcome.is_late:
+        outcome.error = MelanomaError(
+            f"The computation of the maps took too long and was ended {at}. Try again when the "
+            "server has less to do."
+        )
+    else:
+        _LOG.error("The maps were not computed (%d): %s", status, "\n".join(outcome.said))
+        outcome.error = MelanomaError(
+            f"The process that computes the maps ended with status {status} {at}. If memory was "
+            "short, close other programs and try again; the server’s log has its last words."
+        )
+
+
+def _npy(array: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=False)
+    return file.getvalue()
+
+
+def _read(answer: bytes) -> Maps:
+    with np.load(io.BytesIO(answer), allow_pickle=False) as archive:
+        maps: Maps = {name: archive[name] for name in METHODS}
+    for name, heat in maps.items():
+        if heat.ndim != 2 or not np.isfinite(heat).all() or heat.min() < 0:
+            raise ValueError(f"the map of {METHODS[name]} is none")
+    return maps

@@ -1,0 +1,1 @@
+"""Keras networks: built, exported, explained. Loads TensorFlow."""

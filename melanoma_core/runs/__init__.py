@@ -1,0 +1,1 @@
+"""Training runs on disk: plans, states, locks, processes, tables. No TensorFlow."""

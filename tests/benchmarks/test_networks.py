@@ -1,0 +1,53 @@
+"""Networks that benchmarks build beside the one that serves: they see photographs as it does."""
+
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.accuracy import heat_in_lesion
+from benchmarks.serving import latency
+from melanoma_core.diagnoses import CODES
+from melanoma_core.images import reading, synthetic
+from melanoma_core.metrics import calibration
+from melanoma_core.networks import architectures
+from tests.support import stub_models
+
+SIZE = 64
+LIMITS = (0.1, 0.6, -0.2, 0.1)  # of red, then of blue
+BLUE = (reading.resize(synthetic.lesion(5), SIZE) * [0.3, 0.5, 0.7]).astype(np.uint8)
+# tf-keras-vis hands a list to a network that takes one tensor.
+pytestmark = pytest.mark.filterwarnings("ignore:The structure of `inputs` doesn't match")
+
+
+def model(**fields):
+    """All of a model that these benchmarks build a network from."""
+    return SimpleNamespace(card=stub_models.card(network="tiny", image_size=SIZE, **fields))
+
+
+def test_keras_way_holds_colour_casts_within_the_limits_of_the_model(tmp_path):
+    network = architectures.build("tiny", SIZE, len(CODES), colour_limits=LIMITS)
+    network.save_weights(tmp_path / "network.weights.h5")
+    file = io.BytesIO()
+    Image.fromarray(BLUE).save(file, "PNG")
+    limited = model(colour_limits=LIMITS)
+    probabilities, _ = latency._keras_way(limited, tmp_path)(file.getvalue())
+    logits = np.asarray(network(BLUE[np.newaxis].astype(np.float32)))[0]
+    expected = calibration.probabilities(logits, limited.card.temperature)
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+
+
+def test_untaught_networks_hold_colour_casts_within_the_limits_of_the_model():
+    (limited,) = heat_in_lesion._untaught(model(colour_limits=LIMITS), 1)
+    (plain,) = heat_in_lesion._untaught(model(), 1)
+    layer = architectures.ColourLimits(LIMITS)
+    held = np.asarray(layer(BLUE[np.newaxis].astype(np.float32)))[0].round().astype(np.uint8)
+    found, expected, without = (
+        network.graph.run(image)[1]
+        for network, image in ((limited, BLUE), (plain, held), (plain, BLUE))
+    )
+    np.testing.assert_array_equal(limited.kernel, plain.kernel)
+    np.testing.assert_allclose(found, expected, atol=0.01)
+    assert np.abs(found - without).max() > 0.05

@@ -1,0 +1,71 @@
+"""What benchmarks leave behind, the lesions that they draw, and one photograph in two files."""
+
+import json
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import records
+from benchmarks.accuracy import heat_in_lesion, held_out, two_files
+from melanoma_core.models.store import Figure
+from tests.support import stub_models
+from tests.support.made_evaluations import made, spread
+
+
+def test_a_record_is_the_text_and_its_figures_beside_it(tmp_path, capsys):
+    with records.recorded("blobs", tmp_path) as record:
+        sys.stdout.write("1 of 2\n")
+        record["rows"] = records.as_json([{"kind": "a", "share": Figure(0.5, np.nan, 1, 2, 1)}])
+    text = (tmp_path / "blobs.txt").read_text()
+    assert text.endswith("1 of 2\n")
+    assert capsys.readouterr().out == text
+    (row,) = json.loads((tmp_path / "blobs.json").read_text())["rows"]
+    assert row["kind"] == "a"
+    assert (row["share"]["value"], row["share"]["low"]) == (0.5, None)
+
+
+def test_nothing_is_written_of_a_run_that_fails(tmp_path):
+    with pytest.raises(ZeroDivisionError), records.recorded("blobs", tmp_path):
+        sys.stdout.write(str(1 / 0))
+    assert not list(tmp_path.iterdir())
+
+
+def test_lesions_are_drawn_whole_until_they_have_so_many_photographs():
+    table = pd.DataFrame({"group_id": np.repeat([f"g{k}" for k in range(20)], 3)})
+    drawn = held_out.some_lesions(table, 10, seed=0)
+    assert len(drawn) == 12
+    assert set(drawn.groupby("group_id").size()) == {3}
+    assert drawn.equals(held_out.some_lesions(table, 10, seed=0))
+    assert len(held_out.some_lesions(table, 9, seed=0)) == 9
+    assert len(held_out.some_lesions(table, 1000, seed=0)) == 60
+
+
+@pytest.mark.parametrize("size", [2, 5])
+def test_the_blob_lies_in_the_middle_and_is_as_wide_as_the_maps(size):
+    maps = np.zeros((2, 7, 7), np.float32)
+    maps[0, :size, 2] = 1
+    maps[1, 5, -size:] = 3
+    blob, width = heat_in_lesion._blob(maps)
+    assert width == pytest.approx(heat_in_lesion._spread(maps))
+    assert heat_in_lesion._spread(blob[np.newaxis]) == pytest.approx(width, rel=1e-3)
+    np.testing.assert_allclose(blob, blob[::-1, ::-1])
+    assert blob.argmax() == 24
+
+
+def test_two_files_of_a_photograph_are_measured_apart_and_their_agreement_once(monkeypatch):
+    said = {
+        "path": [spread("MEL", p) for p in (0.9, 0.6, 0.2, 0.1)],
+        "twin": [spread("MEL", p) for p in (0.9, 0.05, 0.7, 0.1)],
+    }
+    table = made(["MEL", "MEL", "NV", "NV"], said["path"]).table.assign(path="path", twin="twin")
+    monkeypatch.setattr(two_files, "_answers", lambda _, paths: np.array(said[paths.iloc[0]]))
+    first, second = two_files._rows(SimpleNamespace(card=stub_models.card()), table)
+    assert [row["accuracy"].value for row in (first, second)] == [1, 0.5]
+    assert [row["melanoma_auroc"].value for row in (first, second)] == [1, 0.5]
+    assert [row["sensitivity"].value for row in (first, second)] == [1, 0.5]  # from 8.4 % on
+    assert [row["specificity"].value for row in (first, second)] == [0, 0]
+    assert first["same_likeliest_diagnosis"].value == 0.5
+    assert first["same_likeliest_diagnosis"] == second["same_likeliest_diagnosis"]

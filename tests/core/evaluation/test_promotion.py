@@ -1,0 +1,418 @@
+"""A candidate takes the place of the model in use only when it is shown to be no worse."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from melanoma_core.errors import JournalError, ModelError
+from melanoma_core.evaluation import promotion
+from melanoma_core.images import synthetic
+from melanoma_core.metrics import calibration
+from melanoma_core.models import journal, predict, store
+from melanoma_core.models.journal import Kind
+from tests.support import altered_models
+from tests.support.made_candidates import NUM_MELANOMAS, add, measured
+
+PROJECT = Path(__file__).resolve().parents[3]
+
+
+def test_the_first_model_is_put_into_use_without_a_comparison(models_in_use):
+    (models_in_use / "champion.json").unlink()
+    promoted = promotion.promote(models_in_use, "tiny-1")
+    assert (promoted.comparison, promoted.problems) == (None, ())
+    assert store.in_use(models_in_use) == (promoted.in_use,)
+    assert promoted.in_use.sha256 == predict.load(models_in_use / "tiny-1").sha256
+
+
+def test_a_model_that_fails_its_checks_is_not_put_into_use(models_in_use):
+    (models_in_use / "champion.json").unlink()
+    (models_in_use / "tiny-1" / "golden.npz").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"golden\.npz"):
+        promotion.promote(models_in_use, "tiny-1")
+    assert store.champion(models_in_use) is None
+
+
+def test_an_equal_candidate_is_put_into_use(champion_in_use):
+    add(champion_in_use, "equal", measured(36))
+    promoted = promotion.promote(champion_in_use, "equal")
+    assert (promoted.comparison.champion_id, promoted.comparison.num_photographs) == (
+        "champion", 80,
+    )  # fmt: skip
+    assert promoted.comparison.num_melanomas == NUM_MELANOMAS
+    assert [(c.name, c.value, c.lower_bound) for c in promoted.comparison.changes] == [
+        ("sensitivity", 0, 0), ("melanoma AUROC", 0, 0), ("specificity", 0, 0),
+    ]  # fmt: skip
+    assert store.champion(champion_in_use) == promoted.in_use
+    assert [e.model_id for e in store.in_use(champion_in_use)] == ["equal", "champion", "tiny-1"]
+    assert predict.load_in_use(champion_in_use)[0].card.model_id == "equal"
+
+
+def test_a_better_candidate_is_put_into_use_with_its_differences(champion_in_use):
+    add(champion_in_use, "better", measured(40, num_spared=32))
+    sensitivity, auroc, specificity = promotion.promote(
+        champion_in_use, "better"
+    ).comparison.changes
+    assert sensitivity.value == pytest.approx(4 / 40)
+    assert specificity.value == pytest.approx(2 / 40)
+    # Of two scores only: AUROC is the mean of sensitivity and specificity.
+    assert auroc.value == pytest.approx(3 / 40)
+    for change in (sensitivity, auroc, specificity):
+        assert 0 <= change.lower_bound < change.value
+
+
+def test_a_worse_candidate_is_refused_and_the_champion_stays(champion_in_use):
+    before = (champion_in_use / "champion.json").read_bytes()
+    add(champion_in_use, "worse", measured(30, num_spared=40))
+    with pytest.raises(ModelError, match="“champion” goes on answering") as refusal:
+        promotion.promote(champion_in_use, "worse")
+    for figure in ("sensitivity -0.150 (at worst -0.", "AUROC +0.050 (", "specificity +0.250 ("):
+        assert figure in str(refusal.value)
+    assert (champion_in_use / "champion.json").read_bytes() == before
+    model, problem = predict.load_in_use(champion_in_use)
+    assert (model.card.model_id, problem) == ("champion", None)
+
+
+def damage(models_dir: Path, model_id: str) -> None:
+    (models_dir / model_id / "network.tflite").write_bytes(b"damaged")
+
+
+def test_a_damaged_champion_gives_its_place_to_a_model_no_worse_than_the_one_before(
+    champion_in_use,
+):
+    add(champion_in_use, "second", measured(38))
+    promotion.promote(champion_in_use, "second")
+    add(champion_in_use, "worse", measured(20))
+    add(champion_in_use, "third", measured(36))
+    damage(champion_in_use, "second")
+    with pytest.raises(ModelError, match=r"against “champion”.*“champion” goes on answering"):
+        promotion.promote(champion_in_use, "worse")
+    promoted = promotion.promote(champion_in_use, "third")
+    assert promoted.comparison.champion_id == "champion"
+    (problem,) = promoted.problems
+    assert "network.tflite of the model “second”" in problem
+    assert store.champion(champion_in_use).model_id == "third"
+
+
+def test_a_champion_whose_card_is_not_the_one_put_into_use_is_passed_over(champion_in_use):
+    text = (champion_in_use / "champion.json").read_text()
+    sha256 = store.champion(champion_in_use).sha256
+    (champion_in_use / "champion.json").write_text(text.replace(sha256, "0" * 64))
+    # The model before, which answers meanwhile.
+    promoted = promotion.promote(champion_in_use, "tiny-1")
+    assert promoted.comparison.champion_id == "tiny-1"
+    assert "card of “champion” was changed" in promoted.problems[0]
+
+
+def test_where_every_model_that_was_in_use_is_damaged_the_candidate_is_a_first_one(champion_in_use):
+    add(champion_in_use, "next", measured(20))
+    damage(champion_in_use, "champion")
+    (champion_in_use / "tiny-1" / "evaluation.json").unlink()
+    promoted = promotion.promote(champion_in_use, "next")
+    assert promoted.comparison is None
+    assert [part in problem for part, problem in zip(
+        ("network.tflite of the model “champion”", "“tiny-1” lacks its file evaluation.json"),
+        promoted.problems, strict=True,
+    )] == [True, True]  # fmt: skip
+    assert store.champion(champion_in_use).model_id == "next"
+
+
+def test_the_model_in_use_and_an_unknown_one_are_refused(champion_in_use):
+    with pytest.raises(ModelError, match="“champion” is in use already, since 20"):
+        promotion.promote(champion_in_use, "champion")
+    with pytest.raises(ModelError, match="There is no model “nobody”"):
+        promotion.promote(champion_in_use, "nobody")
+
+
+def test_a_promotion_is_written_down_with_name_reason_and_checksums(champion_in_use):
+    add(champion_in_use, "better", measured(40))
+    newest = promotion.promote(champion_in_use, "better", by="Dr Li", reason="Finds more").in_use
+    assert (newest.by, newest.reason, newest.kind) == ("Dr Li", "Finds more", "promoted")
+    assert store.champion(champion_in_use) == newest
+    (row,) = journal.rows(champion_in_use)
+    card = store.read_card(champion_in_use / "better")
+    assert row.event == journal.Event(
+        Kind.PROMOTED, who="Dr Li", model_id="better", card_sha256=newest.sha256,
+        run_id=card.run_id, datasets={use.name: use.sha256 for use in card.datasets},
+        reason="Finds more", when=newest.since,
+    )  # fmt: skip
+    assert row.event.datasets
+    assert journal.verify(champion_in_use).problems == ()
+
+
+def test_an_overruling_keeps_its_reason_and_what_was_overruled(champion_in_use):
+    add(champion_in_use, "worse", measured(30, num_spared=40))
+    reason = "For the study on specificity"
+    promoted = promotion.promote(
+        champion_in_use, "worse", by="Dr Li", reason=reason, overrules=True
+    )
+    assert not promoted.comparison.is_no_worse
+    newest = store.champion(champion_in_use)
+    assert (newest.model_id, newest.kind, newest.reason) == ("worse", "overruled", reason)
+    assert "it may be worse. On 80 test photographs" in newest.against
+    (row,) = journal.rows(champion_in_use)
+    assert (row.event.kind, row.event.reason) == (Kind.OVERRULED, reason)
+    assert row.event.against == newest.against
+
+
+@pytest.mark.parametrize("reason", ["", "   \n ", "because"])
+def test_nobody_overrules_without_a_written_reason(champion_in_use, reason):
+    add(champion_in_use, "worse", measured(30))
+    with pytest.raises(ModelError, match="The reason to overrule has"):
+        promotion.promote(champion_in_use, "worse", reason=reason, overrules=True)
+    with pytest.raises(ModelError, match="it may be worse"):
+        promotion.promote(champion_in_use, "worse", reason="a reason alone overrules nothing")
+    assert store.champion(champion_in_use).model_id == "champion"
+    assert journal.rows(champion_in_use) == ()
+
+
+def test_what_needs_no_overruling_is_written_down_as_a_promotion(champion_in_use):
+    add(champion_in_use, "better", measured(40))
+    promotion.promote(champion_in_use, "better", reason="To be on the safe side", overrules=True)
+    assert store.champion(champion_in_use).kind == "promoted"
+
+
+def test_a_model_that_cannot_be_compared_comes_into_use_by_overruling_alone(champion_in_use):
+    elsewhere = {name: [f"e{row}" for row in range(80)] for name in ("image_id", "group_id")}
+    add(champion_in_use, "elsewhere", measured(40, changed=elsewhere))
+    with pytest.raises(ModelError, match="not measured on the same test photographs"):
+        promotion.promote(champion_in_use, "elsewhere")
+    promoted = promotion.promote(
+        champion_in_use, "elsewhere", reason="Other cameras from now on", overrules=True
+    )
+    assert promoted.comparison is None
+    assert "not measured on the same" in store.champion(champion_in_use).against
+
+
+def test_a_model_that_fails_its_golden_set_is_not_put_into_use_even_by_overruling(champion_in_use):
+    arrays = altered_models.arrays_of(champion_in_use / "tiny-1" / "golden.npz")
+    arrays["probabilities"] = arrays["probabilities"][:, ::-1]
+    golden = {"golden.npz": altered_models.npz(**arrays)}
+    add(champion_in_use, "odd", measured(40), files=golden)
+    with pytest.raises(ModelError, match="answered when it was made"):
+        promotion.promote(champion_in_use, "odd", reason="I want it all the same", overrules=True)
+    assert store.champion(champion_in_use).model_id == "champion"
+
+
+def other_head(directory: Path) -> dict[str, bytes]:
+    """A dense layer that leans to the other diagnoses, with the golden answers that it gives."""
+    head = altered_models.arrays_of(directory / "head.npz")
+    head["bias"] = head["bias"][::-1] + np.arange(9, dtype=np.float32)
+    files = {"head.npz": altered_models.npz(**head)}
+    network = predict.read_network((directory / "network.tflite").read_bytes(), files["head.npz"])
+    golden = altered_models.arrays_of(directory / "golden.npz")
+    logits = np.array([network.logits(network.graph.run(image)[1]) for image in golden["images"]])
+    temperature = store.read_card(directory).temperature
+    golden["probabilities"] = calibration.probabilities(logits, temperature)
+    return files | {"golden.npz": altered_models.npz(**golden)}
+
+
+def test_going_back_restores_the_very_files_and_predictions(champion_in_use):
+    image = synthetic.lesion(3)
+    before = predict.load_in_use(champion_in_use)[0]
+    add(champion_in_use, "next", measured(40), files=other_head(champion_in_use / "tiny-1"))
+    promotion.promote(champion_in_use, "next")
+    after = predict.load_in_use(champion_in_use)[0]
+    assert (predict.classify(before, image).probabilities != (
+        predict.classify(after, image).probabilities
+    )).any()  # fmt: skip
+    newest, problems = promotion.roll_back(champion_in_use, by="Dr Li", reason="Too many flags")
+    assert (newest.model_id, newest.kind, problems) == ("champion", "rolled back", ())
+    model, problem = predict.load_in_use(champion_in_use)
+    assert problem is None
+    assert (model.card, model.sha256) == (before.card, before.sha256)
+    assert (predict.classify(model, image).probabilities == (
+        predict.classify(before, image).probabilities
+    )).all()  # fmt: skip
+    kinds = [row.event.kind for row in journal.rows(champion_in_use)]
+    assert kinds == [Kind.PROMOTED, Kind.ROLLED_BACK]
+    assert [e.model_id for e in store.in_use(champion_in_use)] == ["champion", "next", "tiny-1"]
+    assert promotion.roll_back(champion_in_use)[0].model_id == "next"  # the one in use before
+
+
+def test_each_of_the_last_five_models_can_be_gone_back_to(models_in_use):
+    ids = [f"m-{number}" for number in range(7)]
+    for model_id in ids:
+        add(models_in_use, model_id, measured(36))
+        promotion.promote(models_in_use, model_id, reason="Made for this test", overrules=True)
+    earlier = [entry.model_id for entry in store.in_use(models_in_use)][1:]
+    assert earlier == ["m-5", "m-4", "m-3", "m-2", "m-1"]
+    with pytest.raises(ModelError, match=r"no model “m-0” to go back to\..*before: m-5, m-4, m-3"):
+        promotion.roll_back(models_in_use, "m-0")
+    for model_id in reversed(earlier):
+        promotion.roll_back(models_in_use, model_id)
+        assert predict.load_in_use(models_in_use)[0].card.model_id == model_id
+    with pytest.raises(ModelError, match="“m-5” is in use already"):
+        promotion.roll_back(models_in_use, "m-5")
+    assert journal.verify(models_in_use).problems == ()
+
+
+def test_there_may_be_no_model_to_go_back_to(empty_models):
+    with pytest.raises(ModelError, match=r"no model to go back to\. Models .* before: none"):
+        promotion.roll_back(empty_models)
+
+
+@pytest.mark.parametrize("how", ["damaged", "swapped"])
+def test_a_model_whose_files_are_not_those_of_then_is_not_gone_back_to(champion_in_use, how):
+    if how == "damaged":
+        damage(champion_in_use, "tiny-1")
+    else:
+        text = (champion_in_use / "champion.json").read_text()
+        sha256 = store.in_use(champion_in_use)[1].sha256
+        (champion_in_use / "champion.json").write_text(text.replace(sha256, "0" * 64))
+    with pytest.raises(ModelError, match=r"not the one that was made|was changed after it"):
+        promotion.roll_back(champion_in_use)
+    assert store.champion(champion_in_use).model_id == "champion"
+
+
+def test_a_model_comes_into_use_though_the_journal_cannot_be_written(champion_in_use, monkeypatch):
+    def full(models_dir, event):
+        raise JournalError("The journal of the models cannot be written (No space left).")
+
+    add(champion_in_use, "better", measured(40))
+    monkeypatch.setattr(journal, "append", full)
+    promoted = promotion.promote(champion_in_use, "better")
+    assert promoted.problems == ("The journal of the models cannot be written (No space left).",)
+    assert store.champion(champion_in_use).model_id == "better"
+    with pytest.raises(JournalError):  # nothing more before that is written down
+        promotion.roll_back(champion_in_use)
+    monkeypatch.undo()
+    promotion.roll_back(champion_in_use)
+    assert [row.event.kind for row in journal.rows(champion_in_use)] == [
+        Kind.PROMOTED, Kind.ROLLED_BACK,
+    ]  # fmt: skip
+
+
+def test_a_model_put_into_use_before_there_was_a_journal_gets_no_row(champion_in_use):
+    promotion.settle(champion_in_use)
+    assert journal.rows(champion_in_use) == ()
+
+
+def test_settling_while_a_model_is_put_into_use_writes_no_second_row(champion_in_use, monkeypatch):
+    settling = threading.Thread(target=promotion.settle, args=(champion_in_use,))
+    put_into_use = store.put_into_use
+
+    def with_settling_behind_it(*arguments, **options):
+        newest = put_into_use(*arguments, **options)
+        settling.start()
+        settling.join(1)  # long enough to write a row, where it does not wait for the lock
+        return newest
+
+    monkeypatch.setattr(store, "put_into_use", with_settling_behind_it)
+    add(champion_in_use, "worse", measured(20))
+    promotion.promote(champion_in_use, "worse", reason="Asked for by us", overrules=True)
+    settling.join(30)
+    assert not settling.is_alive()
+    assert [row.event.kind for row in journal.rows(champion_in_use)] == [Kind.OVERRULED]
+
+
+# One process that loads everything once; its children promote, and each is killed at a call of
+# the operating system further on, while it writes champion.json or the journal.
+KILLED = """
+import json, os, pathlib, shutil, signal, sys, tempfile
+from melanoma_core import journal, predict, promotion, registry
+
+promotion._held_against = lambda *models: (None, "")  # takes a second, and writes nothing
+source, work = map(pathlib.Path, sys.argv[1:])
+
+def child(work_of_child):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work_of_child()
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+            os._exit(3)
+        os._exit(0)
+    return os.waitpid(pid, 0)[1]
+
+for at in range(1, 40):
+    folder = work / str(at)
+    shutil.copytree(source, folder)
+
+    def promote():
+        num_calls = 0
+        def dying(original):
+            def call(*arguments, **options):
+                nonlocal num_calls
+                num_calls += 1
+                if num_calls == at:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return original(*arguments, **options)
+            return call
+        for module, name in (
+            (tempfile, "mkstemp"), (os, "fsync"), (os, "chmod"), (os, "replace"), (os, "open"),
+        ):
+            setattr(module, name, dying(getattr(module, name)))
+        promotion.promote(folder, "next", by="Dr Li")
+
+    def look():
+        model, problem = predict.load_in_use(folder)
+        found = {
+            "at": at, "status": status, "champion": model.card.model_id, "problem": problem,
+            "rows": [row.event.model_id for row in journal.rows(folder)],
+            "tampered": journal.verify(folder).problems,
+        }
+        promotion.settle(folder)
+        found["settled"] = [row.event.model_id for row in journal.rows(folder)]
+        if found["champion"] != "next":
+            promotion.promote(folder, "next")
+        promotion.roll_back(folder)
+        found["tampered"] += journal.verify(folder).problems
+        found["in_the_end"] = [row.event.model_id for row in journal.rows(folder)]
+        print(json.dumps(found), flush=True)
+
+    status = child(promote)
+    if child(look) or not os.WIFSIGNALED(status):
+        break
+"""
+
+
+def test_the_champion_loads_wherever_promotion_is_killed(champion_in_use, tmp_path):
+    add(champion_in_use, "next", measured(36))
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(champion_in_use), str(tmp_path / "killed")],
+        cwd=PROJECT, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["status"] for one in found] == [signal.SIGKILL] * (len(found) - 1) + [0]
+    assert len(found) > 12  # champion.json takes 6 such calls, the first row of the journal more
+    for one in found:
+        assert (one["problem"], one["tampered"]) == (None, [])
+        if one["champion"] == "champion":
+            assert one["rows"] == one["settled"] == []
+        else:
+            assert one["champion"] == "next"
+            assert one["settled"] == ["next"]  # whether or not it was written down in time
+        assert one["in_the_end"] == ["next", "champion"]
+    champions = [one["champion"] for one in found]
+    assert champions == sorted(champions)  # the old one, and from one moment on the new one
+    between = [one for one in found if one["champion"] == "next" and not one["rows"]]
+    assert between, "no process was killed between champion.json and the journal"
+
+
+def test_two_promotions_at_once_are_one_after_the_other(champion_in_use):
+    for model_id in ("first", "second"):
+        add(champion_in_use, model_id, measured(36))
+    code = (
+        "import pathlib, sys\nfrom melanoma_core import promotion\n"
+        "promotion.promote(pathlib.Path(sys.argv[1]), sys.argv[2])"
+    )
+    writers = [
+        subprocess.Popen([sys.executable, "-c", code, str(champion_in_use), name], cwd=PROJECT)
+        for name in ("first", "second")
+    ]
+    assert [writer.wait(120) for writer in writers] == [0, 0]
+    in_use = [entry.model_id for entry in store.in_use(champion_in_use)]
+    assert sorted(in_use[:2]) == ["first", "second"]
+    assert in_use[2:] == ["champion", "tiny-1"]
+    rows = [row.event.model_id for row in journal.rows(champion_in_use)]
+    assert rows == in_use[1::-1]

@@ -1,0 +1,203 @@
+"""Augmented views: the same for the same seed, and changed only in the way that was asked for."""
+
+import dataclasses
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from melanoma_core.images import reading, synthetic
+from melanoma_core.images.augmentations import augment
+from melanoma_core.runs.configs import NO_AUGMENTATION, AugmentConfig
+
+SIZE = 48
+ALL = AugmentConfig()
+GEOMETRY = replace(
+    ALL, brightness=0, contrast=0, saturation=0, hue_degrees=0, blur=0, sharpen=0, noise=0,
+    jpeg=0, cutout=0, dark_corners=0,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def lesion():
+    return reading.resize(synthetic.lesion(3), SIZE)
+
+
+@pytest.fixture
+def noise():
+    """Every pixel of its own colour, so that a pixel out of place is seen."""
+    return np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
+
+
+def views(image, config, num_views=40):
+    return [augment(image, (0, epoch), config) for epoch in range(num_views)]
+
+
+def plain(level):
+    return np.full((SIZE, SIZE, 3), level, np.uint8)
+
+
+def test_same_seed_gives_the_same_view_and_another_seed_another(lesion):
+    again = augment(lesion, (1, 2, 3), ALL)
+    np.testing.assert_array_equal(augment(lesion, (1, 2, 3), ALL), again)
+    assert not np.array_equal(augment(lesion, (1, 2, 4), ALL), again)
+    assert not np.array_equal(augment(lesion, (2, 1, 3), ALL), again)
+
+
+def test_view_is_of_the_same_shape_and_kind_and_leaves_the_photograph_alone(lesion):
+    before = lesion.copy()
+    for view in views(lesion, ALL):
+        assert view.shape == lesion.shape
+        assert view.dtype == np.uint8
+    np.testing.assert_array_equal(lesion, before)
+
+
+def test_without_settings_nothing_changes(noise):
+    for view in views(noise, NO_AUGMENTATION, 5):
+        np.testing.assert_array_equal(view, noise)
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(AugmentConfig)])
+def test_each_setting_alone_changes_views(noise, name):
+    config = replace(NO_AUGMENTATION, **{name: getattr(ALL, name)})
+    assert any(not np.array_equal(view, noise) for view in views(noise, config))
+
+
+def test_flips_and_quarter_turns_are_the_eight_symmetries_of_the_square(noise):
+    turns = [np.rot90(noise, k).astype(int) for k in range(4)]
+    symmetries = [view for turn in turns for view in (turn, turn[:, ::-1])]
+    seen = set()
+    for view in views(noise, replace(NO_AUGMENTATION, flip=True), 100):
+        # Pillow cuts fractions off, so 1e-14 below a whole level is one level below.
+        matches = [k for k in range(8) if np.abs(view - symmetries[k]).max() <= 1]
+        assert len(matches) == 1
+        seen.update(matches)
+    assert seen == set(range(8))
+
+
+def test_rotation_keeps_the_mean_colour(lesion):
+    for view in views(lesion, replace(NO_AUGMENTATION, flip=True, rotate_degrees=180)):
+        np.testing.assert_allclose(view.mean(axis=(0, 1)), lesion.mean(axis=(0, 1)), atol=6)
+
+
+def test_margins_are_mirrored_so_no_corner_is_empty():
+    for view in views(plain(200), GEOMETRY, 500):
+        np.testing.assert_array_equal(view, 200)
+
+
+def test_shift_moves_by_no_more_than_its_share_of_the_side():
+    image = plain(0)
+    image[SIZE // 2, SIZE // 2] = 255
+    shifts = []
+    for view in views(image, replace(NO_AUGMENTATION, shift=0.25), 200):
+        row, column = np.unravel_index(view[..., 0].argmax(), (SIZE, SIZE))
+        shifts += [row - SIZE // 2, column - SIZE // 2]
+    assert max(np.abs(shifts)) <= 0.25 * SIZE + 0.5
+    assert min(shifts) < -0.2 * SIZE
+    assert max(shifts) > 0.2 * SIZE
+
+
+def test_scale_makes_a_disc_larger_and_smaller_alike():
+    rows, columns = np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2
+    image = plain(0)
+    image[rows**2 + columns**2 < 10**2] = 255
+    config = replace(NO_AUGMENTATION, scale=0.2)
+    areas = [view[..., 0].mean() / image[..., 0].mean() for view in views(image, config, 100)]
+    assert 1 / 1.2**2 - 0.05 < min(areas) < 0.8
+    assert 1.3 < max(areas) < 1.2**2 + 0.05
+    assert np.median(areas) == pytest.approx(1, abs=0.1)
+
+
+def test_grey_stays_grey_under_hue_and_saturation():
+    image = np.repeat(np.arange(SIZE * SIZE).reshape(SIZE, SIZE, 1) % 256, 3, axis=2)
+    image = image.astype(np.uint8)
+    for view in views(image, replace(NO_AUGMENTATION, hue_degrees=180, saturation=1)):
+        np.testing.assert_array_equal(view, image)
+
+
+def test_hue_turns_colours_and_keeps_their_mean_level():
+    red = plain(80)
+    red[..., 0] = 140
+    turned = views(red, replace(NO_AUGMENTATION, hue_degrees=60))
+    assert len({tuple(view[0, 0]) for view in turned}) > 10
+    for view in turned:
+        assert view[0, 0].mean() == pytest.approx(100, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    # 60 is 67.5 below mid grey.
+    [("brightness", 60 * 0.8, 60 * 1.2), ("contrast", 127.5 - 67.5 * 1.2, 127.5 - 67.5 * 0.8)],
+)
+def test_brightness_and_contrast_stay_within_their_range_and_reach_its_ends(name, low, high):
+    config = replace(NO_AUGMENTATION, **{name: 0.2})
+    levels = [view[0, 0, 0] for view in views(plain(60), config, 200)]
+    assert low - 1 <= min(levels) < low + 2
+    assert high - 2 < max(levels) <= high + 1
+
+
+def test_contrast_leaves_mid_grey_alone():
+    for view in views(plain(127), replace(NO_AUGMENTATION, contrast=0.5), 20):
+        assert np.abs(view.astype(int) - 127).max() <= 1
+
+
+def test_blur_comes_to_about_one_view_in_four_and_cutout_to_one_in_two(noise):
+    blurred = views(noise, replace(NO_AUGMENTATION, blur=3), 200)
+    assert 30 < sum(not np.array_equal(view, noise) for view in blurred) < 70
+    cut = views(noise, replace(NO_AUGMENTATION, cutout=0.3), 200)
+    assert 75 < sum(not np.array_equal(view, noise) for view in cut) < 125
+
+
+def sharpness(view):
+    return np.abs(np.diff(view.astype(float), axis=1)).mean()
+
+
+def test_sharpening_comes_to_about_one_view_in_four_and_never_to_a_blurred_one(noise):
+    sharpened = views(noise, replace(NO_AUGMENTATION, sharpen=2), 200)
+    changed = [view for view in sharpened if not np.array_equal(view, noise)]
+    assert 30 < len(changed) < 70
+    assert all(sharpness(view) > sharpness(noise) for view in changed)
+    both = views(noise, replace(NO_AUGMENTATION, sharpen=2, blur=3), 200)
+    assert 70 < sum(not np.array_equal(view, noise) for view in both) < 130
+
+
+def test_noise_has_at_most_the_deviation_asked_for_and_no_bias():
+    grey = np.full((64, 64, 3), 128, np.uint8)
+    noisy = views(grey, replace(NO_AUGMENTATION, noise=8), 200)
+    deviations = [view.std() for view in noisy if view.std() > 0]
+    assert 30 < len(deviations) < 70
+    assert 6 < max(deviations) < 8.5
+    assert abs(np.mean(noisy) - 128) < 0.05
+
+
+def test_compression_loses_more_at_a_lower_quality(lesion):
+    def loss(quality):
+        compressed = views(lesion, replace(NO_AUGMENTATION, jpeg=quality), 200)
+        changed = [view for view in compressed if not np.array_equal(view, lesion)]
+        assert 30 < len(changed) < 70
+        return max(np.abs(view.astype(float) - lesion).mean() for view in changed)
+
+    assert 2 * loss(95) < loss(10)
+
+
+def test_cutout_is_one_square_of_the_mean_colour_no_larger_than_asked(noise):
+    mean = noise.mean(axis=(0, 1)).astype(np.uint8)
+    for view in views(noise, replace(NO_AUGMENTATION, cutout=0.3)):
+        rows, columns = np.nonzero((view != noise).any(axis=2))
+        if len(rows):
+            square = view[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+            assert square.shape[0] == square.shape[1] <= 0.3 * SIZE
+            assert (square == mean).all()
+
+
+def test_dark_corners_are_on_one_view_in_four_and_leave_the_middle(noise):
+    cornered = views(noise, replace(NO_AUGMENTATION, dark_corners=0.35), 200)
+    changed = [view for view in cornered if not np.array_equal(view, noise)]
+    assert 30 < len(changed) < 70
+    middle = slice(SIZE // 4, -SIZE // 4)
+    corners = np.ix_([0, -1], [0, -1])
+    for view in changed:
+        assert np.abs(view[middle, middle].astype(int) - noise[middle, middle]).max() <= 1
+        assert (view <= noise).all()
+    darkest = [view[corners].mean() / noise[corners].mean() for view in changed]
+    assert min(darkest) < 0.05

@@ -1,0 +1,242 @@
+"""The child that computes other maps: end to end, and every way in which it can fail."""
+
+import gc
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from melanoma_core.errors import MelanomaError, ModelError
+from melanoma_core.images import reading, synthetic
+from melanoma_core.models import attribution_jobs, memory
+
+IMAGE = reading.resize(synthetic.lesion(21, (90, 120), "melanoma"), 32)
+SLEEP = "import time; time.sleep(100)"
+
+
+@pytest.fixture(autouse=True)
+def _enough_memory(monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 2_000_000_000)
+
+
+@pytest.fixture
+def child(monkeypatch, tmp_path):
+    """Starts a job whose child runs this Python code; and the processes, to look at."""
+    processes = []
+
+    def start(code, **options):
+        def launch(*arguments):
+            processes.append(
+                subprocess.Popen(
+                    [sys.executable, "-c", code, *arguments],
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                )
+            )  # fmt: skip
+            return processes[-1]
+
+        monkeypatch.setattr(attribution_jobs, "_launch", launch)
+        return attribution_jobs.start(tmp_path, IMAGE, "MEL", **options)
+
+    yield start, processes
+    for process in processes:
+        process.kill()
+        process.wait()
+    waited_for(lambda: not attribution_jobs._PLACE.locked())
+
+
+def waited_for(is_so, seconds=10):
+    """Whether it comes to be so."""
+    end = time.monotonic() + seconds
+    while not is_so() and time.monotonic() < end:
+        time.sleep(0.02)
+    return is_so()
+
+
+def answering(maps):
+    """Code of a child that reads its pixels and gives these maps, an expression each."""
+    items = ", ".join(f"{name}=np.float32({value})" for name, value in maps.items())
+    return (
+        "import io, sys, numpy as np\n"
+        "image = np.load(io.BytesIO(sys.stdin.buffer.read()))\n"
+        f"np.savez(sys.stdout.buffer, {items})"
+    )
+
+
+FLAT = dict.fromkeys(attribution_jobs.METHODS, "[[1, 2]]")
+
+
+def test_child_gives_the_maps_that_the_methods_give(trained_models, tmp_path, monkeypatch):
+    from melanoma_core.networks import attributions
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    seen = set()
+    job = attribution_jobs.start(trained_models / "tiny-1", IMAGE, "NV")
+    while not job.is_done:
+        seen.add(job.progress)
+        time.sleep(0.01)
+    network, codes = attributions.load(trained_models / "tiny-1", IMAGE)
+    expected = attributions.compute(network, IMAGE, codes.index("NV"), lambda words: None)
+    assert job.result().keys() == expected.keys()
+    for name, heat in job.result().items():
+        np.testing.assert_allclose(heat, expected[name], rtol=1e-4, err_msg=name)
+    assert "Loading TensorFlow" in seen
+    assert job.progress == "Score-CAM, 0 of 16 channels"
+    assert not list(tmp_path.iterdir())
+
+
+def test_damaged_model_is_told_in_the_childs_own_words(models_in_use):
+    path = models_in_use / "tiny-1" / "network.weights.h5"
+    path.write_bytes(path.read_bytes()[:-1])
+    job = attribution_jobs.start(models_in_use / "tiny-1", IMAGE, "MEL")
+    with pytest.raises(ModelError, match=r"network\.weights\.h5 of the model “tiny-1” is not the"):
+        job.result()
+
+
+def test_child_gets_the_pixels_and_what_to_do(child, tmp_path):
+    start, _ = child
+    job = start(
+        "import io, sys, numpy as np\n"
+        "image = np.load(io.BytesIO(sys.stdin.buffer.read()))\n"
+        "assert sys.argv[1] == 'melanoma_core.networks.attributions' and sys.argv[3] == 'MEL'\n"
+        f"assert sys.argv[2] == {str(tmp_path)!r}\n"
+        "flat = {name: np.float32(image[..., 0]) for name in "
+        f"{tuple(attribution_jobs.METHODS)!r}}}\n"
+        "np.savez(sys.stdout.buffer, **flat)"
+    )
+    for heat in job.result().values():
+        np.testing.assert_array_equal(heat, IMAGE[..., 0])
+
+
+def test_killed_child_is_told_with_what_it_was_at_and_its_last_words_go_to_the_log(child, caplog):
+    start, processes = child
+    job = start(
+        "import sys, time\n"
+        "sys.stderr.write('Some words of TensorFlow\\nprogress: Score-CAM, 3 of 16 channels\\n')\n"
+        "sys.stderr.flush()\ntime.sleep(100)"
+    )
+    assert waited_for(lambda: job.progress == "Score-CAM, 3 of 16 channels")
+    os.kill(processes[0].pid, signal.SIGKILL)
+    with (
+        caplog.at_level(logging.ERROR),
+        pytest.raises(MelanomaError, match="status -9 while at: Score-CAM, 3 of 16 channels"),
+    ):
+        job.result()
+    assert "Some words of TensorFlow" in caplog.text
+
+
+def test_child_that_dies_before_it_reads_its_pixels_is_told(child):
+    start, _ = child
+    with pytest.raises(MelanomaError, match="ended with status 3 while at: Loading TensorFlow"):
+        start("raise SystemExit(3)").result()
+
+
+@pytest.mark.parametrize(
+    "maps",
+    [
+        {**FLAT, "score_cam": "[[1, np.nan]]"},
+        {**FLAT, "score_cam": "[[1, -1]]"},
+        {**FLAT, "score_cam": "[1, 2]"},
+        {**FLAT, "score_cam": "np.zeros((0, 0))"},
+        {"score_cam": "[[1, 2]]"},
+    ],
+)
+def test_maps_that_are_none_are_refused(child, maps):
+    start, _ = child
+    with pytest.raises(MelanomaError, match="computed maps cannot be read"):
+        start(answering(maps)).result()
+
+
+def test_answer_that_holds_no_maps_is_refused(child):
+    start, _ = child
+    with pytest.raises(MelanomaError, match="computed maps cannot be read"):
+        start("print('Epoch 1/1')").result()
+
+
+def test_late_child_is_killed(child):
+    start, processes = child
+    job = start(SLEEP, limit_seconds=0.3)
+    with pytest.raises(MelanomaError, match="took too long and was ended"):
+        job.result()
+    assert processes[0].returncode == -signal.SIGKILL
+
+
+def test_cancelled_child_is_killed(child):
+    start, processes = child
+    job = start(SLEEP)
+    assert not job.is_done
+    job.cancel()
+    with pytest.raises(MelanomaError, match="was stopped"):
+        job.result()
+    assert processes[0].returncode == -signal.SIGKILL
+
+
+def test_child_of_a_job_that_nobody_holds_is_killed(child, caplog):
+    start, processes = child
+    job = start(SLEEP)
+    assert processes[0].poll() is None
+    del job
+    gc.collect()
+    assert waited_for(lambda: processes[0].returncode == -signal.SIGKILL)
+    assert not caplog.records
+
+
+def test_second_child_is_refused_until_the_first_has_ended(child):
+    start, processes = child
+    first = start(SLEEP)
+    with pytest.raises(MelanomaError, match="one at a time"):
+        start(SLEEP)
+    assert len(processes) == 1
+    first.cancel()
+    assert waited_for(lambda: first.is_done)
+    assert start(answering(FLAT)).result().keys() == attribution_jobs.METHODS.keys()
+
+
+def test_child_that_cannot_be_started_leaves_the_place_free(child, monkeypatch, tmp_path):
+    start, _ = child
+
+    def launch(*arguments):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(attribution_jobs, "_launch", launch)
+    with pytest.raises(MelanomaError, match="cannot be started: Resource temporarily"):
+        attribution_jobs.start(tmp_path, IMAGE, "MEL")
+    assert start(answering(FLAT)).result()
+
+
+def test_server_without_room_for_a_thread_ends_the_child_and_leaves_the_place_free(
+    child, monkeypatch
+):
+    start, processes = child
+    with monkeypatch.context() as patch:
+
+        def refuse(thread):
+            raise RuntimeError("can't start new thread")
+
+        patch.setattr(attribution_jobs.threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError):
+            start(SLEEP)
+    assert processes[0].wait() == -signal.SIGKILL
+    assert start(answering(FLAT)).result()
+    for pipe in (processes[0].stdin, processes[0].stdout, processes[0].stderr):
+        pipe.close()
+
+
+def test_short_memory_is_a_reason_in_words_and_starts_nothing(child, monkeypatch):
+    start, processes = child
+    monkeypatch.setattr(memory, "available", lambda: attribution_jobs.NEEDED_BYTES - 1)
+    reason = attribution_jobs.shortage()
+    assert "needs 1.3 GB of memory for them, and 1.2 GB is free on the server" in reason
+    with pytest.raises(MelanomaError, match=r"needs 1\.3 GB"):
+        start(SLEEP)
+    assert not processes
+
+
+@pytest.mark.parametrize("available", [None, attribution_jobs.NEEDED_BYTES])
+def test_enough_memory_or_a_system_that_does_not_say_is_no_reason(monkeypatch, available):
+    monkeypatch.setattr(memory, "available", lambda: available)
+    assert attribution_jobs.shortage() is None

@@ -1,0 +1,79 @@
+"""A new last layer: found on embeddings, even classes put right, untaught ones never named."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from melanoma_core.diagnoses import CODES
+from melanoma_core.errors import DatasetError
+from melanoma_core.metrics import calibration
+from melanoma_core.training import heads
+from tests.support import made_models
+
+CONFIG = replace(made_models.CONFIG, balance="none")
+MEL, NV, BCC = (CODES.index(code) for code in ("MEL", "NV", "BCC"))
+
+
+def clouds(counts, seed=0, width=8):
+    """Embeddings around one corner for each class, and their labels."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(list(counts), list(counts.values()))
+    corners = 2.5 * np.eye(width)[labels % width]
+    vectors = (corners + rng.normal(size=(len(labels), width))).astype(np.float32)
+    return vectors, labels
+
+
+def fit(train, val, config=CONFIG, **options):
+    counts = np.bincount(train[1], minlength=len(CODES))
+    return heads.fit(train, val, config, counts, **options)
+
+
+def test_classes_are_told_apart():
+    train, val = clouds({MEL: 80, NV: 120, BCC: 60}), clouds({MEL: 30, NV: 30, BCC: 30}, seed=1)
+    head = fit(train, val)
+    logits = val[0] @ head.kernel + head.bias
+    assert (logits.argmax(axis=1) == val[1]).mean() > 0.85
+    assert head.kernel.dtype == head.bias.dtype == np.float32
+    assert head.kernel.shape == (8, 9)
+
+
+def test_layer_is_the_one_that_explains_validation_best_and_every_fit_is_told():
+    told = []
+    train, val = clouds({MEL: 40, NV: 40}), clouds({MEL: 20, NV: 20}, seed=1)
+    head = fit(train, val, on_fit=lambda history: told.append(len(history)))
+    losses = [row["val_loss"] for row in head.history]
+    best = int(np.argmin(losses))
+    assert head.strength == head.history[best]["strength"]
+    assert told == list(range(1, len(losses) + 1)) == [row["epoch"] for row in head.history]
+    probabilities = calibration.probabilities(val[0].astype(np.float64) @ head.kernel + head.bias)
+    loss = -np.log(probabilities[np.arange(len(val[1])), val[1]]).mean()
+    assert loss == pytest.approx(losses[best], rel=1e-4)
+
+
+@pytest.mark.parametrize("method", ["sampling", "weights", "copies"])
+def test_probabilities_are_for_the_real_shares_however_classes_were_evened_out(method):
+    counts = {MEL: 60, NV: 540}
+    train, val = clouds(counts), clouds(counts, seed=1)
+    head = fit(train, val, replace(CONFIG, balance="even", balance_by=method))
+    mean = calibration.probabilities(val[0] @ head.kernel + head.bias)[:, MEL].mean()
+    assert mean == pytest.approx(0.1, abs=0.025)
+
+
+def test_diagnosis_that_was_never_taught_is_never_named():
+    train, val = clouds({MEL: 40, NV: 40}), clouds({MEL: 20, NV: 20}, seed=1)
+    head = fit(train, val)
+    probabilities = calibration.probabilities(val[0] @ head.kernel + head.bias, 20.0)
+    assert probabilities[:, [k for k in range(9) if k not in (MEL, NV)]].max() < 1e-9
+
+
+def test_one_class_alone_is_refused():
+    with pytest.raises(DatasetError, match="are of 1 diagnoses; at least two"):
+        fit(clouds({NV: 10}), clouds({NV: 5}))
+
+
+def test_same_data_give_the_same_layer():
+    train, val = clouds({MEL: 40, NV: 60}), clouds({MEL: 20, NV: 20}, seed=1)
+    first, second = fit(train, val), fit(train, val)
+    np.testing.assert_array_equal(first.kernel, second.kernel)
+    np.testing.assert_array_equal(first.bias, second.bias)

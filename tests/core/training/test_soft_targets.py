@@ -1,0 +1,76 @@
+"""Soft targets: what a file gives, how it is mixed with labels, and what is refused."""
+
+import numpy as np
+import pytest
+
+from melanoma_core.diagnoses import CODES
+from melanoma_core.errors import DatasetError, RunError
+from melanoma_core.training import soft_targets
+
+HEADER = "image_id," + ",".join(CODES)
+MELANOMA = "a,0.7,0.2,0.1" + ",0" * 6
+
+
+def written(tmp_path, *rows, header=HEADER):
+    path = tmp_path / "soft.csv"
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+def test_label_and_soft_target_are_mixed_by_the_share(tmp_path):
+    found = soft_targets.read(written(tmp_path, MELANOMA, "b,0,1" + ",0" * 7))
+    taught, num_without = found.mixed(["a", "b", "a", "c"], [0, 0, 1, 2], 0.4)
+    assert taught.dtype == np.float32
+    expected = np.zeros((4, 9))
+    expected[0, :3] = 0.6 + 0.4 * 0.7, 0.4 * 0.2, 0.4 * 0.1
+    expected[1, :2] = 0.6, 0.4
+    expected[2, :3] = 0.4 * 0.7, 0.6 + 0.4 * 0.2, 0.4 * 0.1
+    expected[3, 2] = 1
+    np.testing.assert_allclose(taught, expected, atol=1e-6)
+    assert num_without == 1
+
+
+def test_columns_are_found_by_name_and_rounded_rows_add_up_to_one(tmp_path):
+    header = "image_id," + ",".join(reversed([code.lower() for code in CODES]))
+    path = written(tmp_path, "a" + ",0" * 7 + ",0.2985,0.6965", header=header)
+    (row,), _ = soft_targets.read(path).mixed(["a"], [3], 1.0)
+    assert row[:2] == pytest.approx([0.7, 0.3], abs=1e-6)
+    assert row.sum() == pytest.approx(1)
+
+
+def test_no_photograph_of_the_file_leaves_the_labels(tmp_path):
+    found = soft_targets.read(written(tmp_path, MELANOMA))
+    taught, num_without = found.mixed(["x", "y"], [4, 0], 0.9)
+    np.testing.assert_array_equal(taught, np.eye(9)[[4, 0]])
+    assert num_without == 2
+
+
+def test_photograph_that_is_held_out_must_not_be_named(tmp_path):
+    found = soft_targets.read(written(tmp_path, MELANOMA))
+    found.check_held_out(["b", "c"])
+    with pytest.raises(
+        RunError, match=r"soft\.csv names 1 photographs .*first is a.*this division"
+    ):
+        found.check_held_out(["b", "a"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([MELANOMA, MELANOMA], "line 3: a stands there a second time"),
+        (["a,0.7,0.2" + ",0" * 7], "line 2: the probabilities of a add up to 0.9"),
+        (["a,1.2,-0.2" + ",0" * 7], "or one is missing or below 0. Give nine"),
+        (["a,1," + ",0" * 7], "line 2: the probabilities of a add up to nan"),
+        (["a,much,0.2" + ",0" * 7], "line 2, mel: “much” is not a number"),
+        (["a,1,0"], "3 cells where the header has 10"),
+    ],
+)
+def test_what_is_no_probabilities_is_refused(tmp_path, rows, words):
+    with pytest.raises(DatasetError, match=words):
+        soft_targets.read(written(tmp_path, *rows))
+
+
+def test_missing_diagnosis_is_named(tmp_path):
+    header = HEADER.replace(",VASC", "")
+    with pytest.raises(DatasetError, match="has no column vasc"):
+        soft_targets.read(written(tmp_path, "a,1" + ",0" * 7, header=header))

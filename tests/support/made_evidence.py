@@ -1,0 +1,62 @@
+"""What an audit looks at, made of rows: the findings on it need no photographs."""
+
+import numpy as np
+import pandas as pd
+
+from melanoma_core.audit import findings
+from melanoma_core.data.datasets import COLUMNS, Dataset
+from melanoma_core.images.fingerprints import SIDE, Fingerprints
+from melanoma_core.images.near_duplicates import NearCopy
+
+
+def dataset(*rows, name="made", is_official=False, is_ak_with_bowen=False) -> Dataset:
+    """Rows of file name, diagnosis and, where given, split and lesion."""
+    records = []
+    for row in rows:
+        stem, diagnosis, split, lesion = (*row, None, None)[:4]
+        records.append(
+            dict.fromkeys(COLUMNS)
+            | {
+                "image_id": stem.split("(")[0].strip(),
+                "lesion_id": lesion,
+                "diagnosis": diagnosis,
+                "source": name,
+                "path": f"/data/{stem}.jpg",
+                "split": split,
+            }
+        )
+    table = pd.DataFrame(records, columns=COLUMNS, dtype=object)
+    return Dataset(
+        name=name,
+        table=table.astype({"age_approx": "float64"}),
+        notes=(),
+        licence="not stated",
+        sha256="",
+        is_official=is_official,
+        is_ak_with_bowen=is_ak_with_bowen,
+    )
+
+
+def of(*rows, pixels="", near=(), references=(), refused=None, sizes=None, colours=None):
+    """Evidence of rows as `dataset` has them.
+
+    Args:
+        pixels: one letter a row; rows of one letter hold the same pixels. All differ if empty.
+        near: pairs of rows.
+        refused: reason by row.
+        sizes: height and width of each row; 450 × 600 by default.
+        colours: mean RGB of each row; grey by default.
+    """
+    num_rows, refused = len(rows), refused or {}
+    found = Fingerprints(
+        sha256=tuple(
+            None if row in refused else (pixels[row] if pixels else str(row))
+            for row in range(num_rows)
+        ),
+        thumbnails=np.zeros((num_rows, SIDE, SIDE), np.uint8),
+        sizes=np.array(sizes if sizes is not None else [(450, 600)] * num_rows, np.int32),
+        colours=np.array(colours if colours is not None else [(128,) * 3] * num_rows, np.float32),
+        refused=refused,
+    )
+    copies = [NearCopy(first, second, 1.0, 1.0) for first, second in near]
+    return findings.evidence(dataset(*rows), found, copies, references)

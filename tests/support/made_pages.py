@@ -1,0 +1,45 @@
+"""Opening the app without a browser, and reading what stands on a page."""
+
+import json
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+SECONDS = 30  # one run; a first import of Plotly on a busy machine takes several
+
+
+def open_app(page=None):
+    """A new session on the first page, or on `page` ("pages/about.py")."""
+    app = AppTest.from_file(str(APP), default_timeout=SECONDS)
+    app.run()
+    return app.switch_page(page).run() if page else app
+
+
+def upload(app, data, name="a.jpg", kind="image/jpeg"):
+    """Put one file into the uploader that is on screen."""
+    return app.file_uploader[0].set_value((name, data, kind)).run()
+
+
+def text(app):
+    """All text of the page and the sidebar, as Markdown, a line each."""
+    blocks = [
+        *app.title, *app.header, *app.subheader, *app.markdown, *app.caption, *app.code,
+        *app.error, *app.warning, *app.info,
+    ]  # fmt: skip
+    return "\n".join(str(block.value) for block in blocks)
+
+
+def button(app, label):
+    return next(button for button in app.button if button.label == label)
+
+
+def choice(app, label):
+    """The select box of this label."""
+    return next(box for box in app.selectbox if box.label == label)
+
+
+def chart(app, key):
+    """The Plotly figure of a chart: its alt text, and what Streamlit sends to the browser."""
+    (proto,) = [element.proto for element in app.get("plotly_chart") if key in element.proto.id]
+    return proto.alt, json.loads(proto.spec), json.loads(proto.config)

@@ -1,0 +1,169 @@
+"""Made-up models for the pages: real folders and cards, a network that answers what it is told.
+
+The folders are written and put into use by the registry and checked by it on loading; only the
+LiteRT graph is replaced, by one that gives the same answer to every photograph.
+"""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from melanoma_core.diagnoses import CODES
+from melanoma_core.evaluation import evaluate
+from melanoma_core.models import predict, store
+from melanoma_core.models.store import Card, DatasetUse, Differential, Figure, OperatingPoint
+
+# Nevus is likeliest; melanoma lies above a threshold of 8.4 %.
+PROBABILITIES = {
+    "MEL": 0.31, "NV": 0.49, "BCC": 0.021, "AK": 0.034, "SCC": 0.005, "PBK": 0.056, "SK": 0.06,
+    "DF": 0.01, "VASC": 0.014,
+}  # fmt: skip
+
+
+def operating_point(
+    target=0.95, threshold=0.084, *, val_lesions=130, num_lesions=197, num_hits=205
+):
+    """An operating point, measured on 216 melanoma and 1,800 other photographs."""
+    return OperatingPoint(
+        target=target,
+        threshold=threshold,
+        val_photographs=val_lesions + 44,
+        val_lesions=val_lesions,
+        sensitivity=Figure(num_hits / 216, 0.912, 0.974, 216, num_lesions, num_hits),
+        specificity=Figure(1220 / 1800, 0.656, 0.699, 1800, 1331, 1220),
+    )
+
+
+DIFFERENTIAL = Differential(
+    level=0.90,
+    melanoma_cutoff=0.11,
+    other_cutoff=0.17,
+    val_photographs=1001,
+    val_melanomas=174,
+    coverage=Figure(1820 / 2016, 0.889, 0.917, 2016, 1528, 1820),
+    melanoma_coverage=Figure(196 / 216, 0.862, 0.947, 216, 197, 196),
+    mean_size=Figure(1.62, 1.58, 1.66, 2016, 1528),
+    review_share=Figure(430 / 2016, 0.195, 0.232, 2016, 1528, 430),
+)
+SEEN = {
+    "age": {"0–9": 12, "40–49": 2100, "70–79": 900, "90+": 4, "not recorded": 90},
+    "sex": {"female": 1400, "male": 1650, "not recorded": 56},
+    "site": {"back": 1200, "foot": 60, "genital": 19, "not recorded": 1827},
+    "source": {"ham10000": 3066, "my*set*": 40},
+    "skin_tone": {"not recorded": 3106},
+}
+HISTORY = tuple(
+    {
+        "epoch": epoch,
+        "loss": 1.2 / epoch,
+        "val_loss": 1.3 / epoch,
+        "val_accuracy": 0.6 + epoch / 20,
+        "val_balanced_accuracy": 0.5 + epoch / 20,
+        "val_macro_auroc": 0.85 + epoch / 40,
+        "val_melanoma_auroc": 0.8 + epoch / 40,
+        "seconds": 61.5,
+    }
+    for epoch in (1, 2, 3)
+)
+
+
+def card(model_id="nine-2026-11-14", **changes):
+    """A card of made-up figures; `changes` replace its fields."""
+    figure = Figure(0.81, 0.79, 0.83, 2016, 1528)
+    fields = {
+        "model_id": model_id,
+        "created": "2026-11-14",
+        "run_id": "run-7",
+        "network": "mobilenet_v2",
+        "image_size": 32,
+        "has_saliency": True,
+        "diagnoses": CODES,
+        "temperature": 1.25,
+        "operating_points": (
+            operating_point(),
+            operating_point(0.90, 0.40, num_hits=195),
+        ),
+        "differential": DIFFERENTIAL,
+        "figures": {
+            "all": {
+                "accuracy": figure,
+                "balanced_accuracy": dataclasses.replace(figure, value=0.655, low=0.62, high=0.69),
+                "macro_auroc": dataclasses.replace(figure, value=0.947, low=0.939, high=0.955),
+                "melanoma_auroc": dataclasses.replace(figure, value=0.91, low=0.89, high=0.93),
+                "keratoses_auroc": dataclasses.replace(figure, value=0.93, low=0.91, high=0.95),
+                "ece": dataclasses.replace(figure, value=0.021, low=0.015, high=0.03),
+                "brier": dataclasses.replace(figure, value=0.272, low=0.25, high=0.29),
+            },
+            "isic2017": {
+                "melanoma_auroc": Figure(float("nan"), float("nan"), float("nan"), 90, 80)
+            },
+        },
+        "class_counts": {
+            "train": {code: 1000 + index for index, code in enumerate(CODES)},
+            "val": dict.fromkeys(CODES, 100),
+            "test": {code: 200 for code in CODES if code != "SCC"},
+        },
+        "datasets": (
+            DatasetUse("ham10000", "CC BY-NC 4.0", "ab12cd34" * 8, 7019, 984, 2012),
+            DatasetUse("my*set*", "", "", 40, 0, 4),
+        ),
+        "seen": SEEN,
+        "split_sha256": "ef" * 32,
+        "notes": ("ham10000: akiec became AK.",),
+        "config": {},
+        "history": HISTORY,
+        "versions": {"keras": "3.15.1"},
+        "intended_use": store.INTENDED_USE,
+        "not_for": store.NOT_FOR,
+        "files": {},
+    }
+    return Card(**{**fields, **changes})
+
+
+def add(models_dir: Path, made_card=None, *, in_use=True, evaluation=None):
+    """Write the folder of a model, and put it into use; `evaluation` is its evaluation.json."""
+    made_card = made_card or card()
+    building = store.building_dir(models_dir)
+    for name in store.FILES:
+        (building / name).write_bytes(name.encode())
+    if evaluation is not None:
+        (building / "evaluation.json").write_text(evaluate.to_json(evaluation))
+    directory = store.add(models_dir, building, made_card)
+    if in_use:
+        store.put_into_use(models_dir, made_card.model_id)
+    return directory
+
+
+class StubGraph:
+    """Answers every photograph alike: evidence in the upper left corner of a 4 × 4 map."""
+
+    image_size = 32
+
+    def run(self, image):
+        features = np.zeros((4, 4, 1), np.float32)
+        features[0, 0, 0] = 16.0
+        return features, np.ones(1, np.float32)
+
+
+def serve(monkeypatch, models_dir: Path, probabilities=None, heat=None):
+    """Have the pages use `models_dir`, whose models answer with these probabilities.
+
+    Args:
+        monkeypatch: of the test.
+        models_dir: as `add` fills it.
+        probabilities: by code; they sum to 1.
+        heat: strength of the evidence by code; those that are missing have none.
+    """
+    probabilities = probabilities or PROBABILITIES
+    heat = {"MEL": 2.0, "NV": 1.0, "BCC": 0.1} if heat is None else heat
+
+    def load(directory):
+        found, sha256, _ = store.read_files(directory)
+        kernel = np.array([[heat.get(code, -1.0) for code in CODES]], np.float32)
+        logits = found.temperature * np.log([probabilities[code] for code in CODES])
+        bias = (logits - kernel[0]).astype(np.float32)
+        return predict.Model(found, sha256, predict.Network(StubGraph(), kernel, bias))
+
+    monkeypatch.setattr(predict, "load", load)
+    monkeypatch.setenv("MELANOMA_MODELS", str(models_dir))

@@ -1,0 +1,286 @@
+"""Models: a candidate beside the model in use, the gate, the two dialogs, errors and history."""
+
+import dataclasses
+import io
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from melanoma_core.evaluation import comparisons, evaluate, promotion, subgroups
+from melanoma_core.models import journal, store
+from melanoma_core.models.journal import Event, Kind
+from tests.support import stub_models
+from tests.support.made_candidates import measured
+from tests.support.made_evaluations import drawn
+from tests.support.made_pages import button, choice, open_app, text
+from ui import dataset_choice
+from ui.models import change_dialogs, confusions, listed_photographs, trial_panel
+
+MODELS = "pages/models.py"
+NARROW = "\u202f"
+POINT = dataclasses.replace(stub_models.operating_point(), threshold=0.5)
+
+
+def add(folder, model_id, evaluation, **options):
+    card = stub_models.card(model_id, operating_points=(POINT,), created="2026-11-20")
+    stub_models.add(folder, card, evaluation=evaluate.from_json(evaluation), **options)
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch):
+    """The model "champion", which finds 36 of 40 melanomas, in use; "worse" finds 20."""
+    monkeypatch.delenv("MELANOMA_DEMO", raising=False)
+    monkeypatch.setattr(comparisons, "milliseconds_a_photograph", lambda model: 12.4)
+    add(tmp_path, "champion", measured(36))
+    add(tmp_path, "worse", measured(20), in_use=False)
+    stub_models.serve(monkeypatch, tmp_path)
+    return tmp_path
+
+
+def labels(app):
+    return [one.label for one in app.button]
+
+
+def table_of_changes(app):
+    return next(table.value for table in app.table if "At worst" in table.value)
+
+
+def test_a_worse_candidate_stands_beside_the_model_in_use_and_cannot_be_put_into_use(models):
+    app = open_app(MODELS)
+    assert not app.exception
+    assert choice(app, "Candidate").value == "worse"
+    table = table_of_changes(app).set_index("Figure")
+    row = table.loc["Sensitivity for melanoma, at its own threshold"]
+    assert (row["In use"], row["Candidate"]) == (f"90{NARROW}%", f"50{NARROW}%")
+    assert row["Difference (95 % interval)"].startswith(f"−40.0{NARROW}points (−")
+    page = text(app)
+    assert "On the 80 test photographs of both, 40 of melanoma:" in page
+    assert "**Cannot be put into use.** It finds 16 melanoma photographs of 40 fewer" in page
+    assert "12 ms a photograph" in page
+    assert "Put into use all the same" in labels(app)
+    assert "Put into use" not in labels(app)
+
+
+def test_an_equal_candidate_may_be_put_into_use(models):
+    add(models, "equal", measured(36), in_use=False)
+    app = open_app(MODELS)
+    choice(app, "Candidate").set_value("equal").run()
+    assert ":material/check: May be put into use: not worse for melanoma." in text(app)
+    assert "Put into use" in labels(app)
+    assert "Both refer the same photographs." in text(app)
+
+
+def test_looking_and_comparing_change_nothing(models):
+    before = {path: path.read_bytes() for path in models.rglob("*") if path.is_file()}
+    app = open_app(MODELS)
+    choice(app, "Candidate").set_value("worse").run()
+    assert {path: path.read_bytes() for path in models.rglob("*") if path.is_file()} == before
+
+
+def test_verdicts_that_differ_are_listed_and_can_be_taken_away(models):
+    comparison = comparisons.compare(models, "champion", "worse")
+    rows = trial_panel.readable(comparison.disagreements)
+    assert list(rows["Photograph"]) == [f"i{row:03d}" for row in range(20, 36)]
+    assert set(rows["Candidate"]) == {"below"}
+    page = text(open_app(MODELS))
+    assert "the candidate finds 0 that the model in use misses, and misses 16" in page
+    assert "open a data set that holds them on the page Explore" in page
+    taken = pd.read_csv(io.BytesIO(trial_panel.csv_file(comparison.disagreements)))
+    assert list(taken["image_id"]) == list(rows["Photograph"])
+    assert "is_melanoma" not in taken
+
+
+def test_photographs_are_shown_that_the_data_set_of_the_session_holds(models, monkeypatch):
+    shown = []
+    monkeypatch.setattr(dataset_choice, "paths_of", lambda ids: {"i021": "a.png", "i030": "b.png"})
+    monkeypatch.setattr(
+        listed_photographs.photographs, "show", lambda path, longest, alt: shown.append((path, alt))
+    )
+    open_app(MODELS)
+    assert shown == [("a.png", "i021, Melanoma"), ("b.png", "i030, Melanoma")]
+
+
+def test_models_that_cannot_be_compared_say_why(models):
+    elsewhere = {name: [f"e{row}" for row in range(80)] for name in ("image_id", "group_id")}
+    add(models, "elsewhere", measured(40, changed=elsewhere), in_use=False)
+    app = open_app(MODELS)
+    choice(app, "Candidate").set_value("elsewhere").run()
+    assert "**Cannot be put into use.** “elsewhere” and “champion” were not measured" in text(app)
+    assert "Put into use all the same" in labels(app)
+
+
+def test_on_a_demo_promotion_is_off_with_its_reason_and_the_comparison_stays(models, monkeypatch):
+    monkeypatch.setenv("MELANOMA_DEMO", "1")
+    app = open_app(MODELS)
+    assert "**Switched off in the demo.**" in app.info[0].value
+    assert not {"Put into use", "Put into use all the same", "Go back to an earlier model"} & set(
+        labels(app)
+    )
+    assert len(table_of_changes(app)) == 5
+
+
+def test_the_first_model_needs_no_comparison(models):
+    (models / "champion.json").unlink()
+    app = open_app(MODELS)
+    assert not app.exception
+    assert "No model in use. This candidate would be the first." in text(app)
+    assert "Put into use" in labels(app)
+
+
+def test_a_model_that_was_in_use_is_no_new_candidate_but_can_be_compared(models):
+    add(models, "newest", measured(38))
+    app = open_app(MODELS)
+    candidates = choice(app, "Candidate")
+    assert candidates.value == "worse"
+    assert "champion (was in use)" in candidates.options
+    assert "Go back to an earlier model" in labels(app)
+
+
+def test_another_model_in_use_is_looked_at_first_at_once(models):
+    app = open_app(MODELS)
+    assert choice(app, "Model to look at").value == "champion"
+    promotion.promote(models, "worse", reason="Asked for by us", overrules=True)
+    app.run()
+    assert "**In use: worse**" in text(app)
+    assert choice(app, "Model to look at").value == "worse"
+    assert choice(app, "Candidate").value is None
+    assert "At worst" not in str([list(table.value) for table in app.table])
+
+
+def in_promotion_dialog():
+    from ui.models import change_dialogs
+
+    change_dialogs.show_done()
+    change_dialogs._ask_promotion("worse", ("It may be worse.",))
+
+
+def in_way_back_dialog():
+    from melanoma_core import paths
+    from melanoma_core.models import store
+    from ui.models import change_dialogs
+
+    change_dialogs.show_done()
+    change_dialogs._ask_way_back(store.in_use(paths.models_dir())[1:])
+
+
+def dialog(function):
+    app = AppTest.from_function(function, default_timeout=60).run()
+    assert not app.exception
+    return app
+
+
+def test_nobody_overrules_in_the_dialog_without_a_reason(models):
+    app = dialog(in_promotion_dialog)
+    button(app, "Put into use").click().run()
+    assert "**The reason to overrule has 0 letters;**" in app.error[0].value
+    assert store.champion(models).model_id == "champion"
+
+
+def test_overruling_in_the_dialog_leaves_name_and_reason(models):
+    app = dialog(in_promotion_dialog)
+    app.text_input(key="promotion_name").set_value("Dr Li")
+    app.text_area(key="promotion_reason").set_value("Asked for by the study")
+    button(app, "Put into use").click().run()
+    assert not app.exception
+    assert "**worse is in use now.**" in app.markdown[0].value
+    newest = store.champion(models)
+    assert (newest.model_id, newest.by, newest.reason, newest.kind) == (
+        "worse", "Dr Li", "Asked for by the study", "overruled",
+    )  # fmt: skip
+    (row,) = journal.rows(models)
+    assert (row.event.who, row.event.kind) == ("Dr Li", Kind.OVERRULED)
+    page = open_app(MODELS)
+    page.session_state["model_tab"] = "Card"
+    page.run()
+    assert "**Put into use by overruling the comparison**" in text(page)
+    assert "Asked for by the study" in text(page)
+
+
+def test_one_click_in_the_dialog_goes_back(models):
+    add(models, "newest", measured(38))
+    app = dialog(in_way_back_dialog)
+    button(app, "Go back to champion").click().run()
+    assert "**champion is in use again.**" in app.markdown[0].value
+    assert store.champion(models).kind == "rolled back"
+
+
+@pytest.mark.parametrize("function", [in_promotion_dialog, in_way_back_dialog])
+def test_a_dialog_that_is_open_changes_nothing_once_the_session_may_not(
+    models, monkeypatch, function
+):
+    add(models, "newest", measured(38))
+    app = dialog(function)
+    monkeypatch.setenv("MELANOMA_DEMO", "1")
+    app.text_area[0].set_value("Asked for by the study")
+    app.button[-1].click().run()
+    assert "Switched off in the demo" in app.info[0].value
+    assert store.champion(models).model_id == "newest"
+
+
+def test_the_buttons_open_the_dialogs(models, monkeypatch):
+    asked = []
+    monkeypatch.setattr(change_dialogs, "_ask_promotion", lambda *given: asked.append(given))
+    app = open_app(MODELS)
+    button(app, "Put into use all the same").click().run()
+    ((model_id, reasons),) = asked
+    assert model_id == "worse"
+    assert reasons == comparisons.compare(models, "champion", "worse").reasons
+
+
+def test_history_shows_who_and_why_and_that_no_row_was_changed(models):
+    journal.append(models, Event(Kind.TRAINING_ENDED, who="Dr Ng", model_id="worse"))
+    promotion.promote(models, "worse", by="Dr Li", reason="Asked for by us", overrules=True)
+    app = open_app(MODELS)
+    app.session_state["model_tab"] = "History"
+    app.run()
+    assert not app.exception
+    in_use = next(table.value for table in app.table if "In use since" in table.value)
+    assert list(in_use["Model"]) == ["worse", "champion"]
+    assert list(in_use["How"]) == ["overruled", "before there was a journal"]
+    rows = next(frame.value for frame in app.dataframe if "When (UTC)" in frame.value)
+    assert list(rows["What"]) == ["overruled", "training ended"]
+    assert list(rows["By"]) == ["Dr Li", "Dr Ng"]
+    assert "2 rows, none changed" in text(app)
+    path = models / journal.ROWS
+    path.write_bytes(path.read_bytes().replace(b"Dr Ng", b"Dr No"))
+    app.run()
+    assert "**The journal was changed.**" in app.error[0].value
+    assert "none changed" not in text(app)
+
+
+EVALUATION = drawn(300)
+
+
+def test_mix_ups_are_those_of_the_confusion_matrix():
+    found = subgroups.mix_ups(EVALUATION, 0.3)
+    counts = subgroups.confusion(EVALUATION)
+    codes = evaluate.CODES
+    melanoma, nevus = codes.index("MEL"), codes.index("NV")
+    assert found["melanoma_as_nevus"].sum() == counts[melanoma, nevus] > 0
+    assert found["nevus_as_melanoma"].sum() == counts[nevus, melanoma] > 0
+    below = (EVALUATION.is_melanoma == 1) & (EVALUATION.melanoma_probability < 0.3)
+    assert found["melanoma_below"].sum() == below.sum() > 0
+    assert len(found) == found[["melanoma_as_nevus", "nevus_as_melanoma", "melanoma_below"]].any(
+        axis=1
+    ).sum()  # fmt: skip
+
+
+def test_errors_are_filtered_and_can_be_taken_away(tmp_path, monkeypatch):
+    stub_models.add(tmp_path, evaluation=EVALUATION)
+    stub_models.serve(monkeypatch, tmp_path)
+    app = open_app(MODELS)
+    app.session_state["model_tab"] = "Errors"
+    app.run()
+    assert not app.exception
+    found = subgroups.mix_ups(EVALUATION, 0.084)
+    control = app.segmented_control(key="mix_up_kind")
+    for kind in ("melanoma_as_nevus", "nevus_as_melanoma"):
+        control.set_value(kind).run()
+        rows = next(frame.value for frame in app.dataframe if "Verdict" in frame.value)
+        assert list(rows["Photograph"]) == list(found.loc[found[kind], "image_id"])
+    app.multiselect(key="mix_up_source").set_value(["isic2017"]).run()
+    rows = next(frame.value for frame in app.dataframe if "Verdict" in frame.value)
+    assert set(rows["Source"]) == {"isic2017"}
+    taken = pd.read_csv(io.BytesIO(confusions.csv_file(found)))
+    assert list(taken["image_id"]) == list(found["image_id"])

@@ -1,0 +1,58 @@
+"""The map as a chart: colours and symbols of the diagnoses, and no word from outside is markup."""
+
+import pandas as pd
+
+from melanoma_core.diagnoses import BY_CODE
+from ui import embedding_charts
+from ui.theme import LIGHT
+
+POINTS = pd.DataFrame(
+    {
+        "image_id": ["ISIC_1", "<b>n</b>", "ISIC_3", "ISIC_4"],
+        "diagnosis": ["MEL", "NV", "AK", "NV"],
+        "split": ["train", "test", None, "train"],
+        "x": [0.0, 0.5, -0.5, 1.0],
+        "y": [0.0, 0.1, 0.2, 0.3],
+        "is_held_out": [False, True, False, False],
+    }
+)
+
+
+def traces(**options):
+    figure = embedding_charts.embedding_map(POINTS, LIGHT, **options)
+    return {trace.name.rpartition(" ")[0]: trace for trace in figure.data}
+
+
+def test_each_group_has_its_symbol_and_each_diagnosis_its_colour():
+    found = traces()
+    assert list(found) == ["Melanoma", "Actinic keratosis", "Nevus"]
+    symbols = [trace.marker.symbol for trace in found.values()]
+    assert symbols == ["diamond", "triangle-up", "circle"]
+    assert found["Nevus"].marker.color == BY_CODE["NV"].color
+    assert list(found["Nevus"].x) == [0.5, 1.0]
+
+
+def test_what_was_held_out_has_an_edge_and_what_was_taught_has_none():
+    assert list(traces()["Nevus"].marker.line.width) == [1.2, 0.0]
+
+
+def test_what_is_highlighted_lies_over_the_others_which_are_pale():
+    found = traces(highlighted=("MEL", "NV"))
+    assert list(found) == ["Actinic keratosis", "Melanoma", "Nevus"]
+    assert found["Actinic keratosis"].marker.color == LIGHT.rest
+    assert found["Melanoma"].marker.color == BY_CODE["MEL"].color
+
+
+def test_a_point_says_its_id_diagnosis_and_split():
+    (first, second) = traces()["Nevus"].customdata
+    assert first == "<b>&lt;b>n&lt;/b></b><br>Nevus<br>Test, held out from the model"
+    assert traces()["Actinic keratosis"].customdata[0].endswith("No split given")
+    assert second.startswith("<b>ISIC_4</b>")
+
+
+def test_the_map_is_said_in_words():
+    alt = embedding_charts.embedding_map_alt(POINTS, ("MEL", "NV"))
+    assert alt == (
+        "Map of the embeddings: Melanoma 1, Actinic keratosis 1, Nevus 2. "
+        "Melanoma and Nevus stand out."
+    )

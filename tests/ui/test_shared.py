@@ -1,0 +1,440 @@
+"""Charts, words, number formats and errors that the pages share."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from melanoma_core.diagnoses import BY_CODE, CODES
+from melanoma_core.errors import ImageError, ModelError
+from melanoma_core.evaluation.percentages import digits
+from melanoma_core.models.predict import Prediction
+from melanoma_core.models.store import DatasetUse, Figure
+from tests.support.stub_models import PROBABILITIES, card, operating_point
+from ui import card_tables, charts, errors, result_text
+from ui.formats import (
+    count,
+    counted,
+    day,
+    literal,
+    percent,
+    percent_range,
+    score_figure,
+    share_figure,
+)
+from ui.theme import DARK, LIGHT
+
+NARROW = "\u202f"
+
+
+def prediction(**probabilities):
+    """A prediction with these probabilities, the rest of 1 spread evenly over the others."""
+    others = [code for code in CODES if code not in probabilities]
+    rest = (1 - sum(probabilities.values())) / len(others) if others else 0.0
+    values = np.array([probabilities.get(code, rest) for code in CODES])
+    return Prediction("m", CODES, np.log(values), values, None, np.zeros(1, np.float32))
+
+
+def annotation_texts(figure):
+    return [annotation.text for annotation in figure.layout.annotations]
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [
+        (0.0, "0"),
+        (0.0001, "<1"),
+        (0.00999, "<1"),
+        (0.01, "1.0"),
+        (0.0841, "8.4"),
+        (0.0996, "10"),  # never "10.0"
+        (0.105, "10"),
+        (0.312, "31"),
+        (0.9949, "99"),
+        (0.996, ">99"),  # nothing here is certain
+        (1.0, "100"),
+        (math.nan, "not known"),
+    ],
+)
+def test_percentages_are_no_finer_than_they_are(share, shown):
+    assert digits(share) == shown
+
+
+def test_a_number_and_its_sign_stay_on_one_line():
+    assert percent(0.31) == f"31{NARROW}%"
+    assert percent_range(0.912, 0.974) == f"91–97{NARROW}%"
+    assert percent(math.nan) == "not known"
+    assert percent_range(math.nan, 0.4) == "interval not known"
+
+
+def test_counts_part_their_thousands_and_dates_are_words():
+    assert count(1331) == "1,331"
+    assert (counted(1, "lesion"), counted(2000, "lesion")) == ("1 lesion", "2,000 lesions")
+    assert day("2026-11-14T23:10:00+00:00") == "14 Nov 2026"
+    assert day("last *week*") == r"last \*week\*"
+
+
+def test_figures_carry_their_intervals():
+    assert share_figure(Figure(0.95, 0.91, 0.98, 216, 197)) == f"95{NARROW}% (91–98{NARROW}%)"
+    assert score_figure(Figure(0.91, 0.8912, 0.9301, 2016, 1528)) == "0.910 (0.891–0.930)"
+    unknown = Figure(math.nan, math.nan, math.nan, 9, 9)
+    assert share_figure(unknown) == score_figure(unknown) == "not known"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "**bold** _it_ ~~no~~ `code`.jpg",
+        "[click](http://evil.example).jpg",
+        "![x](http://evil.example/x.png)",
+        "<img src=x onerror=alert(1)>.png",
+        ":smile: :material/home: :red[x].jpg",
+        "$x^2$ www.evil.example a@evil.example",
+        "a -- b -> c <- d >= e ~= f",
+        "1. list",
+        "- list",
+        "# heading",
+        "a|b&amp;c",
+    ],
+)
+def test_outside_text_keeps_every_letter_and_loses_its_markdown(name):
+    shown = literal(name)
+    assert shown.replace("\u2060", "").replace("\\", "") == name
+    for special in "*_`[]<>#$|~&!:@":
+        assert shown.count(special) == shown.count("\\" + special)
+    for replaced in (":smile:", ":material/", "://", "www.", "@evil", "--", "->", "<-", ">=", "~="):
+        assert replaced not in shown.replace("\\", "")
+    assert not shown.startswith(("1.", "-", "#"))
+
+
+def test_what_cannot_be_seen_is_shown_to_be_there():
+    assert literal("a\u202egpj.exe\x00\x1b[0m") == "a�gpj.exe��\\[0m"
+    assert literal("two\nlines\tof it") == "two lines of it"
+
+
+def test_the_first_clause_of_a_refusal_is_bold_whatever_dots_the_name_has():
+    refusal = ImageError(
+        "“a. b: c; **d**.jpg” is 48×36 px; at least 64 px on the short side are needed. Do this."
+    )
+    bold, _, rest = errors.in_words(refusal).removeprefix("**").partition(";** ")
+    assert bold.endswith("d\\*\\*.jpg” is 48×36 px")
+    assert rest == "at least 64 px on the short side are needed. Do this."
+    assert errors.in_words(ModelError("Nothing to split")) == "**Nothing to split**"
+
+
+def test_only_errors_of_the_core_become_words():
+    with pytest.raises(ZeroDivisionError), errors.kept():
+        raise ZeroDivisionError
+
+
+def test_the_bars_are_all_nine_grouped_and_sorted_inside_their_group():
+    found = charts.groups(prediction(**PROBABILITIES))
+    assert [group.name for group in found] == ["Malignant", "Pre-malignant", "Benign"]
+    assert found[0].codes == ("MEL", "BCC", "SCC")
+    assert found[1].codes == ("AK",)
+    assert found[2].codes == ("NV", "SK", "PBK", "VASC", "DF")
+    assert found[0].probability == pytest.approx(0.31 + 0.021 + 0.005)
+    assert sum(group.probability for group in found) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("ground", [LIGHT, DARK])
+def test_one_bar_chart_holds_every_probability_in_its_colour(ground):
+    figure = charts.bars(prediction(**PROBABILITIES), ground)
+    (bar,) = figure.data
+    assert bar.type == "bar"
+    assert sum(bar.x) == pytest.approx(100)
+    names = list(figure.layout.yaxis.ticktext)
+    assert names[:4] == [
+        "Melanoma",
+        "Basal cell carcinoma",
+        "Squamous cell carcinoma",
+        "Actinic keratosis",
+    ]
+    assert bar.text[0] == f"31{NARROW}%"
+    assert list(bar.marker.color) == [
+        next(d.color for d in BY_CODE.values() if d.name == name) for name in names
+    ]
+    assert list(bar.y) == sorted(bar.y)
+    assert tuple(figure.layout.xaxis.range) == (0, 116)
+    assert bar.textfont.color == figure.layout.yaxis.tickfont.color == ground.ink
+    assert figure.layout.height <= 350
+    for text in ("Malignant", f"34{NARROW}%", "Benign", f"63{NARROW}%"):
+        assert f"<b>{text}</b>" in annotation_texts(figure)
+
+
+def test_the_bars_are_also_there_in_words():
+    assert "Malignant 34" in charts.bars_alt(prediction(**PROBABILITIES))
+    assert f"Melanoma 31{NARROW}%" in charts.bars_alt(prediction(**PROBABILITIES))
+
+
+@pytest.mark.parametrize(
+    ("probability", "color"), [(0.31, "#C32A36"), (0.084, "#C32A36"), (0.03, BY_CODE["NV"].color)]
+)
+def test_the_mark_on_the_ruler_is_red_from_the_threshold_up_and_never_green(probability, color):
+    figure = charts.ruler(probability, 0.084, LIGHT)
+    (mark,) = figure.data
+    assert mark.x == (100 * probability,)
+    assert mark.marker.color == color
+    assert f"Referral threshold 8.4{NARROW}%" in annotation_texts(figure)
+    assert any(shape.x0 == shape.x1 == 8.4 for shape in figure.layout.shapes)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.02, 0.5, 0.98, 1.0])
+@pytest.mark.parametrize("probability", [0.0, 0.5, 1.0])
+def test_labels_near_an_end_of_the_ruler_run_inwards(probability, threshold):
+    for annotation in charts.ruler(probability, threshold, LIGHT).layout.annotations:
+        assert not (annotation.x < 30 and annotation.xanchor != "left")
+        assert not (annotation.x > 70 and annotation.xanchor != "right")
+
+
+def test_numbers_that_look_alike_say_on_which_side_the_lesion_is():
+    assert charts.ruler_label(0.0842, 0.0838) == f"This lesion 8.4{NARROW}%, just above"
+    assert charts.ruler_label(0.0836, 0.0838) == f"This lesion 8.4{NARROW}%, just below"
+    assert charts.ruler_label(0.0838, 0.0838) == f"This lesion 8.4{NARROW}%, just above"
+    assert charts.ruler_label(0.31, 0.084) == f"This lesion 31{NARROW}%"
+
+
+def test_a_lesion_at_the_threshold_is_referred():
+    point = operating_point(threshold=0.25)
+    assert result_text.is_above(prediction(MEL=0.25), point)
+    assert not result_text.is_above(prediction(MEL=0.2499), point)
+
+
+def test_above_and_likeliest():
+    assert result_text.verdict(prediction(MEL=0.8), operating_point()) == (
+        "Melanoma is the likeliest diagnosis."
+    )
+
+
+def test_above_but_not_likeliest():
+    assert result_text.verdict(prediction(MEL=0.31, NV=0.49), operating_point()) == (
+        "Nevus is the likeliest single diagnosis, but melanoma is too probable to set aside: "
+        "this threshold is placed to find 95 of 100 melanomas."
+    )
+    assert "find 90 of 100" in result_text.verdict(
+        prediction(MEL=0.31, NV=0.49), operating_point(0.90)
+    )
+
+
+def test_below_does_not_rule_melanoma_out():
+    assert result_text.verdict(prediction(MEL=0.03, NV=0.9), operating_point()) == (
+        "**This does not rule melanoma out.** Of 100 melanomas about 5 fall below this threshold. "
+        "History, change over time and palpation are not in the photograph."
+    )
+
+
+def test_how_many_fall_below_is_what_was_measured_not_what_was_wished_for():
+    below = prediction(MEL=0.03, NV=0.9)
+    assert "about 12 fall" in result_text.verdict(below, operating_point(num_hits=190))
+    assert "between 2 and 9 fall" in result_text.verdict(below, operating_point(num_hits=216))
+
+
+@pytest.mark.parametrize(
+    ("code", "name"), [("BCC", "Basal cell carcinoma"), ("AK", "Actinic keratosis")]
+)
+def test_below_with_another_malignant_or_pre_malignant_diagnosis_likeliest(code, name):
+    text = result_text.verdict(prediction(MEL=0.03, **{code: 0.8}), operating_point())
+    assert text.startswith("**This does not rule melanoma out.**")
+    assert text.endswith(
+        f"**{name} is the likeliest diagnosis.** The threshold concerns melanoma only."
+    )
+
+
+def test_below_with_melanoma_likeliest_says_so():
+    text = result_text.verdict(prediction(MEL=0.5), operating_point(threshold=0.6))
+    assert text.endswith("**Melanoma is the likeliest diagnosis all the same.**")
+
+
+def test_the_small_print_counts_photographs_and_lesions_apart():
+    assert result_text.evidence(operating_point()) == (
+        f"On lesions it had never seen, with 95{NARROW}% intervals: sensitivity 205 of 216 "
+        f"melanoma photographs of the test set (95{NARROW}%, 91–97{NARROW}%), from 197 lesions; "
+        f"specificity 1,220 of 1,800 other photographs (68{NARROW}%, 66–70{NARROW}%), from 1,331 "
+        "lesions."
+    )
+
+
+@pytest.mark.parametrize("few", [{"val_lesions": 93}, {"num_lesions": 99}])
+def test_with_few_melanomas_no_sensitivity_is_claimed(few):
+    point = operating_point(**few)
+    for_95 = f"for 95{NARROW}% sensitivity"
+    assert for_95 in result_text.intended_use_line(card(), operating_point())
+    assert for_95 not in result_text.intended_use_line(card(), point)
+    chosen, measured = point.val_lesions, point.sensitivity.num_lesions
+    assert result_text.evidence(point).endswith(
+        f"The threshold was chosen on {chosen} melanomas and measured on {measured}: "
+        f"the true sensitivity lies between 91 and 97{NARROW}%."
+    )
+    assert "95 of 100" not in result_text.verdict(prediction(MEL=0.31, NV=0.49), point)
+    assert "between 2 and 9 fall" in result_text.verdict(prediction(MEL=0.03, NV=0.9), point)
+
+
+def test_a_sensitivity_that_was_measured_to_be_less_is_not_claimed():
+    found = operating_point().sensitivity
+    for high, is_claimed in ((0.9499, False), (0.95, True), (0.99, True), (math.nan, False)):
+        measured = dataclasses.replace(found, value=0.93, low=0.9, high=high)
+        point = dataclasses.replace(operating_point(), sensitivity=measured)
+        assert result_text.is_well_measured(point) is is_claimed
+    measured = dataclasses.replace(found, value=0.9, low=0.87, high=0.94)
+    point = dataclasses.replace(operating_point(), sensitivity=measured)
+    assert f"for 95{NARROW}% sensitivity" not in result_text.intended_use_line(card(), point)
+    assert "95 of 100" not in result_text.verdict(prediction(MEL=0.31, NV=0.49), point)
+    assert "between 6 and 13 fall" in result_text.verdict(prediction(MEL=0.03, NV=0.9), point)
+    assert f"lies between 87 and 94{NARROW}%." in result_text.evidence(point)
+
+
+def test_what_was_not_measured_is_said_to_be_not_known():
+    unknown = Figure(math.nan, math.nan, math.nan, 0, 0)
+    point = type(operating_point())(0.95, 0.1, 0, 0, unknown, unknown)
+    assert "not known" in result_text.evidence(point)
+    assert "is not known" in result_text.verdict(prediction(MEL=0.03, NV=0.9), point)
+
+
+def test_the_line_under_the_title_names_use_model_and_threshold():
+    assert result_text.intended_use_line(card("nine_*x*"), operating_point()) == (
+        "Research and education; not a medical device; the decision is the clinician’s. "
+        f"Model nine\\_\\*x\\*, threshold 8.4{NARROW}% for 95{NARROW}% sensitivity."
+    )
+
+
+def test_the_differential_is_the_conformal_set_with_the_likeliest_first():
+    # Cut-offs 0.11 for melanoma and 0.17 for the others.
+    assert result_text.differential(prediction(NV=0.7, PBK=0.2), card(), operating_point()) == (
+        "**Differential:** nevus, pigmented benign keratosis."
+    )
+    assert result_text.differential(prediction(MEL=0.8), card(), operating_point()) == (
+        "**Differential:** melanoma."
+    )
+
+
+def test_melanoma_beside_a_benign_diagnosis_is_for_review():
+    said = result_text.differential(prediction(MEL=0.12, NV=0.8), card(), operating_point())
+    assert said == (
+        "**Differential:** nevus, melanoma. **Review:** melanoma stands beside benign diagnoses; "
+        "this photograph alone does not decide."
+    )
+    malignant = result_text.differential(prediction(MEL=0.6, BCC=0.3), card(), operating_point())
+    assert malignant == "**Differential:** melanoma, basal cell carcinoma."
+
+
+def test_a_large_differential_is_for_review():
+    four = prediction(NV=0.3, SK=0.25, PBK=0.2, DF=0.18)
+    assert result_text.differential(four, card(), operating_point()).endswith(
+        "**Review:** 4 diagnoses are many; this photograph alone does not decide."
+    )
+    both = result_text.differential(prediction(MEL=0.2, NV=0.3, SK=0.25, PBK=0.2), card(),
+                              operating_point())  # fmt: skip
+    assert "**Review:** melanoma stands beside benign diagnoses and 4 diagnoses are many;" in both
+    three = prediction(NV=0.3, SK=0.3, PBK=0.3)
+    assert "Review" not in result_text.differential(three, card(), operating_point())
+
+
+def test_a_differential_without_a_melanoma_above_the_threshold_says_how_that_can_be():
+    said = result_text.differential(prediction(MEL=0.1, NV=0.85), card(), operating_point())
+    assert said == (
+        "**Differential:** nevus. Melanoma is not in this set but above the referral threshold, "
+        "which is placed lower so as to miss fewer melanomas."
+    )
+    below = result_text.differential(prediction(MEL=0.08, NV=0.85), card(), operating_point())
+    assert below == "**Differential:** nevus."
+
+
+def test_the_differential_says_where_it_was_calibrated_and_what_it_held():
+    basis = (
+        "Such a set is placed to hold the true diagnosis of 90 of 100 melanomas, and of 90 of 100 "
+        "other lesions; its cutoffs come from 174 melanoma photographs and 1,001 others of the "
+        "validation set."
+    )
+    assert result_text.differential_evidence(card(), is_outside=False) == (
+        f"{basis} On the test set, with 95{NARROW}% intervals, it held that of 90{NARROW}% "
+        f"(89–92{NARROW}%) of 2,016 photographs from 1,528 lesions, and of 91{NARROW}% "
+        f"(86–95{NARROW}%) of 216 melanoma photographs from 197 lesions; 1.6 (1.6–1.7) diagnoses "
+        "on average."
+    )
+    assert result_text.differential_evidence(card(), is_outside=True) == (
+        f"{basis} How often it holds that of lesions like this one is not known."
+    )
+
+
+def test_a_threshold_below_one_percent_has_its_digits_everywhere():
+    point, shown = operating_point(threshold=0.0035), f"0.35{NARROW}%"
+    assert f"threshold {shown} for" in result_text.intended_use_line(card(), point)
+    made = card(operating_points=(point,))
+    assert card_tables.operating_points(made)["Threshold"] == [shown]
+    notes = [note.text for note in charts.ruler(0.31, 0.0035, LIGHT).layout.annotations]
+    assert f"Referral threshold {shown}" in notes
+
+
+def test_a_threshold_unlike_what_it_was_measured_on_promises_nothing():
+    point = result_text.unmeasured(operating_point())
+    assert point.threshold == operating_point().threshold
+    assert result_text.evidence(point) == (
+        "In lesions like this one the threshold’s sensitivity and specificity are not known."
+    )
+    assert f"threshold 8.4{NARROW}%." in result_text.intended_use_line(card(), point)
+    assert result_text.verdict(prediction(MEL=0.31, NV=0.49), point).endswith(
+        "too probable to set aside."
+    )
+    assert "How many melanomas fall below this threshold is not known." in result_text.verdict(
+        prediction(MEL=0.03, NV=0.9), point
+    )
+
+
+def test_no_wording_promises_what_it_must_not():
+    said = " ".join(
+        result_text.verdict(prediction(MEL=melanoma, BCC=bcc), operating_point(val_lesions=num))
+        for melanoma in (0.02, 0.3, 0.9)
+        for bcc in (0.01, 0.09)
+        for num in (50, 130)
+    ).lower()
+    for word in ("confiden", "positive", "negative", "suspicio", "diagnosed", "safe", "risk", "!"):
+        assert word not in said
+
+
+def test_an_evidence_map_says_what_it_shows_and_when_it_is_empty():
+    strong, faint, none = (np.full((4, 4), heat, np.float32) for heat in (1.0, 0.1, 0.0))
+    assert result_text.map_caption("melanoma", strong, 1.0).startswith(
+        "White line: half of the strongest evidence for melanoma. The map"
+    )
+    assert result_text.map_caption("melanoma", none, 1.0) == (
+        "No region of this photograph supports melanoma."
+    )
+    assert result_text.map_caption("melanoma", none, 0.0) == (
+        "No region of this photograph supports melanoma."
+    )
+    assert "too faint to draw" in result_text.map_caption("nevus", faint, 1.0)
+
+
+def test_a_source_of_few_photographs_has_no_column_of_its_own():
+    made = card()
+    for num, columns in ((49, ["Figure", "All"]), (50, ["Figure", "All", "isic2017"])):
+        few = Figure(0.9, 0.7, 1.0, num, num)
+        figures = {"all": made.figures["all"], "isic2017": {"accuracy": few}}
+        table = card_tables.figures(card(figures=figures))
+        assert list(table) == columns
+    # All photographs are always shown, however few.
+    assert list(card_tables.figures(card(figures={"all": {"accuracy": few}}))) == ["Figure", "All"]
+
+
+def test_a_card_as_tables_says_what_was_not_recorded():
+    counts = card_tables.class_counts(card())
+    row = counts["Diagnosis"].index("Squamous cell carcinoma")
+    assert counts["Test"][row] == "not recorded"
+    assert counts["Training"][0] == "1,000"
+    assert counts["Validation"][-1] == "900"
+    sets = card_tables.data_sets(card())
+    assert sets["Data set"] == ["ham10000", r"my\*set\*"]
+    assert sets["Licence"] == ["CC BY-NC 4.0", "not recorded"]
+    before = DatasetUse("old*set*", "", "", 1200, 2, 3)
+    sets = card_tables.data_sets(card(inherited_datasets=(before,)))
+    assert [column[-1] for column in sets.values()] == [
+        r"old\*set\* (taught before)", "not recorded", "1,200", "–", "–", "not recorded",
+    ]  # fmt: skip
+    figures = card_tables.figures(card())
+    assert figures["All"][0] == f"81{NARROW}% (79–83{NARROW}%)"
+    melanoma = figures["Figure"].index("AUROC, melanoma")
+    assert figures["isic2017"][melanoma] == "n/a"  # no melanoma there: undefined, not 0
+    assert figures["isic2017"][0] == "not recorded"
+    points = card_tables.operating_points(card())
+    assert points["Threshold"] == [f"8.4{NARROW}%", f"40{NARROW}%"]

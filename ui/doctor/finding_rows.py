@@ -1,0 +1,155 @@
+"""What the data doctor found, by gravity: each finding with its photographs and its table."""
+
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from melanoma_core.audit import reports
+from melanoma_core.audit.audits import Audit
+from melanoma_core.audit.findings import GRAVITIES, Finding, Rows
+from melanoma_core.data import csv_tables
+from melanoma_core.data.catalogues import Catalogue
+from melanoma_core.diagnoses import BY_CODE
+from ui import paging, photographs
+from ui.balance_charts import SPLIT_NAMES
+from ui.finding_text import COLOURS, WORDS, title
+from ui.formats import NOT_RECORDED, count, counted, literal, small
+
+GROUPS_A_PAGE = 4
+ROWS_A_PAGE = 10  # groups, where there are no photographs
+_PICTURES_A_GROUP = 6
+_THUMBNAIL = 300  # px, the long side
+# What the parts of a finding count; they are named by the core, in words.
+_PARTS_COUNT = {
+    "small_classes": "Lesions",
+    "copied_classes": "Files",
+    "unreadable": "Files",
+    "same_lesion_in_two_splits": "Files",
+}
+
+
+def show(found: Catalogue, audit: Audit) -> None:
+    """The findings as bordered rows, the gravest first."""
+    for gravity in GRAVITIES:
+        of_gravity = [finding for finding in audit.findings if finding.gravity == gravity]
+        if of_gravity:
+            st.subheader(gravity, anchor=False)
+        for finding in of_gravity:
+            with st.container(border=True, gap="small"):
+                _show_finding(found, audit, finding)
+
+
+def _show_finding(found: Catalogue, audit: Audit, finding: Finding) -> None:
+    number, _, words = title(finding, found.dataset.table).partition(" ")
+    icon = f":{COLOURS[finding.gravity]}[:material/{WORDS[finding.kind].icon}:]"
+    st.markdown(f"{icon} **{number}** {words}  \n{small(finding.meaning)}")
+    key = f"doctor_open_{finding.kind}"
+    opened = st.expander("Show and download", key=key, on_change="rerun")
+    if opened.open:  # photographs are read when they are looked at
+        with opened:
+            _show_parts(finding)
+            groups = _groups(finding, audit)
+            if groups and found.has_photographs:
+                _show_pictures(found, finding, groups)
+            elif groups:
+                _show_facts(found, finding, groups)
+            _offer_download(found, finding)
+
+
+def _show_parts(finding: Finding) -> None:
+    """What the finding is made of, where it says so."""
+    if finding.parts:
+        st.dataframe(
+            {
+                "In detail": list(finding.parts),
+                _PARTS_COUNT.get(finding.kind, "Photographs"): list(finding.parts.values()),
+            },
+            hide_index=True, width="stretch", height="content", alt="What it is made of",
+        )  # fmt: skip
+
+
+def _groups(finding: Finding, audit: Audit) -> tuple[Rows, ...]:
+    """Rows to see side by side; of a class that is a copy, each photograph beside its twin."""
+    if finding.kind != "copied_classes":
+        return finding.groups
+    copied = set(finding.rows)
+    twins = next(other.groups for other in audit.findings if other.kind == "two_classes")
+    return tuple(rows for rows in twins if copied & set(rows))
+
+
+def _show_pictures(found: Catalogue, finding: Finding, groups: tuple[Rows, ...]) -> None:
+    table = found.dataset.table
+    key = f"doctor_page_{finding.kind}"
+    grid = st.grid(2, min_column_width=300)
+    for rows in groups[paging.shown(key, len(groups), GROUPS_A_PAGE)]:
+        with grid, st.container(border=True, gap="small"):
+            pictures = st.grid(min(len(rows), 3), min_column_width=90)
+            for row in rows[:_PICTURES_A_GROUP]:
+                with pictures, st.container(gap=None):
+                    image_id, filed = str(table["image_id"].iat[row]), _filed(table, row)
+                    photographs.show(table["path"].iat[row], _THUMBNAIL, f"{image_id}, {filed}")
+                    st.markdown(f"{literal(image_id)}  \n{small(filed)}")
+                    if image_id in finding.labels:
+                        st.markdown(small(f"Table: {_name(finding.labels[image_id])}"))
+            if len(rows) > _PICTURES_A_GROUP:
+                st.markdown(small(f"and {count(len(rows) - _PICTURES_A_GROUP)} more"))
+    paging.show(key, len(groups), GROUPS_A_PAGE)
+
+
+def _show_facts(found: Catalogue, finding: Finding, groups: tuple[Rows, ...]) -> None:
+    table = found.dataset.table
+    files = reports.file_names(table)
+    key = f"doctor_page_{finding.kind}"
+    st.markdown(
+        small(
+            "The photographs are not part of the app. Upload the zip of the set to see them side "
+            "by side."
+        )
+    )
+    records = []
+    for place in range(len(groups))[paging.shown(key, len(groups), ROWS_A_PAGE)]:
+        for row in groups[place]:
+            record = {
+                "Group": place + 1, "File": files[row], "Filed as": _filed(table, row),
+                "Lesion": table["lesion_id"].iat[row],
+            }  # fmt: skip
+            if finding.labels:
+                record["In the table"] = _name(finding.labels[table["image_id"].iat[row]])
+            records.append(record)
+    st.dataframe(
+        records, hide_index=True, width="stretch", height="content", placeholder=NOT_RECORDED,
+        alt="Files of this finding",
+    )  # fmt: skip
+    paging.show(key, len(groups), ROWS_A_PAGE)
+
+
+def _filed(table: pd.DataFrame, row: int) -> str:
+    """Where a photograph is filed: "Training, Melanoma"."""
+    split = table["split"].iat[row]
+    name = _name(table["diagnosis"].iat[row])
+    return name if split is None else f"{SPLIT_NAMES[split]}, {name}"
+
+
+def _name(code: str) -> str:
+    return BY_CODE[code].name
+
+
+def _offer_download(found: Catalogue, finding: Finding) -> None:
+    label = (
+        f"Download {counted(sum(map(len, finding.groups)), 'row')} (CSV)"
+        if finding.groups
+        else "Download (CSV)"
+    )
+    st.download_button(
+        label, partial(csv_file, finding, found.dataset.table), f"{finding.kind}.csv", "text/csv",
+        key=f"doctor_csv_{finding.kind}", icon=":material/download:", on_click="ignore",
+    )  # fmt: skip
+
+
+def csv_file(finding: Finding, table: pd.DataFrame) -> bytes:
+    """A finding for a spreadsheet: its photographs, or the classes or splits that it is about."""
+    if finding.groups:
+        rows = reports.finding_rows(finding, table)
+        return csv_tables.written(reports.FINDING_COLUMNS, rows)
+    return csv_tables.written(("what", "number"), finding.parts.items())

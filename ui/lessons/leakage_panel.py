@@ -1,0 +1,185 @@
+"""The first story: copies of one photograph on both sides of a split, and what they promise."""
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from melanoma_core import paths
+from melanoma_core.evaluation import experiment_records
+from melanoma_core.evaluation.experiment_records import PARTS, Leakage, Way
+from ui import errors, model_charts, theme
+from ui.charts import BELOW_COLOR
+from ui.formats import count, counted, literal, percent, share_figure, small
+from ui.lessons import views
+from ui.theme import Ground
+from ui.training_charts import parted
+
+_TITLES = {
+    "before": "Copies made before the split",
+    "after": "Copies made after the split",
+    "clean": "Clean table, divided by lesion",
+}
+_PART_NAMES = {"training": "training", "validation": "validation", "test": "clean test"}
+_HEIGHT = 270  # px
+_LABEL_HEIGHT = 34  # px of two lines
+_TOP = 104  # % where the axis ends
+
+
+def show() -> None:
+    """The question, three charts, the answer, and how it was measured."""
+    found = None
+    with errors.shown():
+        found = experiment_records.leakage(paths.records_dir())
+        if found is None:
+            st.header("Why was accuracy on new patients lower than on validation?", anchor=False)
+            views.show_absent(experiment_records.LEAKAGE)
+    if found is None:
+        return
+    before = found.ways["before"]
+    st.header(
+        f"Why was {percent(before.validation.value)} on validation "
+        f"{percent(before.test.value)} on new patients?",
+        anchor=False,
+    )
+    st.markdown(
+        "Accuracy of one network after each epoch, taught in three ways: on what it is taught, on "
+        "its own validation part, and on a clean test."
+    )
+    for place, way in zip(st.columns(3, gap="small"), found.ways.values(), strict=True):
+        with place, st.container(border=True):
+            st.subheader(_TITLES[way.way], anchor=False)
+            st.plotly_chart(
+                chart(way, theme.in_use()), config=model_charts.CONFIG,
+                key=f"leakage_{way.way}", alt=alt(way),
+            )  # fmt: skip
+    st.markdown(answer(found))
+    _show_how(found)
+
+
+def answer(found: Leakage) -> str:
+    """Two sentences that explain the distance between validation and test."""
+    before, after, clean = (found.ways[way] for way in experiment_records.WAYS)
+    lowest = min(way.test.value for way in found.ways.values())
+    highest = max(way.test.value for way in found.ways.values())
+    is_alike = max(way.test.low for way in found.ways.values()) <= min(
+        way.test.high for way in found.ways.values()
+    )
+    first = (
+        "With copies made before the split, views of one photograph lie on both sides, so "
+        f"validation asks for what was taught: accuracy is {percent(before.validation.value)} "
+        f"there and {share_figure(before.test)} on a clean test of "
+        f"{counted(found.num_test, 'photograph')}."
+    )
+    second = (
+        f"Made after the split, validation says {percent(after.validation.value)}, and with the "
+        f"clean table divided by lesion {percent(clean.validation.value)}, while the clean test "
+    )
+    if is_alike:
+        second += (
+            f"stays between {percent(lowest)} and {percent(highest)}, closer than so few "
+            "photographs can tell apart: what changed most is the promise, not the network."
+        )
+    else:
+        second += f"goes from {percent(before.test.value)} to {percent(clean.test.value)}."
+    return f"{first} {second}"
+
+
+def chart(way: Way, ground: Ground) -> go.Figure:
+    """Accuracy on the three parts after each epoch, each line named at its end."""
+    colors = {"training": ground.soft, "validation": BELOW_COLOR, "test": ground.ink}
+    curves = {part: 100 * way.mean_curve(part) for part in PARTS}
+    num_epochs = len(curves["test"])
+    room = _HEIGHT - 62  # px of the plot itself, about
+    ends = [float(curves[part][-1]) / _TOP * room for part in PARTS]
+    places = parted(ends, _LABEL_HEIGHT)
+    figure = go.Figure()
+    for part, place in zip(PARTS, places, strict=True):
+        figure.add_scatter(
+            x=list(range(1, num_epochs + 1)), y=curves[part],
+            mode="lines" if num_epochs > 1 else "markers",
+            line={"color": colors[part], "width": 2.5,
+                  "dash": "dot" if part == "training" else "solid"},
+            hovertemplate=f"Epoch %{{x}}: {_PART_NAMES[part]} %{{y:.0f}} %<extra></extra>",
+        )  # fmt: skip
+        figure.add_annotation(
+            x=1, xref="paper", xanchor="left", xshift=10, y=place / room * _TOP,
+            yanchor="middle", align="left", showarrow=False,
+            text=f'<span style="color:{colors[part]}">■</span> {_PART_NAMES[part]}<br>'
+            f"{percent(float(curves[part][-1]) / 100)}",
+            font={"color": ground.ink, "size": 13},
+        )  # fmt: skip
+    figure.add_scatter(
+        x=[num_epochs], y=[100 * way.test.value], mode="markers", hoverinfo="skip",
+        marker={"color": ground.ink, "size": 6},
+        error_y={
+            "symmetric": False, "array": [100 * (way.test.high - way.test.value)],
+            "arrayminus": [100 * (way.test.value - way.test.low)], "color": ground.ink,
+            "thickness": 1.5, "width": 4,
+        },
+    )  # fmt: skip
+    model_charts.share_axis(figure.update_yaxes, "", ground)
+    figure.update_xaxes(
+        title=model_charts.axis_title("Epoch", ground), tickformat="d", nticks=5,
+        **model_charts.plain_axis(ground),
+    )  # fmt: skip
+    model_charts.bare(figure, _HEIGHT)
+    return figure.update_layout(margin={"l": 2, "r": 92, "t": 6, "b": 0})
+
+
+def alt(way: Way) -> str:
+    """The ends of the three lines in words."""
+    return (
+        f"{_TITLES[way.way]}: after {counted(len(way.mean_curve('test')), 'epoch')} accuracy is "
+        f"{percent(way.training)} on training, {percent(way.validation.value)} on validation and "
+        f"{share_figure(way.test)} on the clean test."
+    )
+
+
+def _show_how(found: Leakage) -> None:
+    seeds = ", ".join(str(run.seed) for run in found.ways["before"].runs)
+    sentences = (
+        "The starting project’s network, from nothing, on photographs of "
+        f"{found.image_size} × {found.image_size} px; {count(found.num_copies)} augmented copies "
+        f"of each class, {counted(found.epochs, 'epoch')}, seeds: {seeds}. Lines are the means of "
+        "the seeds; training accuracy is taken while the epoch runs, with dropout.",
+        f"The clean test is {counted(found.num_test, 'photograph')} of "
+        f"{counted(found.num_test_lesions, 'lesion')} of the Test folder’s "
+        f"{count(found.num_test_folder)}: those with one diagnosis, of whose lesion none of the "
+        f"three ways was taught a photograph. The mark at its end is the {percent(0.95)} interval.",
+        *map(literal, found.notes),
+    )
+    views.show_how(found.command, found.machine, sentences, "leakage")
+    with st.expander("After the last epoch, in numbers", icon=":material/table:"):
+        st.table(_table(found), hide_index=True, alt="Accuracy after the last epoch")
+        st.markdown(
+            small(
+                "Balanced accuracy weighs every diagnosis alike, so that it does not matter which "
+                "are frequent: where the two balanced figures agree, what is left of the distance "
+                "is the mix of diagnoses."
+            )
+        )
+        views.offer_table("leakage.csv", *curve_rows(found), "leakage")
+
+
+def _table(found: Leakage) -> dict[str, list[str]]:
+    ways = found.ways.values()
+    return {
+        "Way": [_TITLES[way.way] for way in ways],
+        "Training": [percent(way.training) for way in ways],
+        "Validation": [share_figure(way.validation) for way in ways],
+        "Clean test": [share_figure(way.test) for way in ways],
+        "Validation, balanced": [share_figure(way.validation_balanced) for way in ways],
+        "Clean test, balanced": [share_figure(way.test_balanced) for way in ways],
+        "Photographs taught": [count(way.runs[0].num_training) for way in ways],
+        "Validation photographs": [count(way.runs[0].num_validation) for way in ways],
+    }
+
+
+def curve_rows(found: Leakage) -> tuple[list[str], list[list[object]]]:
+    """Every epoch of every run: the header and the rows of a table."""
+    rows: list[list[object]] = [
+        [way.way, run.seed, epoch + 1, *(float(run.curves[part][epoch]) for part in PARTS)]
+        for way in found.ways.values()
+        for run in way.runs
+        for epoch in range(found.epochs)
+    ]
+    return ["way", "seed", "epoch", *(f"{part}_accuracy" for part in PARTS)], rows

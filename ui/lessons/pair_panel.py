@@ -1,0 +1,152 @@
+"""Melanoma and nevus: how often the model in use takes one of them for the other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from melanoma_core.diagnoses import BY_CODE, CODES
+from melanoma_core.evaluation.formats import cutoff
+from melanoma_core.models.store import Figure, OperatingPoint
+from ui import model_charts, model_records, theme
+from ui.formats import count, counted, literal, percent, percent_range
+from ui.lessons import border_panel, views
+from ui.model_records import Record
+from ui.theme import Ground
+
+_HEIGHT = 150  # px
+_ROOM = 0.14  # share of a bar that its label fits into
+_PAIR = ("MEL", "NV")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Photographs of one diagnosis by their likeliest one."""
+
+    code: str
+    as_melanoma: int
+    as_nevus: int
+    as_other: int
+
+    @property
+    def total(self) -> int:
+        """All photographs of the diagnosis."""
+        return self.as_melanoma + self.as_nevus + self.as_other
+
+
+def show(record: Record | None, point: OperatingPoint | None) -> None:
+    """The question, the two bars, the answer, and how it was measured."""
+    st.header("Does the network tell melanoma from nevus?", anchor=False)
+    if record is None or point is None:
+        st.markdown("No model answers yet, so there is nothing to count. See the page Models.")
+        return
+    rows = taken(record)
+    st.plotly_chart(
+        chart(rows, theme.in_use()), config=model_charts.CONFIG, key="pair", alt=alt(rows)
+    )
+    st.markdown(answer(record, point))
+    views.show_how(
+        "python -m melanoma_core evaluate --dataset … --split test",
+        "",
+        (
+            f"The model in use, {literal(record.card.model_id)}, on "
+            f"{counted(len(record.test), 'test photograph')} of "
+            f"{counted(record.test.num_lesions(), 'lesion')} that it had never seen; the counts "
+            "are those of the confusion matrix on the page Models. In brackets "
+            f"{percent(0.95)} intervals, bootstrapped over lesions.",
+        ),
+        "pair",
+    )
+    views.offer_table(
+        "melanoma-nevus.csv",
+        ["diagnosis", "likeliest_melanoma", "likeliest_nevus", "likeliest_other"],
+        [[row.code, row.as_melanoma, row.as_nevus, row.as_other] for row in rows],
+        "pair",
+    )
+    border_panel.show()
+
+
+def taken(record: Record) -> list[Taken]:
+    """The rows of the confusion matrix of melanoma and nevus."""
+    counts = model_records.confusion(record)
+    melanoma, nevus = (CODES.index(code) for code in _PAIR)
+    return [
+        Taken(
+            code,
+            int(row[melanoma]),
+            int(row[nevus]),
+            int(row.sum() - row[melanoma] - row[nevus]),
+        )
+        for code, row in ((code, counts[CODES.index(code)]) for code in _PAIR)
+    ]
+
+
+def answer(record: Record, point: OperatingPoint) -> str:
+    """Both directions in counts of one whole, and what the threshold makes of them."""
+    missed = model_records.confused(record, "MEL", "NV")
+    wrongly = model_records.confused(record, "NV", "MEL")
+    test = record.test
+    is_taken = (test.is_melanoma == 1) & (test.y_prob.argmax(axis=1) == CODES.index("NV"))
+    num_referred = int((is_taken & (test.melanoma_probability >= point.threshold)).sum())
+    return (
+        f"In {_hits(missed, 'melanoma photograph')} nevus is the likeliest diagnosis, and in "
+        f"{_hits(wrongly, 'nevus photograph')} melanoma is. This is why the verdict is a "
+        f"threshold: at {cutoff(point.threshold)}, {count(num_referred)} of those "
+        f"{count(missed.num_hits or 0)} melanoma photographs are referred all the same."
+    )
+
+
+def _hits(figure: Figure, noun: str) -> str:
+    return (
+        f"{count(figure.num_hits or 0)} of {counted(figure.num_photographs, noun)} "
+        f"({percent(figure.value)}, {percent_range(figure.low, figure.high)})"
+    )
+
+
+def chart(rows: Sequence[Taken], ground: Ground) -> go.Figure:
+    """What melanomas and nevi were taken for: a bar each, shares of its photographs."""
+    drawn = go.Figure()
+    for attribute, color, name in (
+        ("as_melanoma", BY_CODE["MEL"].color, "melanoma"),
+        ("as_nevus", BY_CODE["NV"].color, "nevus"),
+        ("as_other", ground.rest, "another"),
+    ):
+        numbers = [getattr(row, attribute) for row in rows]
+        shares = [
+            number / row.total if row.total else 0
+            for number, row in zip(numbers, rows, strict=True)
+        ]
+        drawn.add_bar(
+            x=shares, y=[_name(row) for row in rows], orientation="h", width=0.62,
+            marker_color=color, textposition="inside", insidetextanchor="middle", textangle=0,
+            constraintext="none", customdata=[count(number) for number in numbers],
+            text=[
+                f"{name} {count(number)}" if share >= _ROOM else ""
+                for number, share in zip(numbers, shares, strict=True)
+            ],
+            textfont={"color": ground.ink if attribute == "as_other" else "#FFFFFF", "size": 13},
+            hovertemplate=f"%{{y}}: {name} likeliest in %{{customdata}}<extra></extra>",
+        )  # fmt: skip
+    drawn.update_xaxes(range=[0, 1], domain=[0.28, 1], visible=False, fixedrange=True)
+    drawn.update_yaxes(
+        autorange="reversed", showgrid=False, zeroline=False, fixedrange=True, ticks="",
+        tickfont={"color": ground.ink, "size": 13},
+    )  # fmt: skip
+    return model_charts.bare(drawn, _HEIGHT).update_layout(
+        barmode="stack", margin={"l": 0, "r": 4, "t": 2, "b": 0}
+    )
+
+
+def alt(rows: Sequence[Taken]) -> str:
+    """The bars in words."""
+    parts = [
+        f"{_name(row)}: melanoma in {count(row.as_melanoma)}, nevus in {count(row.as_nevus)}, "
+        f"another diagnosis in {count(row.as_other)}"
+        for row in rows
+    ]
+    return f"Likeliest diagnosis. {'; '.join(parts)}."
+
+
+def _name(row: Taken) -> str:
+    return f"{BY_CODE[row.code].name}, {count(row.total)}"

@@ -1,0 +1,195 @@
+"""What a larger test set would buy: the width of an interval against the number of melanomas."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from melanoma_core.data import bundled_set
+from melanoma_core.metrics import sample_size
+from melanoma_core.models.store import OperatingPoint
+from ui import model_charts, theme
+from ui.charts import BELOW_COLOR
+from ui.formats import count, counted, percent
+from ui.lessons import views
+from ui.theme import Ground
+
+FEWEST, MOST = 10, 3000  # melanomas, the ends of the axis
+_HEIGHT = 300  # px
+_TICKS = (10, 30, 100, 300, 1000, 3000)
+_EXPECTED = 95  # %, where no model in use says otherwise
+_WANTED = 5.0  # percentage points
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A test set on the curve."""
+
+    label: str
+    num_melanomas: int  # lesions
+
+
+def show(point: OperatingPoint | None) -> None:
+    """The question, two fields, the chart, and the answer.
+
+    Args:
+        point: of the model in use, whose test set is marked and whose sensitivity is expected.
+    """
+    st.header("What would a larger test set buy?", anchor=False)
+    expected = round(100 * point.sensitivity.value) if point else _EXPECTED
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        wanted = st.number_input(
+            "Wanted width of the interval, percentage points", 1.0, 60.0, _WANTED, 0.5,
+            format="%.1f", key="wanted_width", width=330,
+        )  # fmt: skip
+        share = st.number_input(
+            "Expected sensitivity for melanoma, %", 1, 100, expected, 1,
+            key="expected_sensitivity", width=330,
+        )  # fmt: skip
+    sensitivity = share / 100
+    needed = Mark(
+        f"about {_rounded(sensitivity, wanted / 100)}", _needed(sensitivity, wanted / 100)
+    )
+    marks = _marks(point)
+    st.plotly_chart(
+        chart(sensitivity, marks, needed, theme.in_use()), config=model_charts.CONFIG,
+        key="widths", alt=alt(sensitivity, marks, needed),
+    )  # fmt: skip
+    st.markdown(answer(sensitivity, wanted, marks))
+    views.show_how(
+        "python -c 'from melanoma_core.metrics.sample_size import num_needed; "
+        f"print(num_needed({sensitivity:g}, {wanted / 100:g}))'",
+        "",
+        (
+            f"A formula, not a measurement: the width of Wilson’s {percent(0.95)} interval "
+            "(Wilson, JASA 1927) where the sensitivity that is measured is the expected one. A "
+            "lesion counts once, however many photographs of it there are.",
+        ),
+        "widths",
+    )
+    numbers = _numbers()
+    views.offer_table(
+        "interval-widths.csv",
+        ["melanomas", "expected_sensitivity", "width"],
+        [[number, sensitivity, sample_size.width(sensitivity, number)] for number in numbers],
+        "widths",
+    )
+
+
+def _needed(sensitivity: float, wanted: float) -> int:
+    return sample_size.num_needed(sensitivity, wanted)
+
+
+def _rounded(sensitivity: float, wanted: float) -> str:
+    """The number of melanomas to two digits: what is expected is no finer."""
+    number = _needed(sensitivity, wanted)
+    step = 10 ** max(0, len(str(number)) - 2)
+    return counted(step * round(number / step), "melanoma")
+
+
+def _marks(point: OperatingPoint | None) -> list[Mark]:
+    marks = [Mark("the nine-class set’s Test folder", _num_in_starting_set())]
+    if point:
+        marks.append(Mark("the test set of the model in use", point.sensitivity.num_lesions))
+    return marks
+
+
+@st.cache_data(show_spinner=False)
+def _num_in_starting_set() -> int:
+    """Melanomas in the Test folder of the set that the project started from."""
+    table = bundled_set.read().table
+    tested = table[(table["split"] == "test") & (table["diagnosis"] == "MEL")]
+    return int(tested["lesion_id"].fillna(tested["image_id"]).nunique())
+
+
+def answer(sensitivity: float, wanted: float, marks: Sequence[Mark]) -> str:
+    """What the wanted width takes, and what the marked test sets allow."""
+    parts = [
+        f"with the {count(mark.num_melanomas)} of {mark.label} it is "
+        f"{_points(sensitivity, mark.num_melanomas):.0f} points wide"
+        for mark in marks
+    ]
+    return (
+        f"An interval {wanted:g} percentage points wide takes **"
+        f"about {_rounded(sensitivity, wanted / 100)}** in the test set, where a sensitivity of "
+        f"{percent(sensitivity)} is expected; {', '.join(parts)}."
+    )
+
+
+def chart(sensitivity: float, marks: Sequence[Mark], wanted: Mark, ground: Ground) -> go.Figure:
+    """Width of the interval against the number of melanomas, with test sets marked."""
+    numbers = _numbers()
+    figure = go.Figure()
+    figure.add_scatter(
+        x=numbers, y=[_points(sensitivity, number) for number in numbers], mode="lines",
+        line={"color": BELOW_COLOR, "width": 2.5},
+        hovertemplate="%{x:,} melanomas: %{y:.1f} points wide<extra></extra>",
+    )  # fmt: skip
+    # A number beyond the axis is marked at its end, and said in words.
+    place = min(max(wanted.num_melanomas, FEWEST), MOST)
+    width = _points(sensitivity, place)
+    for x, y in (([FEWEST, place], [width, width]), ([place, place], [0, width])):
+        figure.add_scatter(
+            x=x, y=y, mode="lines", hoverinfo="skip",
+            line={"color": ground.soft, "width": 1.5, "dash": "dot"},
+        )  # fmt: skip
+    figure.add_scatter(
+        x=[place], y=[width], mode="markers", hoverinfo="skip",
+        marker={"size": 13, "color": "rgba(0,0,0,0)", "line": {"color": ground.ink, "width": 2.5}},
+    )  # fmt: skip
+    _label(figure, place, width, wanted.label, ground, is_below=True)
+    for mark in marks:
+        width = _points(sensitivity, mark.num_melanomas)
+        figure.add_scatter(
+            x=[mark.num_melanomas], y=[width], mode="markers", hoverinfo="skip",
+            marker={"symbol": "diamond", "size": 12, "color": ground.ink,
+                    "line": {"color": "#FFFFFF", "width": 1.5}},
+        )  # fmt: skip
+        label = f"{count(mark.num_melanomas)}: {mark.label}"
+        _label(figure, mark.num_melanomas, width, label, ground)
+    axis = model_charts.plain_axis(ground)
+    figure.update_xaxes(
+        type="log", range=[math.log10(0.95 * FEWEST), math.log10(1.05 * MOST)],
+        tickvals=_TICKS, ticktext=[count(tick) for tick in _TICKS], **axis,
+        title=model_charts.axis_title("Melanomas in the test set (lesions)", ground),
+    )  # fmt: skip
+    figure.update_yaxes(
+        range=[0, 1.08 * _points(sensitivity, FEWEST)], nticks=6, ticksuffix=" points", **axis,
+    )  # fmt: skip
+    return model_charts.bare(figure, _HEIGHT)
+
+
+def alt(sensitivity: float, marks: Sequence[Mark], wanted: Mark) -> str:
+    """The marks in words."""
+    parts = [
+        f"{counted(mark.num_melanomas, 'melanoma')} ({mark.label}) "
+        f"{_points(sensitivity, mark.num_melanomas):.0f} points"
+        for mark in (*marks, wanted)
+    ]
+    return (
+        f"Width of the {percent(0.95)} interval of a sensitivity of {percent(sensitivity)}: "
+        f"{'; '.join(parts)}."
+    )
+
+
+def _numbers() -> list[int]:
+    return [int(n) for n in np.unique(np.geomspace(FEWEST, MOST, 200).round())]
+
+
+def _points(sensitivity: float, num_melanomas: int) -> float:
+    return 100 * sample_size.width(sensitivity, num_melanomas)
+
+
+def _label(
+    figure: go.Figure, x: float, y: float, text: str, ground: Ground, *, is_below: bool = False
+) -> None:
+    """Right above a point of a falling curve, or left below it, where nothing is drawn."""
+    figure.add_annotation(
+        x=math.log10(x), y=y, text=text, showarrow=False,
+        xanchor="right" if is_below else "left", yanchor="top" if is_below else "bottom",
+        xshift=-8 if is_below else 6, yshift=-4 if is_below else 2,
+        font={"color": ground.ink, "size": 13},
+    )  # fmt: skip
