@@ -20,7 +20,7 @@ from melanoma_core.data.datasets import COLUMNS, FILE, PIXELS, SIZE, Dataset
 if TYPE_CHECKING:
     import pandas as pd
 
-PATH = Path(__file__).resolve().parent / "data" / "nine_classes.csv.gz"
+PATH = Path(__file__).resolve().parent / "files" / "nine_classes.csv.gz"
 NAME = "nine-class set, facts only"
 # Beside `datasets.COLUMNS` without the path.
 FACTS = (

@@ -32,7 +32,7 @@ from melanoma_core.models.store import Figure
 if TYPE_CHECKING:
     import pandas as pd
 
-PATH = Path(__file__).resolve().parent / "data" / "nine_classes_map.csv.gz"
+PATH = Path(__file__).resolve().parents[1] / "data" / "files" / "nine_classes_map.csv.gz"
 MAX_PHOTOGRAPHS = 3_000  # embedded in half a minute, laid out in another half
 MIN_PHOTOGRAPHS = 20
 NUM_PAIRS = 12
