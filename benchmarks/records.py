@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks import tables
 from melanoma_core import paths
-from melanoma_core.models.store import Figure, figure_record
+from melanoma_core.metrics.estimates import Estimate, to_record
 
 RESULTS_DIR = Path(__file__).resolve().parent / "results"
 
@@ -52,7 +52,7 @@ def as_json(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Rows of figures and of what JSON can hold, as JSON can hold all of it."""
     return [
         {
-            name: figure_record(cell) if isinstance(cell, Figure) else cell
+            name: to_record(cell) if isinstance(cell, Estimate) else cell
             for name, cell in row.items()
         }
         for row in rows

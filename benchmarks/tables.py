@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-from melanoma_core.models.store import Figure
+from melanoma_core.metrics.estimates import Estimate
 
 
 def print_heading(*packages: str) -> None:
@@ -74,14 +74,14 @@ def number(value: float) -> str:
     return "n/a" if math.isnan(value) else f"{value:.3f}"
 
 
-def interval(figure: Figure) -> str:
+def interval(figure: Estimate) -> str:
     """A figure with its interval; "n/a" where it is not defined."""
     if math.isnan(figure.value):
         return "n/a"
     return f"{number(figure.value)} ({number(figure.low)}–{number(figure.high)})"
 
 
-def difference(figure: Figure) -> str:
+def difference(figure: Estimate) -> str:
     """A difference with its interval, each with its sign; "n/a" where it is not defined."""
     if math.isnan(figure.value):
         return "n/a"

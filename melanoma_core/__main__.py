@@ -18,7 +18,10 @@ from typing import Any
 import click
 
 from melanoma_core import paths
+from melanoma_core.data import balance, schema
 from melanoma_core.errors import DatasetError, ImageError, MelanomaError, ModelError
+from melanoma_core.images import augmentations
+from melanoma_core.models import network_table
 from melanoma_core.runs import configs, plans
 
 _DEFAULTS = configs.TrainConfig()
@@ -101,7 +104,7 @@ def _assess_one(model: Any, path: Path) -> dict[str, Any]:
 
 
 def _in_words(record: dict[str, Any]) -> str:
-    from melanoma_core.evaluation.percentages import digits
+    from melanoma_core.evaluation.formats import digits
     from melanoma_core.images import reading
 
     side = "above" if record["above_threshold"] else "below"
@@ -132,7 +135,7 @@ def _in_words(record: dict[str, Any]) -> str:
 )
 @click.option(
     "--network",
-    type=click.Choice(list(configs.NETWORKS)),
+    type=click.Choice(list(network_table.NETWORKS)),
     default=_DEFAULTS.network,
     show_default=True,
 )
@@ -142,14 +145,14 @@ def _in_words(record: dict[str, Any]) -> str:
 @click.option("--learning-rate", type=float, default=_DEFAULTS.learning_rate, show_default=True)
 @click.option(
     "--balance",
-    metavar=f"[{'|'.join(configs.BALANCE_POWERS)}|floor:N]",
+    metavar=f"[{'|'.join(balance.BALANCE_POWERS)}|floor:N]",
     default=_DEFAULTS.balance,
     show_default=True,
     help="How much of each class is taught; floor:N brings rare classes to N photographs.",
 )
 @click.option(
     "--balance-by",
-    type=click.Choice(list(configs.BALANCE_METHODS)),
+    type=click.Choice(list(balance.BALANCE_METHODS)),
     default=_DEFAULTS.balance_by,
     show_default=True,
     help="Draw rare classes more, add further views of them, or weigh them more in the loss.",
@@ -163,7 +166,7 @@ def _in_words(record: dict[str, Any]) -> str:
 )
 @click.option(
     "--augment",
-    type=click.Choice(list(configs.AUGMENTATIONS)),
+    type=click.Choice(list(augmentations.AUGMENTATIONS)),
     default="strong",
     show_default=True,
     help="How far training photographs are changed.",
@@ -258,7 +261,7 @@ def train(
         raise click.UsageError("Name at least one data set, or the --run-dir of a stopped run.")
     else:
         if image_size is None:
-            image_size = configs.NETWORKS[settings["network"]].image_size
+            image_size = network_table.NETWORKS[settings["network"]].image_size
         if soft_share is None:
             soft_share = 0.0 if soft_targets is None else _DEFAULT_SOFT_SHARE
         settings["soft_share"] = soft_share
@@ -279,7 +282,7 @@ def train(
             split_by = "model"
         plan = plans.RunPlan(
             configs.TrainConfig(
-                image_size=image_size, augment=configs.AUGMENTATIONS[augment], **settings
+                image_size=image_size, augment=augmentations.AUGMENTATIONS[augment], **settings
             ),
             tuple(str(Path(path).resolve()) for path in dataset_paths),
             str(Path(splits).resolve()) if splits else None,
@@ -406,7 +409,7 @@ def _written() -> dict[str, str]:
 )
 @click.option(
     "--split",
-    type=click.Choice([*configs.SPLITS, "all"]),
+    type=click.Choice([*schema.SPLITS, "all"]),
     default="test",
     show_default=True,
     help="all: for photographs that the model has never seen; train needs --splits.",
@@ -483,14 +486,14 @@ def _measured_before(model: Any, table: Any, split: str) -> Any:
 def _evaluation_record(
     model: Any, split: str, figures: dict[str, Any], refused: list[str]
 ) -> dict[str, Any]:
-    from melanoma_core.models import store
+    from melanoma_core.metrics import estimates
 
     return {
         "model_id": model.card.model_id,
         "split": split,
         "threshold": model.card.operating_point().threshold,
         "figures": {
-            source: {name: store.figure_record(figure) for name, figure in part.items()}
+            source: {name: estimates.to_record(figure) for name, figure in part.items()}
             for source, part in figures.items()
         },
         "refused": refused,

@@ -9,7 +9,7 @@ import streamlit as st
 
 from melanoma_core.evaluation import formats
 from melanoma_core.evaluation.formats import ENOUGH_PHOTOGRAPHS
-from melanoma_core.models.store import INTENDED_USE, NOT_FOR
+from melanoma_core.models.cards import INTENDED_USE, NOT_FOR
 from ui import card_tables, case_details, frame
 from ui.formats import day, literal
 from ui.serving import serving_or_words

@@ -1,8 +1,4 @@
-"""The shape of the code: floors, directions, what is never called, and what an import loads.
-
-`FLOORS` is the table: a module imports from lower floors only, and one that is not in the table
-fails the test.
-"""
+"""The shape of the code: directions of imports, what is never called, what an import loads."""
 
 import ast
 import doctest
@@ -11,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -18,56 +15,21 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[1]
 CORE = PROJECT / "melanoma_core"
 
-FLOORS = {
-    "errors": -1,  # the ground: every floor raises them
-    **dict.fromkeys(("diagnoses", "configs", "paths", "percentages", "memory", "markdown"), 0),
-    **dict.fromkeys(("image_ids", "efficientnet_lites", "colours"), 0),
-    "image_formats": 0.5,  # the checks of single formats, apart from the door `reading`
-    **dict.fromkeys(("imaging", "metrics", "calibration", "drawings", "consequences"), 1),
-    **dict.fromkeys(("archives", "csv_tables", "differentials", "taught", "head_files"), 1),
-    **dict.fromkeys(("server_folders", "image_sizes", "journal"), 1),
-    "resamples": 1.1,  # what `classification` draws, at once
-    "interval_widths": 1.1,
-    # The steps from a folder to a table; `datasets` is the door that the others use.
-    "file_trees": 1.2,
-    **dict.fromkeys(("class_folders", "published_sets"), 1.4),
-    "soft_targets": 1.2,
-    "fingerprints": 1.9,
-    "findings": 2.5,  # what an audit is made of; `audits` is the door
-    "overlaps": 2.6,
-    **dict.fromkeys(("copy_findings", "split_findings", "label_findings"), 2.7),
-    **dict.fromkeys(("datasets", "augmentations", "outlines", "duplicates"), 2),
-    **dict.fromkeys(("splits", "balance", "boundaries", "embedded", "audits"), 3),
-    "catalogues": 3.5,
-    "audit_reports": 3.5,
-    "clean_tables": 3.5,
-    **dict.fromkeys(("registry", "runs"), 4),
-    "run_locks": 4.1,
-    "run_states": 4.2,
-    "run_processes": 4.3,
-    **dict.fromkeys(("wordings", "lessons"), 4.2),
-    "predict": 5,
-    "embeddings": 5.5,
-    **dict.fromkeys(("saliency", "evaluate"), 6),
-    "common_tests": 6.4,
-    "comparisons": 6.6,
-    "lineages": 6.2,
-    "heads": 6.2,
-    **dict.fromkeys(("training_tables", "training_runs"), 6.4),
-    **dict.fromkeys(("promotion", "breakdowns", "attribution_jobs", "embedding_maps"), 7),
-    "model_card_figures": 7.4,
-    "model_cards": 7.5,
-    "training_checks": 6.6,
-    "training_times": 5.6,
-    "candidates": 7.6,
-    "quick_train": 7.8,
-    **dict.fromkeys(("networks", "input_pipeline", "checkpoints"), 8),
-    **dict.fromkeys(("fitting", "attributions"), 9),
-    "exports": 9,
-    **dict.fromkeys(("train", "joining", "recalibration"), 11),
-    "__main__": 12,
+# What each package of the core imports. The facts at its top import no package.
+ARROWS = {
+    "images": set(),
+    "metrics": set(),
+    "data": set(),
+    "audit": {"data", "images", "metrics"},
+    "models": {"data", "images", "metrics"},
+    "evaluation": {"data", "images", "metrics", "models"},
+    "networks": {"images", "metrics", "models"},
+    "runs": {"audit", "data", "evaluation", "images", "models"},
+    "training": {"data", "evaluation", "images", "metrics", "models", "networks", "runs"},
+    "cli": {"audit", "data", "evaluation", "images", "metrics", "models", "runs", "training"},
 }
-KERAS_FLOOR = 8  # from here up TensorFlow may be loaded; the web process stays below
+FACTS = {"errors", "paths", "diagnoses"}
+KERAS_PACKAGES = {"networks", "training"}  # they may load TensorFlow; the web process never does
 KERAS_FAMILY = {"tensorflow", "keras", "tf_keras", "tf_keras_vis", "jax"}
 
 CORE_FILES = sorted(path for path in CORE.rglob("*.py") if path != CORE / "__init__.py")
@@ -77,9 +39,16 @@ APP_FILES = [path for path in [PROJECT / "app.py"] if path.exists()]
 ALL_FILES = [CORE / "__init__.py", *CORE_FILES, *UI_FILES, *PAGE_FILES, *APP_FILES]
 
 
-def name_of(path: Path) -> str:
-    """`classification` for melanoma_core/metrics/classification.py, `deep.part` for melanoma_core/deep/part.py."""
-    return ".".join(path.relative_to(CORE).with_suffix("").parts)
+def package_of(path: Path) -> str:
+    """`metrics` for melanoma_core/metrics/calibration.py; "" for a module at the top."""
+    parts = path.relative_to(CORE).parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+def dotted(path: Path) -> str:
+    """`melanoma_core.metrics.calibration` for melanoma_core/metrics/calibration.py."""
+    parts = path.relative_to(PROJECT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def each(files):
@@ -92,15 +61,14 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
-def imports_of(tree: ast.AST, package: str = "") -> set[str]:
+def imports_of(tree: ast.AST) -> set[str]:
     """Dotted names of all that is imported anywhere in the file, inside functions too."""
     names = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            module = ".".join(part for part in (package * bool(node.level), node.module) if part)
-            names |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+            names |= {str(node.module)} | {f"{node.module}.{alias.name}" for alias in node.names}
     return names
 
 
@@ -108,14 +76,9 @@ def top_levels(names: set[str]) -> set[str]:
     return {name.split(".")[0] for name in names}
 
 
-def core_modules(names: set[str]) -> set[str]:
-    """Modules of the core among imported names; `melanoma_core.metrics.classification.ece` is `classification`."""
-    modules = set()
-    for name in names:
-        parts = name.split(".")
-        if parts[0] == "melanoma_core" and len(parts) > 1:
-            modules.add(parts[1])
-    return modules
+def core_parts(names: set[str]) -> set[str]:
+    """Packages and top modules of the core among imported names."""
+    return {name.split(".")[1] for name in names if name.startswith("melanoma_core.")}
 
 
 def calls_at_import(tree: ast.Module) -> Iterator[ast.Call]:
@@ -165,22 +128,38 @@ def runs_code(tree: ast.AST) -> list[str]:
     return found
 
 
-def test_there_is_something_to_check():
-    assert {"errors", "metrics"} <= {name_of(path) for path in CORE_FILES}
+def test_the_packages_are_those_of_the_table():
+    packages = {path.parent.name for path in CORE.glob("*/__init__.py")}
+    assert packages == ARROWS.keys()
+    assert {path.stem for path in CORE.glob("*.py")} == FACTS | {"__init__", "__main__"}
 
 
-def test_every_module_has_a_floor():
-    unknown = [name_of(path) for path in CORE_FILES if name_of(path) not in FLOORS]
-    assert not unknown, f"Give these modules a floor in FLOORS: {unknown}"
+def test_the_packages_import_as_the_table_says():
+    used = {package: set() for package in ARROWS}
+    for path in CORE_FILES:
+        if package_of(path):
+            parts = core_parts(imports_of(tree_of(path)))
+            used[package_of(path)] |= parts - FACTS - {package_of(path)}
+    assert used == ARROWS
 
 
-@each(CORE_FILES)
-def test_a_module_imports_from_lower_floors_only(path):
-    own_floor = FLOORS[name_of(path)]
-    used = core_modules(imports_of(tree_of(path), "melanoma_core"))
-    assert used <= FLOORS.keys()
-    too_high = {name: FLOORS[name] for name in used if FLOORS[name] >= own_floor}
-    assert not too_high, f"{name_of(path)} is on floor {own_floor}"
+def test_no_package_imports_one_that_imports_it():
+    assert list(TopologicalSorter(ARROWS).static_order())  # a CycleError names the circle
+
+
+@each([CORE / f"{name}.py" for name in sorted(FACTS)])
+def test_the_facts_at_the_top_import_no_package(path):
+    assert core_parts(imports_of(tree_of(path))) <= FACTS
+
+
+def test_the_entry_point_imports_the_command_line_alone():
+    assert core_parts(imports_of(tree_of(CORE / "__main__.py"))) == {"cli"}
+
+
+def test_no_module_imports_one_that_imports_it():
+    modules = {dotted(path) for path in CORE_FILES}
+    graph = {dotted(path): imports_of(tree_of(path)) & modules for path in CORE_FILES}
+    assert list(TopologicalSorter(graph).static_order())
 
 
 @each([CORE / "__init__.py", *CORE_FILES])
@@ -189,15 +168,15 @@ def test_the_core_knows_no_streamlit_and_nothing_above_it(path):
 
 
 @each(ALL_FILES)
-def test_only_the_keras_floors_import_tensorflow_or_keras(path):
-    in_core = path in CORE_FILES
-    if in_core and KERAS_FLOOR <= FLOORS[name_of(path)] < FLOORS["__main__"]:
+def test_only_the_keras_packages_import_tensorflow_or_keras(path):
+    if path in CORE_FILES and package_of(path) in KERAS_PACKAGES:
         return
-    used = imports_of(tree_of(path), "melanoma_core" if in_core else "")
-    assert not top_levels(used) & KERAS_FAMILY
-    if not in_core:
-        # A page that imported `train` would load TensorFlow into the web process.
-        assert not {name for name in core_modules(used) if FLOORS[name] >= KERAS_FLOOR}
+    assert not top_levels(imports_of(tree_of(path))) & KERAS_FAMILY
+
+
+@each([*UI_FILES, *PAGE_FILES, *APP_FILES])
+def test_pages_import_neither_networks_nor_training(path):
+    assert not core_parts(imports_of(tree_of(path))) & KERAS_PACKAGES
 
 
 @each(UI_FILES)
@@ -249,29 +228,22 @@ def loaded_by(modules: list[str]) -> tuple[set[str], str]:
     return set(loaded.split()), printed + done.stderr
 
 
-def test_importing_the_floors_below_keras_loads_no_tensorflow_and_prints_nothing():
-    low = [name_of(path) for path in CORE_FILES if FLOORS[name_of(path)] < KERAS_FLOOR]
-    loaded, printed = loaded_by([f"melanoma_core.{name}" for name in low])
+def test_importing_the_packages_below_keras_loads_no_tensorflow_and_prints_nothing():
+    low = [dotted(path) for path in CORE_FILES if package_of(path) not in KERAS_PACKAGES]
+    loaded, printed = loaded_by(low)
     assert "melanoma_core" in loaded
     assert not loaded & (KERAS_FAMILY | {"streamlit"})
     assert printed == ""
 
 
-def test_the_command_line_starts_without_tensorflow():
-    loaded, printed = loaded_by(["melanoma_core.__main__"])
-    assert not loaded & (KERAS_FAMILY | {"streamlit"})
-    assert printed == ""
-
-
 def test_importing_the_ui_loads_no_tensorflow():
-    names = ["ui" if path.stem == "__init__" else f"ui.{path.stem}" for path in UI_FILES]
-    loaded, _ = loaded_by(names)
+    loaded, _ = loaded_by([dotted(path) for path in UI_FILES])
     assert not loaded & KERAS_FAMILY
 
 
-@each([path for path in CORE_FILES if FLOORS.get(name_of(path), KERAS_FLOOR) < KERAS_FLOOR])
+@each([path for path in CORE_FILES if package_of(path) not in KERAS_PACKAGES])
 def test_the_examples_in_docstrings_are_true(path):
-    module = importlib.import_module(f"melanoma_core.{name_of(path)}")
+    module = importlib.import_module(dotted(path))
     assert doctest.testmod(module).failed == 0
 
 
@@ -281,16 +253,21 @@ def test_the_examples_in_docstrings_are_true(path):
 @pytest.mark.parametrize(
     "source",
     [
-        "from melanoma_core import train",
+        "from melanoma_core import training",
+        "from melanoma_core.training import train",
         "from melanoma_core.training.train import fit",
         "import melanoma_core.training.train as t",
-        "from . import train",
-        "from .train import fit",
-        "def later():\n    from melanoma_core import train",
+        "def later():\n    from melanoma_core.training import train",
     ],
 )
-def test_every_way_to_import_a_module_is_seen(source):
-    assert "train" in core_modules(imports_of(ast.parse(source), "melanoma_core"))
+def test_every_way_to_import_a_package_is_seen(source):
+    assert core_parts(imports_of(ast.parse(source))) == {"training"}
+
+
+@each(ALL_FILES)
+def test_imports_are_absolute(path):
+    nodes = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.ImportFrom)]
+    assert not any(node.level for node in nodes)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from PIL import Image
 
 from melanoma_core.images import reading
 from melanoma_core.models import grad_cam, predict
+from melanoma_core.models.cards import Card
 from melanoma_core.models.predict import Model, Prediction
-from melanoma_core.models.store import Card
 
 _DISPLAY_SIDES = (640, 1024)  # px of the long side that is kept to be shown: at least, at most
 

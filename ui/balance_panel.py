@@ -10,10 +10,11 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from melanoma_core.data import balance, catalogues, csv_tables
+from melanoma_core.data.balance import balance_floor
 from melanoma_core.data.catalogues import CODES_BY_GROUP, Catalogue
 from melanoma_core.data.coverage import NOT_RECORDED
 from melanoma_core.diagnoses import BY_CODE
-from melanoma_core.runs.configs import TrainConfig, balance_floor
+from melanoma_core.runs.configs import TrainConfig
 from ui import balance_charts, examinations, theme
 from ui.balance_charts import SPLIT_NAMES
 from ui.formats import count, small

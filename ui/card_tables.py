@@ -14,7 +14,8 @@ from melanoma_core.evaluation.formats import (
     score,
     score_range,
 )
-from melanoma_core.models.store import Card, Figure, OperatingPoint
+from melanoma_core.metrics.estimates import Estimate
+from melanoma_core.models.cards import Card, OperatingPoint
 from ui.formats import (
     NOT_RECORDED,
     count,
@@ -57,7 +58,7 @@ def headlines(card: Card, point: OperatingPoint) -> tuple[Headline, ...]:
     )
 
 
-def headline(name: str, figure: Figure | None, *, is_share: bool = True) -> Headline:
+def headline(name: str, figure: Estimate | None, *, is_share: bool = True) -> Headline:
     """A figure with its interval and its photographs and lesions apart."""
     if figure is None:
         return Headline(name, NOT_RECORDED, "")
@@ -179,17 +180,17 @@ def checksums(card: Card, card_sha256: str) -> str:
     return "\n".join(f"{sha256}  {name}" for name, sha256 in shown.items())
 
 
-def score_cell(figure: Figure) -> str:
+def score_cell(figure: Estimate) -> str:
     """A figure that is no share, with its interval, in a table."""
     # Undefined there: a data set without melanomas has no melanoma AUROC.
     return "n/a" if math.isnan(figure.value) else score_figure(figure)
 
 
-def _num_photographs(figures: dict[str, Figure]) -> int:
+def _num_photographs(figures: dict[str, Estimate]) -> int:
     return max((figure.num_photographs for figure in figures.values()), default=0)
 
 
-def _figure(name: str, figure: Figure | None) -> str:
+def _figure(name: str, figure: Estimate | None) -> str:
     if figure is None:
         return NOT_RECORDED
     if math.isnan(figure.value) or name not in SHARES:
@@ -197,5 +198,5 @@ def _figure(name: str, figure: Figure | None) -> str:
     return share_figure(figure)
 
 
-def _measured(figure: Figure) -> str:
+def _measured(figure: Estimate) -> str:
     return f"{share_figure(figure)}; {measured_on(figure)}"

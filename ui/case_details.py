@@ -7,7 +7,7 @@ import streamlit as st
 from melanoma_core.data import coverage
 from melanoma_core.data.coverage import NOT_RECORDED, Outside
 from melanoma_core.evaluation import formats
-from melanoma_core.models.store import Card
+from melanoma_core.models.cards import Card
 from ui import sessions
 from ui.assessments import Patient
 from ui.formats import count, counted, literal, small

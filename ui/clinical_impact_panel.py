@@ -6,7 +6,7 @@ import streamlit as st
 
 from melanoma_core.metrics import clinical_impact
 from melanoma_core.metrics.clinical_impact import NUM_LESIONS, Consequences
-from melanoma_core.models.store import Figure
+from melanoma_core.metrics.estimates import Estimate
 from ui import charts, theme
 from ui.formats import count, counted, percent, share_figure, small
 
@@ -15,7 +15,7 @@ FIRST_MELANOMAS = 50  # no clinic's own number; the page says so
 
 
 @st.fragment  # or every step of the slider would draw the whole page again
-def show(sensitivity: Figure, specificity: Figure, key: str) -> None:
+def show(sensitivity: Estimate, specificity: Estimate, key: str) -> None:
     """Draw the panel for a threshold that was measured to have this sensitivity and specificity.
 
     Args:
@@ -52,7 +52,7 @@ def show(sensitivity: Figure, specificity: Figure, key: str) -> None:
         st.markdown(small(basis(sensitivity, specificity, prevalence)))
 
 
-def in_words(clinic: Consequences, sensitivity: Figure) -> str:
+def in_words(clinic: Consequences, sensitivity: Estimate) -> str:
     """Two sentences with counts of one whole, and the PPV and NPV under them, in Markdown."""
     if clinic.num_referred:
         referred = (
@@ -75,7 +75,7 @@ def in_words(clinic: Consequences, sensitivity: Figure) -> str:
     return "\n\n".join(lines)
 
 
-def basis(sensitivity: Figure, specificity: Figure, prevalence: float) -> str:
+def basis(sensitivity: Estimate, specificity: Estimate, prevalence: float) -> str:
     """What the panel was counted with, and the counts at the ends of the intervals."""
     text = (
         f"Counted with what this threshold reached on the test photographs: sensitivity "

@@ -7,7 +7,7 @@ import pandas as pd
 
 from melanoma_core.audit.audits import Audit
 from melanoma_core.audit.findings import GRAVITIES, SPOILS_LABELS, SPOILS_TEST, Finding
-from melanoma_core.runs.configs import SPLITS
+from melanoma_core.data.schema import SPLITS
 from ui.formats import count
 
 COLOURS = dict(zip(GRAVITIES, ("red", "orange", "gray"), strict=True))

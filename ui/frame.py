@@ -6,7 +6,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from melanoma_core.errors import MelanomaError
 from melanoma_core.evaluation.formats import cutoff
-from melanoma_core.models.store import Card, OperatingPoint
+from melanoma_core.models.cards import Card, OperatingPoint
 from melanoma_core.paths import PROJECT_DIR
 from ui import result_text
 from ui.formats import day, literal, percent, small

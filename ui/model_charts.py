@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.evaluation.formats import cutoff
 from melanoma_core.metrics.calibration import ReliabilityBin
-from melanoma_core.models.store import Figure
+from melanoma_core.metrics.estimates import Estimate
 from ui.charts import BELOW_COLOR
 from ui.formats import count, counted, percent
 from ui.theme import Ground
@@ -41,13 +41,13 @@ class Diagram:
     name: str  # what the probability is of, in a sentence
     before: tuple[ReliabilityBin, ...]
     after: tuple[ReliabilityBin, ...]
-    shares: tuple[Figure, ...]  # those of `after`, with intervals
+    shares: tuple[Estimate, ...]  # those of `after`, with intervals
 
 
 def roc(
     curve: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
     shipped: Sequence[Mark],
-    explored: tuple[Figure, Figure],
+    explored: tuple[Estimate, Estimate],
     ground: Ground,
 ) -> go.Figure:
     """What every threshold finds and refers for nothing, with the thresholds in use marked.
@@ -92,7 +92,7 @@ def roc(
     return bare(figure, _ROC_HEIGHT)
 
 
-def roc_alt(shipped: Sequence[Mark], explored: tuple[Figure, Figure]) -> str:
+def roc_alt(shipped: Sequence[Mark], explored: tuple[Estimate, Estimate]) -> str:
     """The ROC curve in words."""
     marks = "; ".join(
         f"{mark.label}: sensitivity {percent(mark.sensitivity)}, specificity "
@@ -129,7 +129,7 @@ def _add_bins(
     when: str,
     bins: Sequence[ReliabilityBin],
     color: str,
-    shares: Sequence[Figure] = (),
+    shares: Sequence[Estimate] = (),
 ) -> None:
     filled = [b for b in bins if b.num_rows]
     # The interval of a handful would cross the whole chart; the table has it.
@@ -175,7 +175,7 @@ def _threshold(threshold: float) -> str:
     return cutoff(threshold) if threshold <= 1 else "above every probability"
 
 
-def _reach(figure: Figure, ground: Ground, *, is_mirrored: bool = False) -> dict[str, Any]:
+def _reach(figure: Estimate, ground: Ground, *, is_mirrored: bool = False) -> dict[str, Any]:
     """Error bars as long as the interval; `is_mirrored` where 1 − the figure is drawn."""
     up, down = 100 * (figure.high - figure.value), 100 * (figure.value - figure.low)
     if is_mirrored:

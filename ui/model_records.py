@@ -17,8 +17,9 @@ from melanoma_core.errors import ModelError
 from melanoma_core.evaluation import evaluate, model_cards, subgroups
 from melanoma_core.evaluation.evaluate import Evaluation
 from melanoma_core.evaluation.subgroups import DiagnosisFigures
+from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models import store
-from melanoma_core.models.store import Card, Figure
+from melanoma_core.models.cards import Card
 
 _RESAMPLING = "Drawing the test lesions a thousand times for the intervals, some seconds"
 
@@ -67,7 +68,7 @@ def roc(record: Record) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArr
     return subgroups.roc(record.test)
 
 
-def at_threshold(record: Record, threshold: float) -> tuple[Figure, Figure]:
+def at_threshold(record: Record, threshold: float) -> tuple[Estimate, Estimate]:
     """Sensitivity and specificity for melanoma where lesions are referred from `threshold` on."""
     return _at_threshold(record.key, threshold, record.test)
 
@@ -78,14 +79,14 @@ def before_calibration(record: Record) -> Evaluation:
     return evaluate.before_calibration(record.test, card.temperature, card.class_bias)
 
 
-def calibration_before(record: Record) -> dict[str, Figure]:
+def calibration_before(record: Record) -> dict[str, Estimate]:
     """The calibration error and Brier score that the network has without its calibration."""
     return _calibration_before(record.key, record)
 
 
 def came_true(
     record: Record, name: str, hits: NDArray[np.bool_], y_prob: NDArray[np.float64], num_bins: int
-) -> tuple[Figure, ...]:
+) -> tuple[Estimate, ...]:
     """The shares of a reliability diagram after calibration, with their intervals.
 
     Args:
@@ -108,12 +109,14 @@ def confusion(record: Record) -> NDArray[np.int64]:
     return subgroups.confusion(record.test)
 
 
-def confused(record: Record, code: str, taken_for: str) -> Figure:
+def confused(record: Record, code: str, taken_for: str) -> Estimate:
     """Share of the photographs of one diagnosis whose likeliest diagnosis is another one."""
     return _confused(record.key, code, taken_for, record.test)
 
 
-def by_attribute(record: Record, attribute: str, threshold: float) -> dict[str, dict[str, Figure]]:
+def by_attribute(
+    record: Record, attribute: str, threshold: float
+) -> dict[str, dict[str, Estimate]]:
     """Figures for melanoma in each group of "source", "sex", "age" or "site"."""
     return _by_attribute(record.key, attribute, threshold, record.test)
 
@@ -130,12 +133,12 @@ def document(record: Record) -> str:
 @st.cache_data(show_spinner=False, max_entries=512)
 def _at_threshold(
     key: tuple[str, str], threshold: float, _test: Evaluation
-) -> tuple[Figure, Figure]:
+) -> tuple[Estimate, Estimate]:
     return subgroups.at_threshold(_test, threshold)
 
 
 @st.cache_data(show_spinner=_RESAMPLING, max_entries=8)
-def _calibration_before(key: tuple[str, str], _record: Record) -> dict[str, Figure]:
+def _calibration_before(key: tuple[str, str], _record: Record) -> dict[str, Estimate]:
     return evaluate.calibration_figures(before_calibration(_record))
 
 
@@ -147,7 +150,7 @@ def _came_true(
     _test: Evaluation,
     _hits: NDArray[np.bool_],
     _y_prob: NDArray[np.float64],
-) -> tuple[Figure, ...]:
+) -> tuple[Estimate, ...]:
     return subgroups.came_true(_test, _hits, _y_prob, num_bins)
 
 
@@ -157,14 +160,14 @@ def _by_diagnosis(key: tuple[str, str], _test: Evaluation) -> dict[str, Diagnosi
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
-def _confused(key: tuple[str, str], code: str, taken_for: str, _test: Evaluation) -> Figure:
+def _confused(key: tuple[str, str], code: str, taken_for: str, _test: Evaluation) -> Estimate:
     return subgroups.confused(_test, code, taken_for)
 
 
 @st.cache_data(show_spinner=_RESAMPLING, max_entries=64)
 def _by_attribute(
     key: tuple[str, str], attribute: str, threshold: float, _test: Evaluation
-) -> dict[str, dict[str, Figure]]:
+) -> dict[str, dict[str, Estimate]]:
     return subgroups.by_attribute(_test, attribute, threshold)
 
 

@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melanoma_core.diagnoses import BENIGN, BY_CODE
-from melanoma_core.evaluation.formats import cutoff, is_well_measured
-from melanoma_core.evaluation.percentages import digits
+from melanoma_core.evaluation.formats import cutoff, digits, is_well_measured
 from melanoma_core.metrics import conformal
+from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models import grad_cam
+from melanoma_core.models.cards import Card, OperatingPoint
 from melanoma_core.models.predict import Prediction
-from melanoma_core.models.store import Card, Figure, OperatingPoint
 from ui.formats import count, counted, literal, percent, percent_range, score_figure, share_figure
 
 DRAWN = "Drawn by code, not a photograph."
-_UNKNOWN = Figure(math.nan, math.nan, math.nan, 0, 0)
+_UNKNOWN = Estimate(math.nan, math.nan, math.nan, 0, 0)
 
 
 def is_above(prediction: Prediction, point: OperatingPoint) -> bool:
@@ -177,7 +177,7 @@ def differential_evidence(card: Card, is_outside: bool) -> str:
     )
 
 
-def _held(figure: Figure, what: str) -> str:
+def _held(figure: Estimate, what: str) -> str:
     """Such as "90 % (89–92 %) of 2,016 photographs from 1,528 lesions"."""
     return (
         f"{share_figure(figure)} of {count(figure.num_photographs)} {what} from "
@@ -196,7 +196,7 @@ def _few(point: OperatingPoint) -> str:
     return f"{basis} lies between {digits(found.low)} and {percent(found.high)}."
 
 
-def _measured(figure: Figure, what: str) -> str:
+def _measured(figure: Estimate, what: str) -> str:
     """Such as "205 of 216 melanoma photographs (95 %, 91–98 %), from 197 lesions"."""
     hits = "" if figure.num_hits is None else f"{count(figure.num_hits)} of "
     return (

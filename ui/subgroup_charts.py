@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.evaluation.formats import is_enough, measured_on, too_few
-from melanoma_core.models.store import Figure
+from melanoma_core.metrics.estimates import Estimate
 from ui import model_charts
 from ui.formats import count, percent
 from ui.theme import Ground
@@ -62,7 +62,7 @@ def confusion_alt(counts: NDArray[np.int64], codes: Sequence[str]) -> str:
 
 
 def groups(
-    measures: Mapping[str, Mapping[str, Figure]],
+    measures: Mapping[str, Mapping[str, Estimate]],
     overall: Mapping[str, float],
     fewest: int,
     ground: Ground,
@@ -99,7 +99,7 @@ def groups(
 
 
 def _add_groups(
-    figure: go.Figure, place: int, of_groups: Mapping[str, Figure], fewest: int, ground: Ground
+    figure: go.Figure, place: int, of_groups: Mapping[str, Estimate], fewest: int, ground: Ground
 ) -> None:
     """One measure's points, or why there is none, on the horizontal axis number `place`."""
     names = list(of_groups)
@@ -124,7 +124,7 @@ def _add_groups(
             )  # fmt: skip
 
 
-def groups_alt(attribute: str, measures: Mapping[str, Mapping[str, Figure]], fewest: int) -> str:
+def groups_alt(attribute: str, measures: Mapping[str, Mapping[str, Estimate]], fewest: int) -> str:
     """The groups in words."""
     parts = []
     for measure, of_groups in measures.items():

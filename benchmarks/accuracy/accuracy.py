@@ -8,7 +8,8 @@ import argparse
 
 from benchmarks import records, tables
 from benchmarks.accuracy import held_out
-from melanoma_core.models.store import Card, Figure, figure_record
+from melanoma_core.metrics.estimates import Estimate, to_record
+from melanoma_core.models.cards import Card
 
 _SOURCES = {"all": "all", "ham10000": "HAM10000", "isic2017": "ISIC 2017 Part 3"}
 _SHOWN = {
@@ -91,7 +92,7 @@ def main() -> None:
             "models": held_out.describe(models),
             "figures": {
                 card.model_id: {
-                    source: {name: figure_record(figure) for name, figure in figures.items()}
+                    source: {name: to_record(figure) for name, figure in figures.items()}
                     for source, figures in card.figures.items()
                 }
                 for card in cards
@@ -113,7 +114,7 @@ def _card_rows(card: Card) -> list[Row]:
     ]
 
 
-def _is_large(figures: dict[str, Figure]) -> bool:
+def _is_large(figures: dict[str, Estimate]) -> bool:
     return figures["accuracy"].num_photographs >= _ENOUGH_PHOTOGRAPHS
 
 
@@ -153,7 +154,7 @@ def _operating_rows(card: Card) -> list[Row]:
     return rows
 
 
-def _counts(figure: Figure) -> str:
+def _counts(figure: Estimate) -> str:
     return f"({figure.num_photographs:,}/{figure.num_lesions:,})"
 
 

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from benchmarks import records, tables
 from benchmarks.accuracy import held_out
+from melanoma_core.data.schema import HELD_OUT
 from melanoma_core.images import reading
 from melanoma_core.metrics import classification
+from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models import predict
 from melanoma_core.models.predict import Model
-from melanoma_core.models.store import Figure
-from melanoma_core.runs.configs import HELD_OUT
 
 _NUM_EACH = 600  # photographs of an archive at most: about as many as ISIC 2017 has held out
 _NUM_FOLDS = 5
@@ -162,10 +162,10 @@ def _out_of_fold(
     return y_prob
 
 
-def _figure(part: pd.DataFrame, statistic: Any, arrays: tuple[NDArray[Any], ...]) -> Figure:
+def _figure(part: pd.DataFrame, statistic: Any, arrays: tuple[NDArray[Any], ...]) -> Estimate:
     low, high = classification.bootstrap_interval(statistic, arrays, part["group_id"])
     num_lesions = int(part["lesion_id"].fillna(part["image_id"]).nunique())
-    return Figure(statistic(*arrays), low, high, len(part), num_lesions)
+    return Estimate(statistic(*arrays), low, high, len(part), num_lesions)
 
 
 def _print_samples(samples: dict[str, pd.DataFrame]) -> None:

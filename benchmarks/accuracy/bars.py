@@ -15,8 +15,8 @@ from benchmarks.accuracy import held_out, nine_class_folder
 from melanoma_core.errors import ModelError
 from melanoma_core.evaluation import evaluate, subgroups
 from melanoma_core.evaluation.evaluate import Evaluation
+from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models.predict import Model
-from melanoma_core.models.store import Figure
 
 _SOURCES = {"all": "all", "ham10000": "HAM10000", "isic2017": "ISIC 2017 Part 3"}
 _ROUNDING = 2e-3  # evaluation.json holds six decimals of a probability, the card was made of all
@@ -150,7 +150,7 @@ def _check(model: Model, test: Evaluation) -> None:
                 )
 
 
-def _others(model: Model, test: Evaluation) -> dict[str, Figure]:
+def _others(model: Model, test: Evaluation) -> dict[str, Estimate]:
     """Figures that are not among those of the card, made of the whole test split."""
     before = evaluate.before_calibration(test, model.card.temperature, model.card.class_bias)
     uncalibrated = evaluate.figures(

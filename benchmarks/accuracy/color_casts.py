@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from benchmarks import records, tables
 from benchmarks.accuracy import held_out
 from benchmarks.accuracy.corrupted_photographs import STRENGTHS, corrupt
+from melanoma_core.data.schema import SPLITS
 from melanoma_core.evaluation import evaluate
 from melanoma_core.images import color_casts, reading
 from melanoma_core.metrics import classification
 from melanoma_core.models import predict
 from melanoma_core.models.predict import Model
-from melanoma_core.runs.configs import SPLITS
 
 _KIND = "white balance"
 _FIGURES = ("melanoma_auroc", "macro_auroc", "sensitivity", "specificity")

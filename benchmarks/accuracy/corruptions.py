@@ -20,9 +20,9 @@ from benchmarks.accuracy.corrupted_photographs import CORRUPTIONS, STRENGTHS, co
 from melanoma_core.evaluation import evaluate
 from melanoma_core.evaluation.evaluate import Evaluation
 from melanoma_core.metrics import classification
+from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models import predict
 from melanoma_core.models.predict import Model
-from melanoma_core.models.store import Figure
 
 _NUM_PHOTOGRAPHS = 800  # 41 passes for two models take about twelve minutes on two cores
 _SEED = 0
@@ -130,7 +130,7 @@ def _rows(
     return rows
 
 
-def _figures(part: Evaluation, threshold: float) -> dict[str, Figure]:
+def _figures(part: Evaluation, threshold: float) -> dict[str, Estimate]:
     return {
         "melanoma_auroc": _figure(
             part, classification.auroc, (part.is_melanoma, part.melanoma_probability)
@@ -145,10 +145,10 @@ def _figures(part: Evaluation, threshold: float) -> dict[str, Figure]:
 
 def _figure(
     part: Evaluation, statistic: Callable[..., float], arrays: tuple[NDArray[Any], ...]
-) -> Figure:
+) -> Estimate:
     # 300 resamples: 144 intervals of the macro AUROC by 1,000 would take longer than the passes.
     low, high = classification.bootstrap_interval(statistic, arrays, part.groups, num_resamples=300)
-    return Figure(statistic(*arrays), low, high, len(part), part.num_lesions())
+    return Estimate(statistic(*arrays), low, high, len(part), part.num_lesions())
 
 
 def _print_tables(models: list[Model], rows: list[dict[str, Any]]) -> None:

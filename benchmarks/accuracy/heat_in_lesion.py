@@ -24,9 +24,9 @@ from benchmarks.accuracy import held_out, outlines
 from melanoma_core.errors import DatasetError
 from melanoma_core.images import reading
 from melanoma_core.metrics import classification
+from melanoma_core.metrics.estimates import Estimate, to_record
 from melanoma_core.models import grad_cam, predict
 from melanoma_core.models.predict import Model, Network
-from melanoma_core.models.store import Figure, figure_record
 
 _SOURCE = "ham10000"
 _TRAINED = "the network"
@@ -225,8 +225,8 @@ def _print_heat(
                     "model_id": model.card.model_id,
                     "map_of": of,
                     "heat_of": name,
-                    "inside": figure_record(figure),
-                    "lead_of_the_network": figure_record(lead),
+                    "inside": to_record(figure),
+                    "lead_of_the_network": to_record(lead),
                     "num_empty": num_empty,
                 }
             )
@@ -237,13 +237,13 @@ def _print_heat(
     return rows
 
 
-def _mean(table: pd.DataFrame, values: Shares) -> Figure:
+def _mean(table: pd.DataFrame, values: Shares) -> Estimate:
     """Mean of the values that are defined; a photograph of no known lesion is one of its own."""
     defined = ~np.isnan(values)
     part, values = table[defined], values[defined]
     low, high = classification.bootstrap_interval(np.mean, (values,), part["group_id"])
     num_lesions = int(part["lesion_id"].fillna(part["image_id"]).nunique())
-    return Figure(float(np.mean(values)), low, high, len(part), num_lesions)
+    return Estimate(float(np.mean(values)), low, high, len(part), num_lesions)
 
 
 if __name__ == "__main__":

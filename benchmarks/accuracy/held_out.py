@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from melanoma_core import paths
 from melanoma_core.data import datasets, splits
+from melanoma_core.data.schema import HELD_OUT
 from melanoma_core.errors import DatasetError, ModelError
 from melanoma_core.evaluation import evaluate
 from melanoma_core.images import reading
 from melanoma_core.models import predict, store
 from melanoma_core.models.predict import Model
-from melanoma_core.runs.configs import HELD_OUT
 
 DATA = Path("../shared/data")
 

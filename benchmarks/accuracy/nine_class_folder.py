@@ -22,9 +22,9 @@ from melanoma_core.errors import DatasetError, ModelError
 from melanoma_core.evaluation.evaluate import Evaluation
 from melanoma_core.images import reading
 from melanoma_core.metrics import classification
+from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models import predict
 from melanoma_core.models.predict import Model
-from melanoma_core.models.store import Figure
 
 _WAYS = {"before": "as its authors did", "after": "honestly"}
 _PARTS = ("Test folder, as filed", "Test folder, sound labels")  # as `starting_cnn` calls them
@@ -53,7 +53,7 @@ def print_rows(found: list[dict[str, Any]]) -> None:
             f"{row['num_hits']:,} of {row['num_photographs']:,}",
             tables.interval(row["accuracy"]),
             tables.interval(row["balanced_accuracy"])
-            if isinstance(row["balanced_accuracy"], Figure)
+            if isinstance(row["balanced_accuracy"], Estimate)
             else tables.number(row["balanced_accuracy"]),
         )
         for row in found
@@ -84,7 +84,7 @@ def _starting_rows(results_dir: Path) -> list[dict[str, Any]]:
                     "files": _OWN,
                     **counts,
                     # Wilson's; its record has neither groups nor lesions, so each file counts.
-                    "accuracy": Figure(
+                    "accuracy": Estimate(
                         *interval, share["num_photographs"], share["num_photographs"]
                     ),
                     "balanced_accuracy": share["balanced_accuracy"],
@@ -166,7 +166,7 @@ def _figures(part: pd.DataFrame, called: NDArray[np.intp]) -> dict[str, Any]:
         "balanced_accuracy": classification.balanced_accuracy,
     }
     figures = {
-        name: Figure(
+        name: Estimate(
             statistic(y_true, called),
             *classification.bootstrap_interval(statistic, (y_true, called), part["group_id"]),
             *counts,

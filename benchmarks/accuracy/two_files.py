@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from benchmarks import records, tables
 from benchmarks.accuracy import held_out
 from melanoma_core.data import datasets
+from melanoma_core.data.schema import HELD_OUT
 from melanoma_core.evaluation import evaluate
 from melanoma_core.images import reading
 from melanoma_core.models import predict
 from melanoma_core.models.predict import Model
-from melanoma_core.runs.configs import HELD_OUT
 
 _ARCHIVES, _NINE = "the archives’", "the nine-class set’s"
 

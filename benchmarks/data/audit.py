@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from benchmarks import records, tables
 from benchmarks.data import planted_copies
-from melanoma_core.audit import audits
+from melanoma_core.audit import audits, duplicate_checks
 from melanoma_core.data import datasets, splits
 from melanoma_core.data.datasets import Dataset
 from melanoma_core.images import fingerprints, near_duplicates
@@ -238,7 +238,7 @@ def _print_across_archives(sets: dict[str, Dataset], splits_csv: Path) -> dict[s
     """Near copies over all archives at once, against the groups that were made by comparing all."""
     table = datasets.combine(list(sets.values())).table
     start = time.perf_counter()
-    pairs = splits.near_copies(table)
+    pairs = duplicate_checks.near_copy_ids(table)
     seconds = time.perf_counter() - start
     named = {tuple(sorted(pair)) for pair in pairs}
     joined = splits.assign(table, copies=pairs).set_index("image_id")["group_id"]

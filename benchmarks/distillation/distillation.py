@@ -43,8 +43,8 @@ from benchmarks.distillation.torch_views import views
 from melanoma_core.data.balance import prior_shift
 from melanoma_core.diagnoses import CODES
 from melanoma_core.images import reading
+from melanoma_core.images.augmentations import AUGMENTATIONS
 from melanoma_core.metrics import calibration, classification
-from melanoma_core.runs.configs import AUGMENTATIONS
 
 NUM_FOLDS = 4
 _QUALITY = 86  # of the packed photographs, as WebP

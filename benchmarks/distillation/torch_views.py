@@ -10,7 +10,7 @@ import math
 import torch
 from torch.nn import functional
 
-from melanoma_core.runs.configs import AugmentConfig
+from melanoma_core.images.augmentations import AugmentConfig
 
 # As in `augmentations`: what each colour gives to brightness, and the parts of a turn of the hue.
 _GREY = [[0.299, 0.587, 0.114]] * 3

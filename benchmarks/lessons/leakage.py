@@ -29,9 +29,8 @@ from melanoma_core import paths
 from melanoma_core.audit import audits
 from melanoma_core.data import datasets, splits
 from melanoma_core.diagnoses import CODES
-from melanoma_core.metrics import classification
-from melanoma_core.models import store
-from melanoma_core.models.store import Figure
+from melanoma_core.metrics import classification, estimates
+from melanoma_core.metrics.estimates import Estimate
 
 _DATA = Path("../shared/data")
 WAYS = {
@@ -270,7 +269,7 @@ def _way(way: str, runs: list[dict[str, Any]], found: Tables) -> dict[str, Any]:
 
 def _figure(
     figure: Callable[..., float], labels: ArrayLike, called: list[list[int]], groups: ArrayLike
-) -> Figure:
+) -> Estimate:
     """The mean of a figure over runs that were measured on the same photographs.
 
     Args:
@@ -285,14 +284,14 @@ def _figure(
 
     truth, said, names = np.array(labels), np.array(called).T, np.array(groups)
     low, high = classification.bootstrap_interval(mean, (truth, said), names)
-    return Figure(mean(truth, said), low, high, len(truth), len(np.unique(names)))
+    return Estimate(mean(truth, said), low, high, len(truth), len(np.unique(names)))
 
 
 def _print(ways: list[dict[str, Any]]) -> None:
     rows = []
     for way in ways:
         figures = {
-            name: tables.interval(store.figure_of(of))
+            name: tables.interval(estimates.from_record(of))
             if isinstance(of, dict)
             else tables.number(of)
             for name, of in way["figures"].items()

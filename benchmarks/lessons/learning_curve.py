@@ -25,9 +25,8 @@ from melanoma_core import paths
 from melanoma_core.diagnoses import CODES, SEVEN_CLASSES
 from melanoma_core.evaluation import evaluate
 from melanoma_core.evaluation.evaluate import Evaluation
-from melanoma_core.metrics import classification
-from melanoma_core.models import store
-from melanoma_core.models.store import Figure
+from melanoma_core.metrics import classification, estimates
+from melanoma_core.metrics.estimates import Estimate
 
 FRACTIONS = (0.1, 0.2, 0.4, 0.7, 1.0)
 _PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)  # C of scikit-learn, on standardised embeddings
@@ -208,7 +207,7 @@ def _class_lesions(taught: list[pd.DataFrame]) -> dict[str, int]:
     }
 
 
-def figures(test: Evaluation, said: list[NDArray[np.float64]]) -> dict[str, Figure]:
+def figures(test: Evaluation, said: list[NDArray[np.float64]]) -> dict[str, Estimate]:
     """Of the seven classes: the mean of the draws, with intervals over draws and test groups.
 
     Args:
@@ -233,7 +232,7 @@ def _figure(
     statistic: Callable[..., float],
     true: NDArray[np.int64],
     prob: NDArray[np.float64],
-) -> Figure:
+) -> Estimate:
     """The mean over draws of `prob` (N, draws, 7); each resample takes the next one in turn."""
     turns = itertools.cycle(range(prob.shape[1]))
 
@@ -242,7 +241,7 @@ def _figure(
 
     value = float(np.mean([statistic(true, prob[:, draw]) for draw in range(prob.shape[1])]))
     low, high = classification.bootstrap_interval(of_next_draw, (true, prob), test.groups)
-    return Figure(value, low, high, len(test), test.num_lesions())
+    return Estimate(value, low, high, len(test), test.num_lesions())
 
 
 def _print(points: list[dict[str, Any]]) -> None:
@@ -253,7 +252,7 @@ def _print(points: list[dict[str, Any]]) -> None:
             f"{point['class_lesions']['MEL']:,}",
             str(point["num_draws"]),
             f"{point['penalty']:g}",
-            *(tables.interval(store.figure_of(point["figures"][name])) for name in _PRINTED),
+            *(tables.interval(estimates.from_record(point["figures"][name])) for name in _PRINTED),
         )
         for point in points
     ]
@@ -265,7 +264,10 @@ def _print(points: list[dict[str, Any]]) -> None:
         [
             (
                 "MEL" if name == "melanoma_auroc" else name.removeprefix("auroc_"),
-                *(tables.interval(store.figure_of(point["figures"][name])) for point in points),
+                *(
+                    tables.interval(estimates.from_record(point["figures"][name]))
+                    for point in points
+                ),
             )
             for name in names
         ],

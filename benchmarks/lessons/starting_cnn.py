@@ -26,9 +26,8 @@ from benchmarks import tables
 from melanoma_core import paths
 from melanoma_core.data import datasets, splits
 from melanoma_core.diagnoses import CODES
-from melanoma_core.images.augmentations import augment
+from melanoma_core.images.augmentations import NO_AUGMENTATION, augment
 from melanoma_core.metrics import classification
-from melanoma_core.runs.configs import NO_AUGMENTATION
 
 RESULTS_DIR = Path(__file__).resolve().parent / "results"
 _DATA = Path("../shared/data")

@@ -21,9 +21,10 @@ from playwright.async_api import Error, Page
 from benchmarks import records, tables
 from benchmarks.serving import web_servers, web_visitors
 from benchmarks.serving.web_servers import Server
+from melanoma_core.data.schema import SPLITS
 from melanoma_core.images import reading, synthetic
 from melanoma_core.runs import processes, states
-from melanoma_core.runs.configs import SPLITS, TrainConfig
+from melanoma_core.runs.configs import TrainConfig
 from melanoma_core.runs.plans import RunPlan
 from melanoma_core.runs.states import State
 

@@ -16,8 +16,9 @@ from pathlib import Path
 from benchmarks import records, tables
 from melanoma_core import paths
 from melanoma_core.errors import RunError
+from melanoma_core.images.augmentations import AUGMENTATIONS, NO_AUGMENTATION, AugmentConfig
 from melanoma_core.runs import plans
-from melanoma_core.runs.configs import AUGMENTATIONS, NO_AUGMENTATION, AugmentConfig, TrainConfig
+from melanoma_core.runs.configs import TrainConfig
 
 _FIGURES = (
     "val_loss",

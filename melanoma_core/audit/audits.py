@@ -11,11 +11,11 @@ import pandas as pd
 from melanoma_core import diagnoses
 from melanoma_core.audit import duplicate_checks, findings, label_checks, leakage_checks
 from melanoma_core.audit.findings import Evidence, Finding
-from melanoma_core.data import datasets, file_trees
-from melanoma_core.data.datasets import PIXELS, SIZE, Dataset
+from melanoma_core.data import datasets, file_trees, row_groups
+from melanoma_core.data.datasets import Dataset
+from melanoma_core.data.schema import PIXELS, SIZE, SPLITS
 from melanoma_core.images import fingerprints, near_duplicates
 from melanoma_core.images.fingerprints import Fingerprints, Report
-from melanoma_core.runs.configs import SPLITS
 
 CHECKS = (  # the gravest first
     leakage_checks.same_photograph,
@@ -164,7 +164,7 @@ def clean(dataset: Dataset, found: Sequence[Finding]) -> tuple[pd.DataFrame, tup
         if kind in of_kind
         for rows in of_kind[kind].groups
     ]
-    for rows in findings.joined(len(cleaning.ids), [*copies, *cleaning.twins()]):
+    for rows in row_groups.connected(len(cleaning.ids), [*copies, *cleaning.twins()]):
         cleaning.keep_one(rows)
     leaks = [
         rows
@@ -177,7 +177,7 @@ def clean(dataset: Dataset, found: Sequence[Finding]) -> tuple[pd.DataFrame, tup
         if kind in of_kind
         for rows in of_kind[kind].groups
     ]
-    for rows in findings.joined(len(cleaning.ids), [*copies, *leaks]):
+    for rows in row_groups.connected(len(cleaning.ids), [*copies, *leaks]):
         cleaning.keep_strictest(rows)
     return cleaning.result()
 
@@ -197,9 +197,9 @@ class _Cleaning:
             row for row in rows if row not in self._changes or not self._changes[row].is_dropped
         ]
 
-    def twins(self) -> list[findings.Rows]:
+    def twins(self) -> list[row_groups.Rows]:
         """Rows that nothing tells apart: one image id, one diagnosis, one split."""
-        return findings.same(list(zip(self.ids, self._codes, self._splits, strict=True)))
+        return row_groups.same(list(zip(self.ids, self._codes, self._splits, strict=True)))
 
     def drop(self, row: int, reason: str) -> None:
         self._changes[row] = Change(row, self.ids[row], True, reason)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from melanoma_core.audit import audits, findings
-from melanoma_core.data import file_trees
+from melanoma_core.audit import audits
+from melanoma_core.data import file_trees, row_groups
 from melanoma_core.data.datasets import Dataset
 from melanoma_core.images import near_duplicates
 from melanoma_core.images.fingerprints import Fingerprints, Report
@@ -86,9 +86,7 @@ def _joined(parts: Sequence[Fingerprints]) -> Fingerprints:
 
 
 def _copies(found: Fingerprints) -> list[tuple[int, int]]:
-    pairs = [
-        (group[0], place) for group in near_duplicates.exact(found.sha256) for place in group[1:]
-    ]
+    pairs = [(group[0], place) for group in row_groups.same(found.sha256) for place in group[1:]]
     return pairs + [(copy.first, copy.second) for copy in near_duplicates.near(found)]
 
 
@@ -131,7 +129,9 @@ def without_leaks(
     splits = list(table["split"])
     leaking = [
         row
-        for rows in findings.joined(len(table), [*pairs, *findings.same(list(table["group_id"]))])
+        for rows in row_groups.connected(
+            len(table), [*pairs, *row_groups.same(list(table["group_id"]))]
+        )
         for row in rows
         if splits[row] != file_trees.strictest(splits[each] for each in rows)
     ]

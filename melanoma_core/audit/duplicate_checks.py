@@ -2,9 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
 
 from melanoma_core import diagnoses
-from melanoma_core.audit.findings import SPOILS_LABELS, WORTH_KNOWING, Evidence, Finding, Rows
+from melanoma_core.audit.findings import SPOILS_LABELS, WORTH_KNOWING, Evidence, Finding
+from melanoma_core.data import row_groups
+from melanoma_core.data.row_groups import Rows
+from melanoma_core.images import fingerprints, near_duplicates
+from melanoma_core.images.fingerprints import Report
 
 MIN_COPIED_SHARE = 0.9  # of a class that is, as a whole, another's copy
 
@@ -187,3 +194,20 @@ def _name(code: str) -> str:
 
 def _unique(ids: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ids))
+
+
+def near_copy_ids(table: pd.DataFrame, report: Report | None = None) -> tuple[tuple[str, str], ...]:
+    """Pairs of image ids that show one picture, for `assign`; every photograph is read.
+
+    Give the table of all data sets that are divided at once: copies lie across archives.
+
+    Args:
+        table: has the columns of `datasets.COLUMNS`.
+        report: is told the number of photographs read, and of all.
+    """
+    found = fingerprints.of_files([Path(path) for path in table["path"]], report)
+    image_ids = list(table["image_id"])
+    pairs = [(group[0], row) for group in row_groups.same(found.sha256) for row in group[1:]]
+    pairs += [(copy.first, copy.second) for copy in near_duplicates.near(found)]
+    named = ((image_ids[first], image_ids[second]) for first, second in pairs)
+    return tuple(dict.fromkeys((first, second) for first, second in named if first != second))

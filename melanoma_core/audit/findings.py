@@ -1,6 +1,6 @@
 """What an audit looks at, what it reports, and how rows that belong together are joined."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from melanoma_core import diagnoses
-from melanoma_core.data import datasets, file_trees
+from melanoma_core.data import datasets, file_trees, row_groups
 from melanoma_core.data.datasets import Dataset
-from melanoma_core.images import near_duplicates
+from melanoma_core.data.row_groups import Rows
 from melanoma_core.images.fingerprints import Fingerprints
 from melanoma_core.images.near_duplicates import NearCopy
 
@@ -18,8 +18,6 @@ SPOILS_TEST = "Spoils the test"
 SPOILS_LABELS = "Spoils the labels"
 WORTH_KNOWING = "Worth knowing"
 GRAVITIES = (SPOILS_TEST, SPOILS_LABELS, WORTH_KNOWING)
-
-Rows = tuple[int, ...]  # places in the data set's table, from 0
 
 
 @dataclass(frozen=True)
@@ -116,12 +114,12 @@ class Evidence:
     @cached_property
     def exact(self) -> list[Rows]:
         """Rows of the same pixels."""
-        return near_duplicates.exact(self.found.sha256)
+        return row_groups.same(self.found.sha256)
 
     @cached_property
     def photographs(self) -> list[Rows]:
         """Rows of one photograph: of one image id, or of the same pixels; single rows too."""
-        return joined(len(self.ids), [*same(self.ids), *self.exact])
+        return row_groups.connected(len(self.ids), [*row_groups.same(self.ids), *self.exact])
 
     @cached_property
     def near_pairs(self) -> list[Rows]:
@@ -163,40 +161,3 @@ def evidence(
                 ),
             )
     return Evidence(dataset.table.reset_index(drop=True), found, tuple(near), known)
-
-
-def same(values: Sequence[Hashable | None]) -> list[Rows]:
-    """Rows that share a value, in groups of two or more; None is no value.
-
-    >>> same(["a", "b", None, "a", None])
-    [(0, 3)]
-    """
-    rows: dict[Hashable, list[int]] = {}
-    for row, value in enumerate(values):
-        if value is not None:
-            rows.setdefault(value, []).append(row)
-    return [tuple(group) for group in rows.values() if len(group) > 1]
-
-
-def joined(num_rows: int, groups: Iterable[Sequence[int]]) -> list[Rows]:
-    """All rows in groups, those that share a row being one.
-
-    >>> joined(5, [(0, 3), (3, 4)])
-    [(0, 3, 4), (1,), (2,)]
-    """
-    parent = list(range(num_rows))
-
-    def root(row: int) -> int:
-        while parent[row] != row:
-            parent[row] = parent[parent[row]]
-            row = parent[row]
-        return row
-
-    for group in groups:
-        for row in group[1:]:
-            low, high = sorted((root(group[0]), root(row)))
-            parent[high] = low
-    members: dict[int, list[int]] = {}
-    for row in range(num_rows):
-        members.setdefault(root(row), []).append(row)
-    return [tuple(rows) for rows in members.values()]

@@ -3,9 +3,10 @@
 from collections import Counter
 
 from melanoma_core import diagnoses
-from melanoma_core.audit.findings import SPOILS_LABELS, WORTH_KNOWING, Evidence, Finding, same
+from melanoma_core.audit.findings import SPOILS_LABELS, WORTH_KNOWING, Evidence, Finding
+from melanoma_core.data.row_groups import same
+from melanoma_core.data.schema import SPLITS
 from melanoma_core.metrics import classification
-from melanoma_core.runs.configs import SPLITS
 
 SENSITIVITY = 0.8  # at which the width of an interval is given
 MAX_INTERVAL_WIDTH = 0.2  # 60 lesions or so

@@ -5,8 +5,9 @@ from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 
-from melanoma_core.audit.findings import SPOILS_TEST, WORTH_KNOWING, Evidence, Finding, Rows, same
-from melanoma_core.runs.configs import SPLITS
+from melanoma_core.audit.findings import SPOILS_TEST, WORTH_KNOWING, Evidence, Finding
+from melanoma_core.data.row_groups import Rows, same
+from melanoma_core.data.schema import SPLITS
 
 MIN_PHOTOGRAPHS = 50  # of a split whose shift is worth measuring
 MIN_SHARE_SHIFTED = 0.1  # of a split's photographs, beyond what chance makes

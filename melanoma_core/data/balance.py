@@ -4,12 +4,32 @@ The plan that a page shows and the rows that a training epoch sees come from the
 """
 
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from melanoma_core.runs.configs import BALANCE_POWERS, balance_floor
+# Share of a class in an epoch is proportional to (number of its images) ** power.
+BALANCE_POWERS = {"none": 1.0, "sqrt": 0.5, "even": 0.0}
+
+
+_FLOOR = re.compile(r"floor:(\d{1,6})")  # no class below this many images
+
+
+# How a plan is carried out: rare photographs drawn more in an epoch of the same length, further
+# views of them in a longer one, or a larger weight in the loss.
+BALANCE_METHODS = ("sampling", "copies", "weights")
+
+
+def balance_floor(balance: str) -> int | None:
+    """The n of "floor:n"; None of every other balance.
+
+    >>> balance_floor("floor:500")
+    500
+    """
+    found = _FLOOR.fullmatch(balance)
+    return int(found[1]) if found else None
 
 
 def planned_counts(counts: ArrayLike, balance: str, method: str = "sampling") -> NDArray[np.int64]:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from melanoma_core import paths
 from melanoma_core.data import published_sets
-from melanoma_core.data.datasets import COLUMNS, FILE, PIXELS, SIZE, Dataset
+from melanoma_core.data.datasets import Dataset
+from melanoma_core.data.schema import COLUMNS, FILE, PIXELS, SIZE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from melanoma_core.data import coverage
 from melanoma_core.data.coverage import NOT_RECORDED
-from melanoma_core.data.datasets import PATIENT, Dataset
+from melanoma_core.data.datasets import Dataset
+from melanoma_core.data.schema import PATIENT, SPLITS
 from melanoma_core.diagnoses import DIAGNOSES, GROUPS
 from melanoma_core.errors import DatasetError
-from melanoma_core.runs.configs import SPLITS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,25 +11,8 @@ import pandas as pd
 
 from melanoma_core import paths
 from melanoma_core.data import archives, class_folders, file_trees, published_sets, schema
+from melanoma_core.data.schema import COLUMNS, FILE, PATIENT, PIXELS
 from melanoma_core.errors import DatasetError
-
-COLUMNS = (
-    "image_id",
-    "lesion_id",
-    "diagnosis",  # code of one of the nine classes
-    "source",  # the data set that file and label are from
-    "path",  # of the image file, absolute: for programs, never shown
-    "age_approx",  # years, rounded to five by most sources
-    "sex",
-    "anatom_site_general",
-    "split",  # one of `configs.SPLITS`
-)
-PATIENT = "patient_id"  # a further column, only where the data know a patient
-# Further columns of a set of facts, whose rows have no path.
-FILE = "file"  # as it lies in the set
-PIXELS = "pixels"  # checksum of the decoded pixels
-SIZE = ("height", "width")  # px
-
 
 _NOTES = {
     "two tables": "Left out, as published tables call them by two names: {:,}.",

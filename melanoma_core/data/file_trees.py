@@ -9,8 +9,8 @@ from typing import Any
 
 from melanoma_core.data import csv_tables
 from melanoma_core.data.csv_tables import CsvTable
+from melanoma_core.data.schema import SPLITS
 from melanoma_core.errors import DatasetError
-from melanoma_core.runs.configs import SPLITS
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
 

@@ -27,3 +27,35 @@ def forms(image_id: str, source: str) -> tuple[str, str, str]:
     a new photograph may be taken for it.
     """
     return image_id, with_set(image_id, source), without_set(image_id, source)
+
+
+SPLITS = ("train", "val", "test")  # to learn from, to choose thresholds on, to measure on
+
+
+HELD_OUT = SPLITS[1:]  # nothing is learnt from these
+
+
+COLUMNS = (
+    "image_id",
+    "lesion_id",
+    "diagnosis",  # code of one of the nine classes
+    "source",  # the data set that file and label are from
+    "path",  # of the image file, absolute: for programs, never shown
+    "age_approx",  # years, rounded to five by most sources
+    "sex",
+    "anatom_site_general",
+    "split",  # one of `configs.SPLITS`
+)
+
+
+PATIENT = "patient_id"  # a further column, only where the data know a patient
+
+
+# Further columns of a set of facts, whose rows have no path.
+FILE = "file"  # as it lies in the set
+
+
+PIXELS = "pixels"  # checksum of the decoded pixels
+
+
+SIZE = ("height", "width")  # px

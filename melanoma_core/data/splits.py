@@ -7,13 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from melanoma_core import diagnoses
-from melanoma_core.audit import findings
-from melanoma_core.data import csv_tables, file_trees
+from melanoma_core.data import csv_tables, file_trees, row_groups
 from melanoma_core.data.csv_tables import CsvTable
+from melanoma_core.data.schema import SPLITS
 from melanoma_core.errors import DatasetError
-from melanoma_core.images import fingerprints, near_duplicates
-from melanoma_core.images.fingerprints import Report
-from melanoma_core.runs.configs import SPLITS
 
 _SHOWN = 3  # ids that an error names before it gives the count
 
@@ -85,23 +82,6 @@ def _group_ids(table: pd.DataFrame) -> pd.Series:
     return group_ids
 
 
-def near_copies(table: pd.DataFrame, report: Report | None = None) -> tuple[tuple[str, str], ...]:
-    """Pairs of image ids that show one picture, for `assign`; every photograph is read.
-
-    Give the table of all data sets that are divided at once: copies lie across archives.
-
-    Args:
-        table: has the columns of `datasets.COLUMNS`.
-        report: is told the number of photographs read, and of all.
-    """
-    found = fingerprints.of_files([Path(path) for path in table["path"]], report)
-    image_ids = list(table["image_id"])
-    pairs = [(group[0], row) for group in near_duplicates.exact(found.sha256) for row in group[1:]]
-    pairs += [(copy.first, copy.second) for copy in near_duplicates.near(found)]
-    named = ((image_ids[first], image_ids[second]) for first, second in pairs)
-    return tuple(dict.fromkeys((first, second) for first, second in named if first != second))
-
-
 def _with_copies(
     table: pd.DataFrame, group_ids: pd.Series, copies: Iterable[tuple[str, str]]
 ) -> pd.Series:
@@ -116,7 +96,7 @@ def _with_copies(
     ]
     first_of = {
         names[place]: names[group[0]]
-        for group in findings.joined(len(names), pairs)
+        for group in row_groups.connected(len(names), pairs)
         for place in group
     }
     return group_ids.map(first_of)

@@ -25,9 +25,9 @@ from melanoma_core.errors import DatasetError
 from melanoma_core.evaluation import evaluate, neighbors
 from melanoma_core.images.fingerprints import Report
 from melanoma_core.metrics import estimates
+from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models import embeddings, store
 from melanoma_core.models.predict import Model
-from melanoma_core.models.store import Figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +77,7 @@ class EmbeddingMap:
 class Mix:
     """Which share of the nearest others of one diagnosis' photographs have another one."""
 
-    share: Figure  # bootstrapped over lesions
+    share: Estimate  # bootstrapped over lesions
     chance: float  # what it would be, were the neighbours drawn from all others
 
 
@@ -146,11 +146,11 @@ def mix(
     num_lesions = int(chosen["lesion"].nunique())
     if chosen.empty:
         nothing = float("nan")
-        return Mix(Figure(nothing, nothing, nothing, 0, 0), nothing)
+        return Mix(Estimate(nothing, nothing, nothing, 0, 0), nothing)
     num_neighbours = int(chosen[list(_COUNTS)].iloc[0].sum())
     hits = chosen[[f"near_{code}" for code in others]].sum(axis=1).to_numpy(np.int64)
     low, high = estimates.share_interval(hits, chosen["lesion"].to_numpy(np.int64))
-    share = Figure(
+    share = Estimate(
         float(hits.mean()) / num_neighbours, low / num_neighbours, high / num_neighbours,
         len(chosen), num_lesions,
     )  # fmt: skip

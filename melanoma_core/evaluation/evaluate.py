@@ -20,8 +20,9 @@ from melanoma_core.errors import DatasetError, ImageError, ModelError
 from melanoma_core.images import reading
 from melanoma_core.metrics import calibration, classification, conformal, estimates
 from melanoma_core.metrics.conformal import LEVEL
+from melanoma_core.metrics.estimates import Estimate
+from melanoma_core.models.cards import Differential, OperatingPoint
 from melanoma_core.models.predict import Model, Network
-from melanoma_core.models.store import Differential, Figure, OperatingPoint
 
 _ROW_FIELDS = ("image_id", "group_id", "lesion_id", "source", "split", "diagnosis")
 _CASE_FIELDS = ("age_approx", "sex", "anatom_site_general")  # for the figures of subgroups
@@ -236,19 +237,19 @@ def before_calibration(
     return replace(measured, y_prob=powers / powers.sum(axis=1, keepdims=True))
 
 
-def sensitivity(measured: Evaluation, threshold: float) -> Figure:
+def sensitivity(measured: Evaluation, threshold: float) -> Estimate:
     """Share of the melanoma photographs at or above the threshold."""
     return share(measured, measured.is_melanoma == 1, measured.melanoma_probability >= threshold)
 
 
-def specificity(measured: Evaluation, threshold: float) -> Figure:
+def specificity(measured: Evaluation, threshold: float) -> Estimate:
     """Share of the photographs of other lesions below the threshold."""
     return share(measured, measured.is_melanoma == 0, measured.melanoma_probability < threshold)
 
 
 def figures(
     measured: Evaluation, class_counts: dict[str, int], threshold: float
-) -> dict[str, Figure]:
+) -> dict[str, Estimate]:
     """The figures of one source, each with its interval, bootstrapped over groups.
 
     Args:
@@ -286,7 +287,7 @@ def figures(
     }
 
 
-def calibration_figures(measured: Evaluation) -> dict[str, Figure]:
+def calibration_figures(measured: Evaluation) -> dict[str, Estimate]:
     """Calibration error ("ece") and Brier score ("brier") of the seven classes."""
     true, prob = measured.seven_true, measured.seven_prob
     return {
@@ -297,7 +298,7 @@ def calibration_figures(measured: Evaluation) -> dict[str, Figure]:
 
 def figures_by_source(
     measured: Evaluation, class_counts: dict[str, int], threshold: float
-) -> dict[str, dict[str, Figure]]:
+) -> dict[str, dict[str, Estimate]]:
     """`figures` of all photographs ("all") and of each source apart."""
     parts = {"all": measured}
     for source in sorted(measured.table["source"].unique()):
@@ -346,7 +347,7 @@ def check_diagnoses(model: Model) -> None:
         )
 
 
-def share(measured: Evaluation, counted: NDArray[np.bool_], hits: NDArray[np.bool_]) -> Figure:
+def share(measured: Evaluation, counted: NDArray[np.bool_], hits: NDArray[np.bool_]) -> Estimate:
     """The share of hits among the photographs that are counted, with its interval over groups.
 
     Args:
@@ -356,21 +357,21 @@ def share(measured: Evaluation, counted: NDArray[np.bool_], hits: NDArray[np.boo
     """
     part, hits = measured.where(counted), hits[counted]
     if len(part) == 0:
-        return Figure(math.nan, math.nan, math.nan, 0, 0, 0)
+        return Estimate(math.nan, math.nan, math.nan, 0, 0, 0)
     if hits.all() or not hits.any():
         # Every resample would be the same: 9 of 9 is no proof of 100 %. A group counts once.
         num_groups = len(set(part.groups))
         low, high = classification.wilson_interval(num_groups * int(hits.all()), num_groups)
     else:
         low, high = estimates.share_interval(hits, part.groups)
-    return Figure(float(hits.mean()), low, high, len(part), part.num_lesions(), int(hits.sum()))
+    return Estimate(float(hits.mean()), low, high, len(part), part.num_lesions(), int(hits.sum()))
 
 
 def _mean(values: NDArray[np.int64]) -> float:
     return float(np.mean(values))
 
 
-def auroc(measured: Evaluation, y_true: NDArray[Any], y_score: NDArray[np.float64]) -> Figure:
+def auroc(measured: Evaluation, y_true: NDArray[Any], y_score: NDArray[np.float64]) -> Estimate:
     """Area under the ROC curve of these photographs, with its interval over groups.
 
     Args:
@@ -379,7 +380,7 @@ def auroc(measured: Evaluation, y_true: NDArray[Any], y_score: NDArray[np.float6
         y_score: (N,).
     """
     low, high = estimates.auroc_interval(y_true, y_score, measured.groups)
-    return Figure(
+    return Estimate(
         classification.auroc(y_true, y_score), low, high, len(measured), measured.num_lesions()
     )
 
@@ -388,12 +389,12 @@ def _with_interval(
     measured: Evaluation,
     statistic: Callable[..., float],
     arrays: tuple[NDArray[Any], ...],
-) -> Figure:
+) -> Estimate:
     low, high = classification.bootstrap_interval(statistic, arrays, measured.groups)
-    return Figure(statistic(*arrays), low, high, len(measured), measured.num_lesions())
+    return Estimate(statistic(*arrays), low, high, len(measured), measured.num_lesions())
 
 
-def _around_value(figure: Figure) -> Figure:
+def _around_value(figure: Estimate) -> Estimate:
     """The figure with its interval moved around its value, and none of it below 0.
 
     Each resample adds chance to every bin, which lifts its calibration error: of calibrated

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from melanoma_core.diagnoses import SEVEN_CLASSES
 from melanoma_core.errors import RecordError
-from melanoma_core.models.store import Figure, figure_of
+from melanoma_core.metrics.estimates import Estimate, from_record
 
 LEAKAGE = "leakage.json"
 LEARNING_CURVE = "learning_curve.json"
@@ -49,10 +49,10 @@ class Way:
 
     way: str  # of `WAYS`
     training: float  # accuracy
-    validation: Figure
-    test: Figure
-    validation_balanced: Figure
-    test_balanced: Figure
+    validation: Estimate
+    test: Estimate
+    validation_balanced: Estimate
+    test_balanced: Estimate
     runs: tuple[Run, ...]  # one a seed
 
     def mean_curve(self, part: str) -> NDArray[np.float64]:
@@ -89,7 +89,7 @@ class Point:
     num_draws: int
     num_lesions: int  # taught, all diagnoses
     class_lesions: dict[str, int]  # of each of the seven classes
-    figures: dict[str, Figure]  # `FIGURES`; intervals are over draws and test lesions
+    figures: dict[str, Estimate]  # `FIGURES`; intervals are over draws and test lesions
 
 
 @dataclass(frozen=True)
@@ -225,8 +225,8 @@ def _point(fields: dict[str, Any]) -> Point:
     )
 
 
-def _figure(fields: dict[str, Any]) -> Figure:
-    figure = figure_of(fields)
+def _figure(fields: dict[str, Any]) -> Estimate:
+    figure = from_record(fields)
     # A resampled interval may miss its value, where resamples are worse than the whole.
     if not (0 <= figure.low <= figure.high <= 1 and 0 <= figure.value <= 1):
         raise ValueError(

@@ -4,8 +4,30 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from melanoma_core.evaluation.percentages import NOT_KNOWN, digits
-from melanoma_core.models.store import Card, Figure, OperatingPoint
+from melanoma_core.metrics.estimates import Estimate
+from melanoma_core.models.cards import Card, OperatingPoint
+
+NOT_KNOWN = "not known"
+
+
+def digits(value: float) -> str:
+    """A share as a percentage without its sign: whole from 10, one decimal from 1, then "<1".
+
+    A share that would round to 100 without being so is ">99", for nothing here is certain.
+
+    >>> digits(0.312), digits(0.0841), digits(0.0021), digits(0.9996), digits(1.0)
+    ('31', '8.4', '<1', '>99', '100')
+    """
+    percentage = value * 100
+    if math.isnan(percentage):
+        return NOT_KNOWN
+    if percentage < 1:
+        return "0" if percentage == 0 else "<1"
+    if 99.5 <= percentage < 100:
+        return ">99"
+    # 9.96 is 10 on paper: the decimal is chosen after rounding, not before.
+    return f"{percentage:.1f}" if round(percentage, 1) < 10 else f"{percentage:.0f}"
+
 
 NARROW_SPACE = "\u202f"  # no-break: a line never ends in a number whose % is on the next
 # Below this many melanoma lesions an interval is too wide for a sensitivity to be promised.
@@ -119,7 +141,7 @@ def score_range(low: float, high: float, decimals: int = 3) -> str:
     return f"{score(low, decimals)}–{score(high, decimals)}"
 
 
-def score_figure(figure: Figure, decimals: int = 3) -> str:
+def score_figure(figure: Estimate, decimals: int = 3) -> str:
     """A figure that is no share, with its interval: "0.912 (0.891–0.930)"."""
     if math.isnan(figure.value):
         return NOT_KNOWN
@@ -127,7 +149,7 @@ def score_figure(figure: Figure, decimals: int = 3) -> str:
     return f"{score(figure.value, decimals)} ({interval})"
 
 
-def share_figure(figure: Figure) -> str:
+def share_figure(figure: Estimate) -> str:
     """A figure that is a share, with its interval: "95 % (91–98 %)"."""
     if math.isnan(figure.value):
         return NOT_KNOWN
@@ -154,17 +176,17 @@ def settings(config: Mapping[str, Any]) -> dict[str, str]:
     return rows
 
 
-def is_enough(figure: Figure, fewest: int = ENOUGH_LESIONS) -> bool:
+def is_enough(figure: Estimate, fewest: int = ENOUGH_LESIONS) -> bool:
     """Whether a group's figure was measured on enough lesions to be shown."""
     return figure.num_lesions >= fewest and not math.isnan(figure.value)
 
 
-def too_few(figure: Figure) -> str:
+def too_few(figure: Estimate) -> str:
     """What stands in the place of a figure of too few lesions."""
     return f"too few: {counted(figure.num_lesions, 'lesion')}" if figure.num_lesions else "none"
 
 
-def measured_on(figure: Figure) -> str:
+def measured_on(figure: Estimate) -> str:
     """What a figure was measured on: "205 of 216 photographs, 197 lesions"."""
     hits = "" if figure.num_hits is None else f"{count(figure.num_hits)} of "
     return (

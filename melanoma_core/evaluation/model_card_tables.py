@@ -27,7 +27,8 @@ from melanoma_core.evaluation.formats import (
 from melanoma_core.evaluation.markdown import bullets, literal, table
 from melanoma_core.evaluation.subgroups import DiagnosisFigures
 from melanoma_core.metrics.conformal import LARGE
-from melanoma_core.models.store import Card, Figure, OperatingPoint
+from melanoma_core.metrics.estimates import Estimate
+from melanoma_core.models.cards import Card, OperatingPoint
 
 _SOURCES = {"ham10000": "HAM10000", "isic2017": "ISIC 2017"}
 _TOGETHER = {
@@ -37,7 +38,7 @@ _TOGETHER = {
 _ATTRIBUTES = {"source": "Source", "sex": "Sex", "age": "Age (years)", "site": "Body site"}
 _FEW_MELANOMAS = 10  # lesions: the sensitivity of a smaller subgroup is not ranked
 _NUM_WORST = 3  # subgroups that are named
-Subgroups = Mapping[str, Mapping[str, Mapping[str, Figure]]]
+Subgroups = Mapping[str, Mapping[str, Mapping[str, Estimate]]]
 
 
 def source_name(source: str) -> str:
@@ -154,14 +155,14 @@ def by_subgroup(found: Subgroups) -> str:
     return "\n\n".join(tables)
 
 
-def _auroc_in_group(figures: Mapping[str, Figure]) -> str:
+def _auroc_in_group(figures: Mapping[str, Estimate]) -> str:
     # Its two sides are the photographs of the other two: the smaller says how much it is worth.
     sides = (figures["sensitivity"], figures["specificity"])
     smaller = min(sides, key=lambda figure: figure.num_lesions)
     return score_figure(figures["melanoma_auroc"]) if is_enough(smaller) else too_few(smaller)
 
 
-def _lesions(figure: Figure) -> str:
+def _lesions(figure: Estimate) -> str:
     return f"{count(figure.num_photographs)} ({count(figure.num_lesions)})"
 
 

@@ -8,14 +8,15 @@ import datetime
 import math
 
 from melanoma_core.data import coverage
+from melanoma_core.data.schema import SPLITS
 from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.errors import ModelError
 from melanoma_core.evaluation import formats, model_card_tables, subgroups
 from melanoma_core.evaluation.evaluate import Evaluation
 from melanoma_core.evaluation.formats import count, cutoff, percent
 from melanoma_core.evaluation.markdown import bullets, literal, table
-from melanoma_core.models.store import Card
-from melanoma_core.runs.configs import NETWORKS, SPLITS
+from melanoma_core.models.cards import Card
+from melanoma_core.models.network_table import NETWORKS
 
 _NEEDED = (
     "operating_points", "figures", "class_counts", "datasets", "split_sha256", "seen", "config",

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from melanoma_core.audit import findings
+from melanoma_core.data import row_groups
 from melanoma_core.diagnoses import CODES
 
 NUM_NEIGHBOURS = 10
@@ -53,10 +53,10 @@ def compared(table: pd.DataFrame, vectors: NDArray[np.float32]) -> Compared:
     lesion_ids: list[Hashable] = [
         cell if isinstance(cell, str) else None for cell in table["lesion_id"]
     ]
-    same_photograph = [*findings.same(ids), *findings.same(contents)]
+    same_photograph = [*row_groups.same(ids), *row_groups.same(contents)]
     codes = list(table["diagnosis"])
     kept, num_contradictory = [], 0
-    for rows in findings.joined(len(table), same_photograph):
+    for rows in row_groups.connected(len(table), same_photograph):
         readable = [row for row in rows if is_read[row]]
         if len({codes[row] for row in rows}) > 1:
             num_contradictory += 1
@@ -64,7 +64,7 @@ def compared(table: pd.DataFrame, vectors: NDArray[np.float32]) -> Compared:
             kept.append(readable[0])
     lesions = np.empty(len(table), np.int64)
     for lesion, rows in enumerate(
-        findings.joined(len(table), [*same_photograph, *findings.same(lesion_ids)])
+        row_groups.connected(len(table), [*same_photograph, *row_groups.same(lesion_ids)])
     ):
         lesions[list(rows)] = lesion
     chosen = np.array(sorted(kept), np.int64)

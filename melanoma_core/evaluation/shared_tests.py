@@ -14,13 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from melanoma_core.audit import findings
-from melanoma_core.data import class_folders, schema
+from melanoma_core.data import class_folders, row_groups, schema
 from melanoma_core.errors import ModelError
 from melanoma_core.evaluation import evaluate
 from melanoma_core.evaluation.evaluate import Evaluation
 from melanoma_core.models import store, training_ids
-from melanoma_core.models.store import Card
+from melanoma_core.models.cards import Card
 from melanoma_core.models.training_ids import Taught
 
 
@@ -164,7 +163,7 @@ def _groups(first: Measured, second: Measured) -> pd.Series:
     together: list[Sequence[int]] = list(places.groupby([owner, table["group_id"]]).agg(tuple))
     together += list(places.groupby(table["lesion_id"]).agg(tuple))  # those without one fall out
     groups = np.empty(len(ids), np.int64)
-    for number, members in enumerate(findings.joined(len(ids), together)):
+    for number, members in enumerate(row_groups.connected(len(ids), together)):
         groups[list(members)] = number
     return pd.Series(groups, index=ids)
 

@@ -15,15 +15,15 @@ from melanoma_core.diagnoses import CODES, SEVEN_CLASSES
 from melanoma_core.evaluation import evaluate
 from melanoma_core.evaluation.evaluate import Evaluation
 from melanoma_core.metrics import calibration
-from melanoma_core.models.store import Figure
+from melanoma_core.metrics.estimates import Estimate
 
 
 @dataclass(frozen=True)
 class DiagnosisFigures:
     """How well photographs of one diagnosis are told from all others."""
 
-    auroc: Figure  # against the rest
-    recall: Figure  # share of its photographs where it is the likeliest diagnosis
+    auroc: Estimate  # against the rest
+    recall: Estimate  # share of its photographs where it is the likeliest diagnosis
     num_photographs: int  # that show it
     num_lesions: int
 
@@ -58,7 +58,7 @@ def _of_diagnosis(
 
 def by_attribute(
     measured: Evaluation, attribute: str, threshold: float
-) -> dict[str, dict[str, Figure]]:
+) -> dict[str, dict[str, Estimate]]:
     """Figures for melanoma in each subgroup.
 
     Args:
@@ -83,14 +83,14 @@ def by_attribute(
     return found
 
 
-def at_threshold(measured: Evaluation, threshold: float) -> tuple[Figure, Figure]:
+def at_threshold(measured: Evaluation, threshold: float) -> tuple[Estimate, Estimate]:
     """Sensitivity and specificity for melanoma where lesions are referred from `threshold` on."""
     return evaluate.sensitivity(measured, threshold), evaluate.specificity(measured, threshold)
 
 
 def came_true(
     measured: Evaluation, hits: NDArray[np.bool_], y_prob: NDArray[np.float64], num_bins: int
-) -> tuple[Figure, ...]:
+) -> tuple[Estimate, ...]:
     """The shares of `calibration.reliability`, each bin's with its interval over groups.
 
     Args:
@@ -113,7 +113,7 @@ def confusion(measured: Evaluation) -> NDArray[np.int64]:
     return np.bincount(cell, minlength=num * num).reshape(num, num).astype(np.int64)
 
 
-def confused(measured: Evaluation, code: str, taken_for: str) -> Figure:
+def confused(measured: Evaluation, code: str, taken_for: str) -> Estimate:
     """Share of the photographs of one diagnosis whose likeliest diagnosis is another one.
 
     Args:

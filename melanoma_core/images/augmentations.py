@@ -6,13 +6,53 @@ Geometry is one affine map and colour one matrix, so each view is resampled once
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from melanoma_core.runs.configs import AugmentConfig
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """How far a training photograph is changed; every range is drawn from evenly."""
+
+    flip: bool = True  # a lesion has no up or left
+    rotate_degrees: float = 180.0  # free rotation, on top of quarter turns
+    scale: float = 0.2  # magnification 1/(1+s) to 1+s: dermatoscopes differ
+    shift: float = 0.08  # of the side, in x and y
+    stretch: float = 0.12  # of the aspect ratio: photographs are squashed to a square
+    brightness: float = 0.2  # gain 1-b to 1+b
+    contrast: float = 0.2
+    saturation: float = 0.25
+    hue_degrees: float = 12.0  # white balance differs between cameras
+    blur: float = 1.0  # largest radius of a Gaussian, in pixels, on one photograph in four
+    sharpen: float = 2.0  # largest strength of an unsharp mask, on another one in four
+    noise: float = 8.0  # largest standard deviation, in levels, on one photograph in four
+    jpeg: int = 40  # lowest quality that one photograph in four is compressed to again; 0: off
+    cutout: float = 0.3  # largest side of a grey square, of the side, on one photograph in two
+    dark_corners: float = 0.35  # how far they reach in, of half a diagonal, on one in four; 0: off
+
+
+NO_AUGMENTATION = AugmentConfig(
+    flip=False, rotate_degrees=0, scale=0, shift=0, stretch=0, brightness=0, contrast=0,
+    saturation=0, hue_degrees=0, blur=0, sharpen=0, noise=0, jpeg=0, cutout=0,
+    dark_corners=0,
+)  # fmt: skip
+
+
+AUGMENTATIONS = {
+    "strong": AugmentConfig(),
+    # For the last epochs of a network that has learnt from strong views.
+    "mild": AugmentConfig(
+        scale=0.15, brightness=0.12, contrast=0.12, saturation=0.12, hue_degrees=6, blur=0.6,
+        sharpen=1.0, noise=4.0, jpeg=60, cutout=0.15,
+        dark_corners=0.35,
+    ),
+    "none": NO_AUGMENTATION,
+}  # fmt: skip
+
 
 # ITU-R BT.601: what each colour gives to the brightness.
 _GREY = np.tile([0.299, 0.587, 0.114], (3, 1))

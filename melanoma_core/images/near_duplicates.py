@@ -49,19 +49,6 @@ class NearCopy:
     fine_correlation: float
 
 
-def exact(sha256: Sequence[str | None]) -> list[tuple[int, ...]]:
-    """Places that hold the same pixels, group by group; None is not compared.
-
-    >>> exact(["a", "b", "a", None, None])
-    [(0, 2)]
-    """
-    places: dict[str, list[int]] = {}
-    for place, digest in enumerate(sha256):
-        if digest is not None:
-            places.setdefault(digest, []).append(place)
-    return [tuple(group) for group in places.values() if len(group) > 1]
-
-
 def near(found: Fingerprints) -> list[NearCopy]:
     """Pairs that are one picture re-encoded, resized, rotated by quarter turns or mirrored.
 

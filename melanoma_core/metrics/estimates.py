@@ -5,6 +5,11 @@ Here a resample is how often each group was drawn, and sums over rows are weight
 Models page draws the intervals of fifty subgroups while its reader waits.
 """
 
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -13,6 +18,18 @@ from melanoma_core.metrics.classification import Interval
 
 _NUM_RESAMPLES = 1000
 _SEED = 0
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured figure with its 95 % interval; NaN where it is not defined."""
+
+    value: float
+    low: float
+    high: float
+    num_photographs: int  # that it was measured on
+    num_lesions: int
+    num_hits: int | None = None  # of a share: photographs in the numerator
 
 
 def share_interval(hits: ArrayLike, groups: ArrayLike) -> Interval:
@@ -63,3 +80,26 @@ def _drawn(groups: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         for row in drawn:
             row[:] = np.bincount(rng.integers(num_groups, size=num_groups), minlength=num_groups)
     return drawn, group_of
+
+
+def to_record(figure: Estimate) -> dict[str, Any]:
+    """A figure as a JSON object; NaN becomes null."""
+    record: dict[str, Any] = without_nan(dataclasses.asdict(figure))
+    return record
+
+
+def from_record(fields: dict[str, Any]) -> Estimate:
+    """The figure that `to_record` wrote."""
+    value, low, high = (
+        math.nan if fields[name] is None else fields[name] for name in ("value", "low", "high")
+    )
+    return Estimate(**{**fields, "value": value, "low": low, "high": high})
+
+
+def without_nan(value: Any) -> Any:
+    """The value as JSON can hold it: NaN becomes null, tuples become lists."""
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -16,7 +16,7 @@ from melanoma_core.diagnoses import MALIGNANT_CODES
 from melanoma_core.errors import ModelError
 from melanoma_core.images import reading
 from melanoma_core.metrics import calibration
-from melanoma_core.models import store
+from melanoma_core.models import cards, store
 
 # Between processors the same graph differs by about 1e-6; a damaged one by far more.
 GOLDEN_TOLERANCE = 1e-4
@@ -87,7 +87,7 @@ class Network:
 class Model:
     """A network with its card, checked and ready to answer."""
 
-    card: store.Card
+    card: cards.Card
     sha256: str  # of card.json, which holds that of every other file
     network: Network
 

@@ -15,7 +15,6 @@ import dataclasses
 import datetime
 import fcntl
 import json
-import math
 import os
 import re
 import shutil
@@ -26,178 +25,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from melanoma_core.data.coverage import ATTRIBUTES
 from melanoma_core.errors import ModelError
-from melanoma_core.images.color_casts import Limits
+from melanoma_core.models.cards import Card
 from melanoma_core.models.journal import Kind
 from melanoma_core.paths import sha256, sync_dir, write_atomic
 
-INTENDED_USE = "Research and education; not a medical device; the decision is the clinician’s."
-NOT_FOR = (
-    "photographs taken without a dermatoscope",
-    "nails, mucosa, palms and soles",
-    "several lesions in one photograph",
-    "patients under 18",
-)
 FILES = (
     "network.tflite", "head.npz", "golden.npz", "network.weights.h5", "evaluation.json",
 )  # fmt: skip
 TAUGHT = "taught.npz"  # models of before have none
 _BUILDING = ".building-"  # how the folders are called in which models are built
 _held: dict[Path, int] = {}  # open folders in which this process builds; each keeps its lock
-_CHECKSUM = "card_sha256"
 _NUM_REMEMBERED = 6  # the model in use and five to go back to
 _KINDS = (Kind.PROMOTED, Kind.OVERRULED, Kind.ROLLED_BACK)  # how a model comes into use
 _MODEL_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A measured figure with its 95 % interval; NaN where it is not defined."""
-
-    value: float
-    low: float
-    high: float
-    num_photographs: int  # that it was measured on
-    num_lesions: int
-    num_hits: int | None = None  # of a share: photographs in the numerator
-
-
-@dataclass(frozen=True)
-class OperatingPoint:
-    """A threshold chosen on validation photographs, and what it did on test photographs."""
-
-    target: float  # share of melanomas that it is placed to find
-    threshold: float  # a lesion is referred when its melanoma probability reaches it
-    val_photographs: int  # melanomas that it was chosen on
-    val_lesions: int
-    sensitivity: Figure
-    specificity: Figure
-
-
-@dataclass(frozen=True)
-class Differential:
-    """The cutoffs of a conformal differential, and what its sets held on test photographs."""
-
-    level: float  # share of the cases whose true diagnosis it is to hold
-    melanoma_cutoff: float  # melanoma joins from this probability on
-    other_cutoff: float  # any other diagnosis joins from this one on
-    val_photographs: int  # other than melanomas, that `other_cutoff` was chosen on
-    val_melanomas: int  # photographs of melanomas, that `melanoma_cutoff` was chosen on
-    coverage: Figure  # share of the photographs whose true diagnosis is in the set
-    melanoma_coverage: Figure  # the same of melanomas
-    mean_size: Figure  # diagnoses in a set
-    review_share: Figure  # share of the photographs whose set is for review
-
-
-@dataclass(frozen=True)
-class DatasetUse:
-    """A data set that a model was made with."""
-
-    name: str
-    licence: str
-    sha256: str
-    num_train: int  # photographs
-    num_val: int
-    num_test: int
-
-
-@dataclass(frozen=True)
-class Card:
-    """All there is to know of a model; every figure comes from the run that made it."""
-
-    model_id: str
-    created: str  # date, UTC
-    run_id: str
-    network: str
-    image_size: int  # pixels a side
-    has_saliency: bool
-    diagnoses: tuple[str, ...]  # codes, in the order of the outputs
-    temperature: float
-    operating_points: tuple[OperatingPoint, ...]
-    differential: Differential
-    figures: dict[str, dict[str, Figure]]  # by source, then by name, on the test split
-    class_counts: dict[str, dict[str, int]]  # by split, then by diagnosis: photographs
-    seen: dict[str, dict[str, int]]  # by `coverage.ATTRIBUTES`, then by value: training lesions
-    datasets: tuple[DatasetUse, ...]  # of its own run
-    split_sha256: str
-    notes: tuple[str, ...]  # what was translated, merged or left out of the data
-    config: dict[str, Any]
-    history: tuple[dict[str, Any], ...]  # of each epoch, as `fitting.fit`; empty: not recorded
-    versions: dict[str, str]
-    intended_use: str
-    not_for: tuple[str, ...]
-    files: dict[str, str]  # SHA-256 by name
-    # Those that only the models that it was made from were taught, as their cards count them.
-    inherited_datasets: tuple[DatasetUse, ...] = ()
-    # Of each diagnosis, what calibration added to the last layer's bias; empty: it added nothing.
-    class_bias: tuple[float, ...] = ()
-    colour_limits: Limits = ()  # that its network holds colour casts within; empty: it does not
-
-    def operating_point(self, target: float = 0.95) -> OperatingPoint:
-        """The operating point placed to find this share of the melanomas.
-
-        Raises:
-            ModelError: the model has none for it.
-        """
-        for point in self.operating_points:
-            if math.isclose(point.target, target):
-                return point
-        known = ", ".join(f"{point.target:g}" for point in self.operating_points)
-        raise ModelError(
-            f"The model “{self.model_id}” has no threshold for a sensitivity of {target:g}; it "
-            f"has {known or 'none'}."
-        )
-
-    def to_json(self) -> str:
-        """The card as JSON, with a checksum of its own; NaN becomes null."""
-        fields = _without_nan(dataclasses.asdict(self))
-        record = {**fields, _CHECKSUM: _checksum(fields)}
-        return json.dumps(record, indent=1, allow_nan=False)
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> "Card":
-        """The card that `to_json` wrote.
-
-        Raises:
-            ModelError: a field is missing, unknown or damaged.
-        """
-        try:
-            fields = json.loads(text)
-            if fields.pop(_CHECKSUM) != _checksum(fields):
-                raise ValueError("it was changed after it was written")
-            fields["operating_points"] = tuple(
-                OperatingPoint(**_with_figures(point, "sensitivity", "specificity"))
-                for point in fields["operating_points"]
-            )
-            measured = ("coverage", "melanoma_coverage", "mean_size", "review_share")
-            fields["differential"] = Differential(
-                **_with_figures(fields["differential"], *measured)
-            )
-            fields["figures"] = {
-                source: {name: figure_of(figure) for name, figure in figures.items()}
-                for source, figures in fields["figures"].items()
-            }
-            fields.setdefault("inherited_datasets", [])  # cards of before have none
-            for name in ("datasets", "inherited_datasets"):
-                fields[name] = tuple(DatasetUse(**use) for use in fields[name])
-            fields["history"] = tuple(
-                {name: math.nan if value is None else value for name, value in epoch.items()}
-                for epoch in fields["history"]
-            )
-            for name in ("diagnoses", "notes", "not_for"):
-                fields[name] = tuple(fields[name])
-            for name in ("class_bias", "colour_limits"):
-                fields[name] = tuple(fields.get(name, ()))
-            lacking = [name for name in ATTRIBUTES if name not in fields["seen"]]
-            if lacking:
-                raise ValueError(f"what was seen lacks {', '.join(lacking)}")
-            return cls(**fields)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ModelError(
-                f"The model’s card cannot be read ({error}). Restore the model’s folder from a "
-                "copy, or train again."
-            ) from error
 
 
 @dataclass(frozen=True)
@@ -467,33 +308,3 @@ def add(models_dir: Path, building: Path, card: Card) -> Path:
 
 def _model_ids(models_dir: Path) -> list[str]:
     return sorted(path.parent.name for path in models_dir.glob("[!.]*/card.json"))
-
-
-def _checksum(fields: dict[str, Any]) -> str:
-    return sha256(json.dumps(fields).encode())
-
-
-def figure_record(figure: Figure) -> dict[str, Any]:
-    """A figure as a JSON object; NaN becomes null."""
-    record: dict[str, Any] = _without_nan(dataclasses.asdict(figure))
-    return record
-
-
-def figure_of(fields: dict[str, Any]) -> Figure:
-    """The figure that `figure_record` wrote."""
-    value, low, high = (
-        math.nan if fields[name] is None else fields[name] for name in ("value", "low", "high")
-    )
-    return Figure(**{**fields, "value": value, "low": low, "high": high})
-
-
-def _with_figures(fields: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {**fields, **{name: figure_of(fields[name]) for name in names}}
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from melanoma_core.errors import ModelError, RunError
 from melanoma_core.images import color_casts
 from melanoma_core.images.color_casts import Limits
-from melanoma_core.models.store import Card
+from melanoma_core.models import artifacts
+from melanoma_core.models.cards import Card
+from melanoma_core.models.network_table import JOINED
 from melanoma_core.networks import efficientnet_lite
 from melanoma_core.networks.efficientnet_lite import Block
-from melanoma_core.runs.configs import JOINED
-from melanoma_core.training import heads
 
 _OF_ANOTHER_VERSION = (
     "The model was made by another version of this program: choose another model, or train it anew."
@@ -268,7 +268,7 @@ def mix_in(network: keras.Model, weights_path: Path, share: float) -> None:
     # Without the optimizer: the file of a model holds none, and Keras would refuse it.
     load_weights(keras.Model(network.input, network.output), weights_path)
     start = network.get_weights()
-    is_silent = heads.is_never_given(head(network)[1])
+    is_silent = artifacts.is_masked(head(network)[1])
     network.set_weights([share * a + (1 - share) * b for a, b in zip(start, tuned, strict=True)])
     set_bias(network, np.where(is_silent, tuned_bias, head(network)[1]))
 
@@ -281,7 +281,7 @@ def let_give(network: keras.Model) -> None:
     would pull at the whole network for ever.
     """
     bias = head(network)[1]
-    is_silent = heads.is_never_given(bias)
+    is_silent = artifacts.is_masked(bias)
     set_bias(network, np.where(is_silent, bias[~is_silent].min(), bias))
 
 
@@ -295,7 +295,7 @@ def withhold(
         start_bias: (C,) of the last layer that training went on from.
         is_taught: (C,) which diagnoses.
     """
-    is_silent = heads.is_never_given(start_bias) & ~is_taught
+    is_silent = artifacts.is_masked(start_bias) & ~is_taught
     set_bias(network, np.where(is_silent, start_bias, head(network)[1]))
 
 

@@ -5,17 +5,17 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from melanoma_core.models.artifacts import TrainedNetwork
 from melanoma_core.networks import architectures
-from melanoma_core.training.candidates import Trained
 
 
-def trained(network: keras.Model) -> Trained:
+def trained(network: keras.Model) -> TrainedNetwork:
     """What `candidates.add` makes a model from.
 
     Args:
         network: as `architectures.build` gives it, trained, its prior corrected.
     """
-    return Trained(
+    return TrainedNetwork(
         write=lambda folder: write(network, folder),
         logits=lambda images: np.asarray(network.predict(images, verbose=0)),
         versions=_versions(),

@@ -3,99 +3,15 @@
 import dataclasses
 import json
 import math
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from melanoma_core.data.balance import BALANCE_METHODS, BALANCE_POWERS, balance_floor
 from melanoma_core.errors import RunError
+from melanoma_core.images.augmentations import NO_AUGMENTATION, AugmentConfig
+from melanoma_core.models.network_table import NETWORKS
 
-SPLITS = ("train", "val", "test")  # to learn from, to choose thresholds on, to measure on
-HELD_OUT = SPLITS[1:]  # nothing is learnt from these
-
-# Share of a class in an epoch is proportional to (number of its images) ** power.
-BALANCE_POWERS = {"none": 1.0, "sqrt": 0.5, "even": 0.0}
 _SEEDS = 2**32  # as many as there are
-_FLOOR = re.compile(r"floor:(\d{1,6})")  # no class below this many images
-
-# How a plan is carried out: rare photographs drawn more in an epoch of the same length, further
-# views of them in a longer one, or a larger weight in the loss.
-BALANCE_METHODS = ("sampling", "copies", "weights")
-
-
-def balance_floor(balance: str) -> int | None:
-    """The n of "floor:n"; None of every other balance.
-
-    >>> balance_floor("floor:500")
-    500
-    """
-    found = _FLOOR.fullmatch(balance)
-    return int(found[1]) if found else None
-
-
-@dataclass(frozen=True)
-class NetworkInfo:
-    """What there is to know of a network before it is built."""
-
-    description: str
-    image_size: int  # pixels a side that it is usually trained at
-    has_saliency: bool  # ends in global average pooling and one dense layer
-    needs_weights: bool  # starts from weights in a file that the user names
-
-
-JOINED = "_and_"  # between the names of networks that stand side by side in one
-NETWORKS = {
-    "mobilenet_v2": NetworkInfo("MobileNetV2", 160, True, True),
-    "efficientnet_lite0": NetworkInfo("EfficientNet-Lite0", 192, True, True),
-    "efficientnet_lite2": NetworkInfo("EfficientNet-Lite2", 224, True, True),
-    f"mobilenet_v2{JOINED}efficientnet_lite0": NetworkInfo(
-        "MobileNetV2 and EfficientNet-Lite0 side by side, one vote each", 192, True, True
-    ),
-    "starting_cnn": NetworkInfo(
-        "The starting project's kind of network, from nothing: a baseline", 180, False, False
-    ),
-    "tiny": NetworkInfo("Two small convolutions, for tests", 32, True, False),
-    f"tiny{JOINED}tiny": NetworkInfo("Two of these side by side, for tests", 32, True, False),
-}
-
-
-@dataclass(frozen=True)
-class AugmentConfig:
-    """How far a training photograph is changed; every range is drawn from evenly."""
-
-    flip: bool = True  # a lesion has no up or left
-    rotate_degrees: float = 180.0  # free rotation, on top of quarter turns
-    scale: float = 0.2  # magnification 1/(1+s) to 1+s: dermatoscopes differ
-    shift: float = 0.08  # of the side, in x and y
-    stretch: float = 0.12  # of the aspect ratio: photographs are squashed to a square
-    brightness: float = 0.2  # gain 1-b to 1+b
-    contrast: float = 0.2
-    saturation: float = 0.25
-    hue_degrees: float = 12.0  # white balance differs between cameras
-    blur: float = 1.0  # largest radius of a Gaussian, in pixels, on one photograph in four
-    sharpen: float = 2.0  # largest strength of an unsharp mask, on another one in four
-    noise: float = 8.0  # largest standard deviation, in levels, on one photograph in four
-    jpeg: int = 40  # lowest quality that one photograph in four is compressed to again; 0: off
-    cutout: float = 0.3  # largest side of a grey square, of the side, on one photograph in two
-    dark_corners: float = 0.35  # how far they reach in, of half a diagonal, on one in four; 0: off
-
-
-NO_AUGMENTATION = AugmentConfig(
-    flip=False, rotate_degrees=0, scale=0, shift=0, stretch=0, brightness=0, contrast=0,
-    saturation=0, hue_degrees=0, blur=0, sharpen=0, noise=0, jpeg=0, cutout=0,
-    dark_corners=0,
-)  # fmt: skip
-
-
-AUGMENTATIONS = {
-    "strong": AugmentConfig(),
-    # For the last epochs of a network that has learnt from strong views.
-    "mild": AugmentConfig(
-        scale=0.15, brightness=0.12, contrast=0.12, saturation=0.12, hue_degrees=6, blur=0.6,
-        sharpen=1.0, noise=4.0, jpeg=60, cutout=0.15,
-        dark_corners=0.35,
-    ),
-    "none": NO_AUGMENTATION,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)

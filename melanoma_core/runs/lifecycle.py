@@ -1,18 +1,23 @@
 """What every training is wrapped in: its locks, its row in the journal, and how it ended."""
 
 import contextlib
+import dataclasses
 import getpass
 from collections.abc import Callable
 from pathlib import Path
 
-from melanoma_core.errors import MelanomaError, RunError, RunStopped
+from melanoma_core.errors import MelanomaError, ModelError, RunError, RunStopped
+from melanoma_core.evaluation import comparisons, evaluate, shared_tests
+from melanoma_core.evaluation.comparisons import Comparison
 from melanoma_core.models import journal, store
+from melanoma_core.models.cards import Card
 from melanoma_core.models.journal import Event, Kind
-from melanoma_core.models.store import Card
 from melanoma_core.paths import runs_dir
 from melanoma_core.runs import locks, plans
 from melanoma_core.runs.plans import RunPlan
 from melanoma_core.runs.states import STARTING, State
+
+PARENT_EVALUATION = "before.json"  # in the run's folder
 
 
 def carry_out(
@@ -148,3 +153,21 @@ def _append_end(card: Card, run_dir: Path, models_dir: Path, by: str) -> None:
 def _write_end(run_dir: Path, phase: str, reason: MelanomaError) -> None:
     with contextlib.suppress(OSError):  # a full disk may take no status either
         plans.write_status(run_dir, phase, reason=str(reason))
+
+
+def compared_with_parent(run_dir: Path, models_dir: Path, model_id: str) -> Comparison:
+    """A candidate of quick training against the model whose network it has, on all of its test.
+
+    Raises:
+        ModelError: a file of either is damaged, or the test holds too little.
+    """
+    candidate = shared_tests.read(models_dir, model_id)
+    before = shared_tests.read(models_dir, str(candidate.card.config["network_of"]))
+    try:
+        measured = evaluate.from_json((run_dir / PARENT_EVALUATION).read_bytes())
+    except OSError as error:
+        raise ModelError(
+            f"What “{before.card.model_id}” says of the test of “{model_id}” was not kept "
+            f"({error.strerror}). Train again."
+        ) from error
+    return comparisons.of_measured(dataclasses.replace(before, evaluation=measured), candidate)

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from melanoma_core.data import class_folders, schema, splits
 from melanoma_core.data.datasets import Dataset
+from melanoma_core.data.schema import HELD_OUT
 from melanoma_core.errors import RunError
 from melanoma_core.evaluation import evaluate
 from melanoma_core.models import store, training_ids
-from melanoma_core.models.store import Card
+from melanoma_core.models.cards import Card
 from melanoma_core.models.training_ids import Taught
-from melanoma_core.runs.configs import HELD_OUT
 
 _UNPACKED = re.compile(r"-[0-9a-f]{16}$")  # as `archives.folder` names what it unpacks
 

@@ -13,10 +13,10 @@ from melanoma_core.audit import cleaning
 from melanoma_core.audit.cleaning import Cleaned
 from melanoma_core.data import datasets, splits
 from melanoma_core.data.datasets import Dataset
+from melanoma_core.data.schema import SPLITS
 from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import DatasetError, RunError
 from melanoma_core.runs import plans, provenance
-from melanoma_core.runs.configs import SPLITS
 from melanoma_core.runs.plans import RunPlan
 from melanoma_core.runs.provenance import Lineage
 

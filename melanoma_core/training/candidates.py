@@ -21,54 +21,25 @@ from numpy.typing import NDArray
 
 from melanoma_core.data import coverage
 from melanoma_core.data.datasets import Dataset
+from melanoma_core.data.schema import HELD_OUT, SPLITS
 from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import ModelError
 from melanoma_core.evaluation import evaluate
 from melanoma_core.images import reading, synthetic
 from melanoma_core.images.color_casts import Limits
 from melanoma_core.metrics import calibration
-from melanoma_core.models import artifacts, predict, store, training_ids
-from melanoma_core.models.store import Card, DatasetUse
+from melanoma_core.models import artifacts, cards, predict, store, training_ids
+from melanoma_core.models.artifacts import TrainedNetwork
+from melanoma_core.models.cards import Card, DatasetUse
+from melanoma_core.models.network_table import NETWORKS
 from melanoma_core.models.training_ids import Taught
 from melanoma_core.paths import sha256
 from melanoma_core.runs import provenance
-from melanoma_core.runs.configs import HELD_OUT, NETWORKS, SPLITS, TrainConfig
-from melanoma_core.training import heads
+from melanoma_core.runs.configs import TrainConfig
 
 TARGETS = (0.95, 0.90)  # sensitivities for melanoma that a threshold is placed for
 _NUM_GOLDEN = 4
 OnPhase = Callable[..., None]  # is told the phase, and facts of it: done, total
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A network that was trained, as the files of a model are made from it."""
-
-    write: Callable[[Path], None]  # network.tflite, head.npz and network.weights.h5 into a folder
-    logits: Callable[[NDArray[np.uint8]], NDArray[Any]]  # (N, C) of images (N, S, S, 3)
-    versions: Mapping[str, str]  # of what it was trained with
-
-
-def of_files(contents: Mapping[str, bytes], versions: Mapping[str, str]) -> Trained:
-    """A network that another model's files hold, or some of them with another last layer.
-
-    Args:
-        contents: of network.tflite, head.npz and network.weights.h5, by name.
-        versions: of what it was trained with.
-
-    Raises:
-        ModelError: the graph or the last layer cannot be read.
-    """
-    network = predict.read_network(contents["network.tflite"], contents["head.npz"])
-
-    def write(folder: Path) -> None:
-        for name in ("network.tflite", "head.npz", "network.weights.h5"):
-            (folder / name).write_bytes(contents[name])
-
-    def logits(images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        return np.stack([network.logits(network.graph.run(image)[1]) for image in images])
-
-    return Trained(write, logits, versions)
 
 
 @dataclass(frozen=True)
@@ -87,7 +58,7 @@ class Origin:
 
 
 def add(
-    network: Trained, origin: Origin, models_dir: Path, on_phase: OnPhase | None = None
+    network: TrainedNetwork, origin: Origin, models_dir: Path, on_phase: OnPhase | None = None
 ) -> Card:
     """Put a trained network into `models/`, with everything that its card must say.
 
@@ -117,7 +88,7 @@ def _tell_nobody(phase: str, **facts: Any) -> None:
 
 
 def _build(
-    building: Path, network: Trained, origin: Origin, models_dir: Path, on_phase: OnPhase
+    building: Path, network: TrainedNetwork, origin: Origin, models_dir: Path, on_phase: OnPhase
 ) -> Card:
     on_phase("exporting")
     network.write(building)
@@ -175,8 +146,8 @@ def _build(
         config=dict(origin.settings or json.loads(origin.config.to_json())),
         history=origin.history,
         versions={**_versions(), **network.versions},
-        intended_use=store.INTENDED_USE,
-        not_for=store.NOT_FOR,
+        intended_use=cards.INTENDED_USE,
+        not_for=cards.NOT_FOR,
         files={},
         inherited_datasets=_inherited(origin, [parent for parent, _ in parents]),
         class_bias=tuple(round(float(by), 6) for by in class_bias),
@@ -191,7 +162,7 @@ def _without_never_given(origin: Origin, bias: NDArray[np.float32]) -> Origin:
 
     Nothing can be calibrated by them. In the test they stay: there they are errors, and count.
     """
-    missing = [code for code, never in zip(CODES, heads.is_never_given(bias), strict=True) if never]
+    missing = [code for code, never in zip(CODES, artifacts.is_masked(bias), strict=True) if never]
     table = origin.table
     is_left_out = (table["split"] == "val") & table["diagnosis"].isin(missing)
     if not is_left_out.any():
@@ -231,7 +202,7 @@ def _served(building: Path) -> predict.Network:
 
 
 def _golden(
-    network: Trained,
+    network: TrainedNetwork,
     served: predict.Network,
     class_bias: NDArray[np.float64],
     temperature: float,

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import RunError
-from melanoma_core.models.store import Card
+from melanoma_core.models.cards import Card
+from melanoma_core.models.network_table import JOINED, NETWORKS
 from melanoma_core.networks import architectures, export
 from melanoma_core.runs import plans, provenance, tables
-from melanoma_core.runs.configs import JOINED, NETWORKS
 from melanoma_core.runs.plans import RunPlan
 from melanoma_core.runs.tables import TrainingTable
 from melanoma_core.training import candidates

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from melanoma_core.data import balance
 from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import DatasetError
 from melanoma_core.evaluation import evaluate
 from melanoma_core.metrics import calibration
+from melanoma_core.models.artifacts import MASKED
 from melanoma_core.runs.configs import TrainConfig
 
 # From strongly held back to hardly; scikit-learn's C, the inverse of the penalty. Of the nine-class
@@ -26,10 +27,6 @@ STRENGTHS = tuple(float(strength) for strength in np.logspace(-4.5, 0, 10))
 _MOST_DIRECTIONS = 256
 _NUM_WORSE = 2  # fits after the best one before the rest is left out
 _MAX_STEPS = 300
-# The logit of a diagnosis that no training photograph shows: its probability is nothing, and stays
-# so at every temperature that calibration may choose.
-_NEVER = -1000.0
-_HARDLY = -20.0  # a bias that no training arrives at; joined, `_NEVER` at any temperature is below
 
 OnFit = Callable[[list[dict[str, Any]]], None]
 
@@ -109,15 +106,6 @@ def fit(
     return Head(found.kernel, found.bias, found.strength, tuple(history))
 
 
-def is_never_given(bias: ArrayLike) -> NDArray[np.bool_]:
-    """(C,) whether a last layer of this bias (C,) was never taught a diagnosis, and cannot give it.
-
-    >>> is_never_given([0.3, -1000.0, -4.0]).tolist()
-    [False, True, False]
-    """
-    return np.asarray(bias) < _HARDLY
-
-
 def _place_of(strength: float) -> int:
     return STRENGTHS.index(strength) + 1
 
@@ -149,7 +137,7 @@ def _layer(
         coefficients = np.vstack([-coefficients / 2, coefficients / 2])
         intercept = np.concatenate([-intercept / 2, intercept / 2])
     kernel = np.zeros((len(middle), len(CODES)))
-    bias = np.full(len(CODES), _NEVER)
+    bias = np.full(len(CODES), MASKED)
     kernel[:, present] = directions @ coefficients.T
     bias[present] = intercept - middle @ kernel[:, present] + shift[present]
     return kernel.astype(np.float32), bias.astype(np.float32)

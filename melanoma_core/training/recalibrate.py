@@ -16,11 +16,13 @@ import pandas as pd
 from melanoma_core.errors import DatasetError, ImageError, RunError
 from melanoma_core.images import color_casts, reading
 from melanoma_core.images.color_casts import Limits
-from melanoma_core.models.store import Card
+from melanoma_core.models import artifacts
+from melanoma_core.models.artifacts import TrainedNetwork
+from melanoma_core.models.cards import Card
 from melanoma_core.runs import plans, provenance, tables
 from melanoma_core.runs.plans import RunPlan
 from melanoma_core.training import candidates
-from melanoma_core.training.candidates import Origin, Trained
+from melanoma_core.training.candidates import Origin
 
 
 def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str], None]) -> Card:
@@ -43,7 +45,7 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str],
         raise RunError("A model is calibrated anew: name it with --from-model.")
     card, contents, lineage = provenance.read(models_dir, plan.from_model)
     found = tables.taught_alone(tables.read(plan, run_dir, lineage), [lineage])
-    limits, network = card.colour_limits, candidates.of_files(contents, card.versions)
+    limits, network = card.colour_limits, artifacts.of_files(contents, card.versions)
     done = ""
     if plan.config.limit_colours:
         limits = _limits(found.rows, partial(plans.write_status, run_dir, "reading"))
@@ -92,11 +94,8 @@ def _limits(rows: pd.DataFrame, on_progress: Callable[..., None]) -> Limits:
     return color_casts.limits(casts)
 
 
-def _limited(card: Card, contents: Mapping[str, bytes], limits: Limits) -> Trained:
-    from melanoma_core.networks import (
-        architectures,  # only here: TensorFlow takes seconds to load
-        export,
-    )
+def _limited(card: Card, contents: Mapping[str, bytes], limits: Limits) -> TrainedNetwork:
+    from melanoma_core.networks import architectures, export
 
     limited = dataclasses.replace(card, colour_limits=limits)
     return export.trained(architectures.of_card(limited, contents["network.weights.h5"]))

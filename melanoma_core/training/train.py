@@ -12,16 +12,18 @@ from numpy.typing import NDArray
 
 from melanoma_core import paths
 from melanoma_core.data import datasets
+from melanoma_core.data.schema import HELD_OUT
 from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import RunError
 from melanoma_core.images import color_casts
 from melanoma_core.images.color_casts import Limits
 from melanoma_core.models import store
-from melanoma_core.models.store import Card
+from melanoma_core.models.cards import Card
+from melanoma_core.models.network_table import JOINED, NETWORKS
 from melanoma_core.networks import architectures, export
 from melanoma_core.paths import sha256
 from melanoma_core.runs import lifecycle, plans, provenance, tables
-from melanoma_core.runs.configs import HELD_OUT, JOINED, NETWORKS, TrainConfig
+from melanoma_core.runs.configs import TrainConfig
 from melanoma_core.runs.plans import RunPlan
 from melanoma_core.runs.provenance import Lineage
 from melanoma_core.training import candidates, fitting, input_pipeline, soft_targets

@@ -15,23 +15,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from melanoma_core.data.schema import HELD_OUT
 from melanoma_core.diagnoses import CODES
-from melanoma_core.errors import ModelError, RunError, RunStopped
-from melanoma_core.evaluation import comparisons, evaluate, shared_tests
-from melanoma_core.evaluation.comparisons import Comparison
+from melanoma_core.errors import RunError, RunStopped
+from melanoma_core.evaluation import evaluate
 from melanoma_core.metrics import calibration
 from melanoma_core.models import artifacts, embeddings, predict
+from melanoma_core.models.artifacts import TrainedNetwork
+from melanoma_core.models.cards import Card
 from melanoma_core.models.predict import Network
-from melanoma_core.models.store import Card
 from melanoma_core.paths import write_atomic
 from melanoma_core.runs import plans, provenance, tables
-from melanoma_core.runs.configs import HELD_OUT
+from melanoma_core.runs.lifecycle import PARENT_EVALUATION
 from melanoma_core.runs.plans import RunPlan
 from melanoma_core.training import candidates, heads
-from melanoma_core.training.candidates import Origin, Trained
+from melanoma_core.training.candidates import Origin
 from melanoma_core.training.heads import Head
 
-_BEFORE = "before.json"  # in the run's folder
 _NUM_BETWEEN = 25  # photographs between two words of progress
 
 
@@ -100,31 +100,13 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str],
     # first: a run that is killed once the candidate is there has nothing left to do.
     logits, tested, _ = evaluate.score(network, table[table["split"] == "test"])
     before = evaluate.evaluation(tested, calibration.probabilities(logits, card.temperature))
-    write_atomic(run_dir / _BEFORE, evaluate.to_json(before).encode())
+    write_atomic(run_dir / PARENT_EVALUATION, evaluate.to_json(before).encode())
     return candidates.add(
         _trained(contents, head),
         _origin(plan, run_dir, card, found, table, rows, [*notes, *refused], head),
         models_dir,
         partial(plans.write_status, run_dir),
     )
-
-
-def compared(run_dir: Path, models_dir: Path, model_id: str) -> Comparison:
-    """A candidate of quick training against the model whose network it has, on all of its test.
-
-    Raises:
-        ModelError: a file of either is damaged, or the test holds too little.
-    """
-    candidate = shared_tests.read(models_dir, model_id)
-    before = shared_tests.read(models_dir, str(candidate.card.config["network_of"]))
-    try:
-        measured = evaluate.from_json((run_dir / _BEFORE).read_bytes())
-    except OSError as error:
-        raise ModelError(
-            f"What “{before.card.model_id}” says of the test of “{model_id}” was not kept "
-            f"({error.strerror}). Train again."
-        ) from error
-    return comparisons.of_measured(dataclasses.replace(before, evaluation=measured), candidate)
 
 
 def _embedded(
@@ -142,14 +124,14 @@ def _embedded(
     return rows[is_read].reset_index(drop=True), found.vectors[is_read], [*found.refused.values()]
 
 
-def _trained(contents: dict[str, bytes], head: Head) -> Trained:
+def _trained(contents: dict[str, bytes], head: Head) -> TrainedNetwork:
     """The other model's network with the new last layer."""
     import sklearn
 
     file = io.BytesIO()
     np.savez(file, kernel=head.kernel, bias=head.bias)
     weights = artifacts.with_head(contents["network.weights.h5"], head.kernel, head.bias)
-    return candidates.of_files(
+    return artifacts.of_files(
         contents | {"head.npz": file.getvalue(), "network.weights.h5": weights},
         {"scikit-learn": sklearn.__version__, "backend": "scikit-learn"},
     )

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from melanoma_core.images.augmentations import AUGMENTATIONS, NO_AUGMENTATION
 from melanoma_core.networks import architectures
-from melanoma_core.runs.configs import AUGMENTATIONS, NO_AUGMENTATION
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; benchmarks alone need it")
 
@@ -17,7 +17,7 @@ from benchmarks.distillation import (
     torch_networks,
 )
 from benchmarks.distillation.torch_views import views  # noqa: E402
-from benchmarks.training import efficientnet_weights
+from benchmarks.training import efficientnet_weights  # noqa: E402
 
 
 @pytest.mark.parametrize("name", torch_networks.NAMES)

@@ -6,8 +6,9 @@ import pytest
 
 from benchmarks.training import recipes
 from melanoma_core.errors import RunError
+from melanoma_core.images.augmentations import AUGMENTATIONS, AugmentConfig
 from melanoma_core.runs import plans
-from melanoma_core.runs.configs import AUGMENTATIONS, AugmentConfig, TrainConfig
+from melanoma_core.runs.configs import TrainConfig
 
 EPOCHS = [
     {"epoch": 1, "loss": 0.9, "val_loss": 0.8, "val_accuracy": 0.5},

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import records
 from benchmarks.accuracy import heat_in_lesion, held_out, two_files
-from melanoma_core.models.store import Figure
+from melanoma_core.metrics.estimates import Estimate
 from tests.support import stub_models
 from tests.support.made_evaluations import made, spread
 
@@ -18,7 +18,7 @@ from tests.support.made_evaluations import made, spread
 def test_a_record_is_the_text_and_its_figures_beside_it(tmp_path, capsys):
     with records.recorded("blobs", tmp_path) as record:
         sys.stdout.write("1 of 2\n")
-        record["rows"] = records.as_json([{"kind": "a", "share": Figure(0.5, np.nan, 1, 2, 1)}])
+        record["rows"] = records.as_json([{"kind": "a", "share": Estimate(0.5, np.nan, 1, 2, 1)}])
     text = (tmp_path / "blobs.txt").read_text()
     assert text.endswith("1 of 2\n")
     assert capsys.readouterr().out == text

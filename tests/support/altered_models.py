@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from melanoma_core.models import store
-from melanoma_core.models.store import Card
+from melanoma_core.models.cards import Card
 
 
 def add(

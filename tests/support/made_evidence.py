@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from melanoma_core.audit import findings
-from melanoma_core.data.datasets import COLUMNS, Dataset
+from melanoma_core.data.datasets import Dataset
+from melanoma_core.data.schema import COLUMNS
 from melanoma_core.images.fingerprints import SIDE, Fingerprints
 from melanoma_core.images.near_duplicates import NearCopy
 

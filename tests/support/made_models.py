@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 
 from melanoma_core.images import synthetic
-from melanoma_core.models.store import Card
+from melanoma_core.models.cards import Card
 from melanoma_core.runs.configs import TrainConfig
 from melanoma_core.runs.plans import RunPlan
 

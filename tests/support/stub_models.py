@@ -11,8 +11,9 @@ import numpy as np
 
 from melanoma_core.diagnoses import CODES
 from melanoma_core.evaluation import evaluate
-from melanoma_core.models import predict, store
-from melanoma_core.models.store import Card, DatasetUse, Differential, Figure, OperatingPoint
+from melanoma_core.metrics.estimates import Estimate
+from melanoma_core.models import cards, predict, store
+from melanoma_core.models.cards import Card, DatasetUse, Differential, OperatingPoint
 
 # Nevus is likeliest; melanoma lies above a threshold of 8.4 %.
 PROBABILITIES = {
@@ -30,8 +31,8 @@ def operating_point(
         threshold=threshold,
         val_photographs=val_lesions + 44,
         val_lesions=val_lesions,
-        sensitivity=Figure(num_hits / 216, 0.912, 0.974, 216, num_lesions, num_hits),
-        specificity=Figure(1220 / 1800, 0.656, 0.699, 1800, 1331, 1220),
+        sensitivity=Estimate(num_hits / 216, 0.912, 0.974, 216, num_lesions, num_hits),
+        specificity=Estimate(1220 / 1800, 0.656, 0.699, 1800, 1331, 1220),
     )
 
 
@@ -41,10 +42,10 @@ DIFFERENTIAL = Differential(
     other_cutoff=0.17,
     val_photographs=1001,
     val_melanomas=174,
-    coverage=Figure(1820 / 2016, 0.889, 0.917, 2016, 1528, 1820),
-    melanoma_coverage=Figure(196 / 216, 0.862, 0.947, 216, 197, 196),
-    mean_size=Figure(1.62, 1.58, 1.66, 2016, 1528),
-    review_share=Figure(430 / 2016, 0.195, 0.232, 2016, 1528, 430),
+    coverage=Estimate(1820 / 2016, 0.889, 0.917, 2016, 1528, 1820),
+    melanoma_coverage=Estimate(196 / 216, 0.862, 0.947, 216, 197, 196),
+    mean_size=Estimate(1.62, 1.58, 1.66, 2016, 1528),
+    review_share=Estimate(430 / 2016, 0.195, 0.232, 2016, 1528, 430),
 )
 SEEN = {
     "age": {"0–9": 12, "40–49": 2100, "70–79": 900, "90+": 4, "not recorded": 90},
@@ -70,7 +71,7 @@ HISTORY = tuple(
 
 def card(model_id="nine-2026-11-14", **changes):
     """A card of made-up figures; `changes` replace its fields."""
-    figure = Figure(0.81, 0.79, 0.83, 2016, 1528)
+    figure = Estimate(0.81, 0.79, 0.83, 2016, 1528)
     fields = {
         "model_id": model_id,
         "created": "2026-11-14",
@@ -96,7 +97,7 @@ def card(model_id="nine-2026-11-14", **changes):
                 "brier": dataclasses.replace(figure, value=0.272, low=0.25, high=0.29),
             },
             "isic2017": {
-                "melanoma_auroc": Figure(float("nan"), float("nan"), float("nan"), 90, 80)
+                "melanoma_auroc": Estimate(float("nan"), float("nan"), float("nan"), 90, 80)
             },
         },
         "class_counts": {
@@ -114,8 +115,8 @@ def card(model_id="nine-2026-11-14", **changes):
         "config": {},
         "history": HISTORY,
         "versions": {"keras": "3.15.1"},
-        "intended_use": store.INTENDED_USE,
-        "not_for": store.NOT_FOR,
+        "intended_use": cards.INTENDED_USE,
+        "not_for": cards.NOT_FOR,
         "files": {},
     }
     return Card(**{**fields, **changes})

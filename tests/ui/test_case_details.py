@@ -3,7 +3,7 @@
 import pytest
 
 from melanoma_core.data import coverage
-from melanoma_core.models import store
+from melanoma_core.models import cards
 from tests.support.stub_models import card
 from ui.assessments import Patient
 from ui.case_details import seen_table, warning
@@ -58,7 +58,7 @@ def test_every_site_has_its_words(site):
 
 
 def test_who_the_model_is_not_for_is_outside_however_many_were_seen():
-    assert "patients under 18" in store.NOT_FOR
+    assert "patients under 18" in cards.NOT_FOR
     made = card(seen={**card().seen, "age": {"10–19": 500}})
     said = f"**This model is not for patients under 18.** {NOT_KNOWN}"
     assert warning(made, Patient(17)) == said

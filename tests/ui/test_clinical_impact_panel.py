@@ -7,15 +7,15 @@ import math
 import pytest
 
 from melanoma_core.metrics.clinical_impact import expected
-from melanoma_core.models.store import Figure
+from melanoma_core.metrics.estimates import Estimate
 from tests.support.stub_models import operating_point
 from ui import charts
 from ui.clinical_impact_panel import basis, in_words
 from ui.theme import DARK, LIGHT
 
 NARROW = "\u202f"
-SENSITIVITY = Figure(0.94, 0.90, 0.97, 216, 197, 203)
-SPECIFICITY = Figure(0.64, 0.60, 0.68, 1800, 1331, 1152)
+SENSITIVITY = Estimate(0.94, 0.90, 0.97, 216, 197, 203)
+SPECIFICITY = Estimate(0.64, 0.60, 0.68, 1800, 1331, 1152)
 
 
 def test_the_sentences_count_referred_and_not_referred_lesions_by_hand():

@@ -8,9 +8,10 @@ import pytest
 
 from melanoma_core.diagnoses import BY_CODE, CODES
 from melanoma_core.errors import ImageError, ModelError
-from melanoma_core.evaluation.percentages import digits
+from melanoma_core.evaluation.formats import digits
+from melanoma_core.metrics.estimates import Estimate
+from melanoma_core.models.cards import DatasetUse
 from melanoma_core.models.predict import Prediction
-from melanoma_core.models.store import DatasetUse, Figure
 from tests.support.stub_models import PROBABILITIES, card, operating_point
 from ui import card_tables, charts, errors, result_text
 from ui.formats import (
@@ -76,9 +77,9 @@ def test_counts_part_their_thousands_and_dates_are_words():
 
 
 def test_figures_carry_their_intervals():
-    assert share_figure(Figure(0.95, 0.91, 0.98, 216, 197)) == f"95{NARROW}% (91–98{NARROW}%)"
-    assert score_figure(Figure(0.91, 0.8912, 0.9301, 2016, 1528)) == "0.910 (0.891–0.930)"
-    unknown = Figure(math.nan, math.nan, math.nan, 9, 9)
+    assert share_figure(Estimate(0.95, 0.91, 0.98, 216, 197)) == f"95{NARROW}% (91–98{NARROW}%)"
+    assert score_figure(Estimate(0.91, 0.8912, 0.9301, 2016, 1528)) == "0.910 (0.891–0.930)"
+    unknown = Estimate(math.nan, math.nan, math.nan, 9, 9)
     assert share_figure(unknown) == score_figure(unknown) == "not known"
 
 
@@ -285,7 +286,7 @@ def test_a_sensitivity_that_was_measured_to_be_less_is_not_claimed():
 
 
 def test_what_was_not_measured_is_said_to_be_not_known():
-    unknown = Figure(math.nan, math.nan, math.nan, 0, 0)
+    unknown = Estimate(math.nan, math.nan, math.nan, 0, 0)
     point = type(operating_point())(0.95, 0.1, 0, 0, unknown, unknown)
     assert "not known" in result_text.evidence(point)
     assert "is not known" in result_text.verdict(prediction(MEL=0.03, NV=0.9), point)
@@ -409,7 +410,7 @@ def test_an_evidence_map_says_what_it_shows_and_when_it_is_empty():
 def test_a_source_of_few_photographs_has_no_column_of_its_own():
     made = card()
     for num, columns in ((49, ["Figure", "All"]), (50, ["Figure", "All", "isic2017"])):
-        few = Figure(0.9, 0.7, 1.0, num, num)
+        few = Estimate(0.9, 0.7, 1.0, num, num)
         figures = {"all": made.figures["all"], "isic2017": {"accuracy": few}}
         table = card_tables.figures(card(figures=figures))
         assert list(table) == columns

@@ -8,8 +8,8 @@ from streamlit.delta_generator import DeltaGenerator
 from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.evaluation.formats import cutoff
 from melanoma_core.models import grad_cam
+from melanoma_core.models.cards import Card, OperatingPoint
 from melanoma_core.models.predict import Prediction
-from melanoma_core.models.store import Card, OperatingPoint
 from ui import case_details, charts, clinical_impact_panel, result_text, theme
 from ui.assess import more_methods
 from ui.assessments import Assessment

@@ -7,9 +7,10 @@ import streamlit as st
 
 from melanoma_core.audit import reports
 from melanoma_core.audit.audits import Audit
-from melanoma_core.audit.findings import GRAVITIES, Finding, Rows
+from melanoma_core.audit.findings import GRAVITIES, Finding
 from melanoma_core.data import csv_tables
 from melanoma_core.data.catalogues import Catalogue
+from melanoma_core.data.row_groups import Rows
 from melanoma_core.diagnoses import BY_CODE
 from ui import paging, photographs
 from ui.balance_charts import SPLIT_NAMES

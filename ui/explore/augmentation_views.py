@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from melanoma_core.data.catalogues import CODES_BY_GROUP, Catalogue, counts, matching
 from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.images import reading, synthetic
-from melanoma_core.images.augmentations import augment
-from melanoma_core.runs.configs import AUGMENTATIONS, TrainConfig
+from melanoma_core.images.augmentations import AUGMENTATIONS, augment
+from melanoma_core.runs.configs import TrainConfig
 from ui import errors
 from ui.formats import literal, small
 

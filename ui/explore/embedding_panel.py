@@ -13,9 +13,9 @@ from melanoma_core.data.catalogues import CODES_BY_GROUP, Catalogue
 from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.evaluation import embedding_maps, formats
 from melanoma_core.evaluation.embedding_maps import BORDER, EmbeddingMap
+from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models import store
 from melanoma_core.models.predict import Model
-from melanoma_core.models.store import Figure
 from ui import embedding_charts, errors, serving, theme
 from ui.explore import closest_pairs
 from ui.formats import count, counted, literal, percent, percent_range, share_figure, small
@@ -219,7 +219,7 @@ def _show_border(made: EmbeddingMap, is_embedded: bool) -> None:
     )
 
 
-def _share(figure: Figure) -> str:
+def _share(figure: Estimate) -> str:
     return share_figure(figure) if formats.is_enough(figure) else formats.too_few(figure)
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from melanoma_core.audit.findings import Rows
 from melanoma_core.data.catalogues import Catalogue
+from melanoma_core.data.row_groups import Rows
 from ui import examinations
 from ui.finding_text import WORDS
 from ui.formats import count

@@ -10,7 +10,7 @@ from melanoma_core.diagnoses import BY_CODE, SEVEN_CLASSES
 from melanoma_core.evaluation import experiment_records
 from melanoma_core.evaluation.experiment_records import AUROC_OF, LearningCurve
 from melanoma_core.evaluation.formats import SCORES, SHARES
-from melanoma_core.models.store import Figure
+from melanoma_core.metrics.estimates import Estimate
 from ui import errors, model_charts, theme
 from ui.charts import BELOW_COLOR
 from ui.formats import count, counted, percent, score_figure, share_figure
@@ -166,7 +166,7 @@ def by_class_alt(found: LearningCurve) -> str:
     )
 
 
-def _written(name: str, figure: Figure) -> str:
+def _written(name: str, figure: Estimate) -> str:
     return share_figure(figure) if name in SHARES else score_figure(figure)
 
 

@@ -8,7 +8,8 @@ import streamlit as st
 
 from melanoma_core.diagnoses import BY_CODE, CODES
 from melanoma_core.evaluation.formats import cutoff
-from melanoma_core.models.store import Figure, OperatingPoint
+from melanoma_core.metrics.estimates import Estimate
+from melanoma_core.models.cards import OperatingPoint
 from ui import model_charts, model_records, theme
 from ui.formats import count, counted, literal, percent, percent_range
 from ui.lessons import border_panel, views
@@ -97,7 +98,7 @@ def answer(record: Record, point: OperatingPoint) -> str:
     )
 
 
-def _hits(figure: Figure, noun: str) -> str:
+def _hits(figure: Estimate, noun: str) -> str:
     return (
         f"{count(figure.num_hits or 0)} of {counted(figure.num_photographs, noun)} "
         f"({percent(figure.value)}, {percent_range(figure.low, figure.high)})"

@@ -10,7 +10,7 @@ import streamlit as st
 
 from melanoma_core.data import bundled_set
 from melanoma_core.metrics import sample_size
-from melanoma_core.models.store import OperatingPoint
+from melanoma_core.models.cards import OperatingPoint
 from ui import model_charts, theme
 from ui.charts import BELOW_COLOR
 from ui.formats import count, counted, percent

@@ -7,7 +7,7 @@ import streamlit as st
 
 from melanoma_core.data import csv_tables
 from melanoma_core.evaluation import subgroups
-from melanoma_core.models.store import OperatingPoint
+from melanoma_core.models.cards import OperatingPoint
 from ui import paging
 from ui.formats import NOT_RECORDED, count, counted, percent
 from ui.model_records import Record

@@ -5,8 +5,9 @@ import streamlit as st
 from melanoma_core import paths
 from melanoma_core.data import csv_tables
 from melanoma_core.models import journal, store
+from melanoma_core.models.cards import OperatingPoint
 from melanoma_core.models.journal import Check, Row
-from melanoma_core.models.store import InUse, OperatingPoint
+from melanoma_core.models.store import InUse
 from ui import errors
 from ui.formats import NOT_RECORDED, counted, day, literal, small
 from ui.model_records import Record

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from melanoma_core.diagnoses import BY_CODE, SEVEN_CLASSES
 from melanoma_core.evaluation.formats import SCORES, is_enough, too_few
 from melanoma_core.evaluation.subgroups import DiagnosisFigures
-from melanoma_core.models.store import Card, Figure
+from melanoma_core.metrics.estimates import Estimate
+from melanoma_core.models.cards import Card
 from ui.card_tables import Table, score_cell
 from ui.formats import count, literal, percent, percent_range, share_figure
 from ui.model_charts import Diagram
@@ -28,7 +29,7 @@ def diagnoses(found: Mapping[str, DiagnosisFigures]) -> Table:
     }
 
 
-def groups(name: str, found: Mapping[str, Mapping[str, Figure]], fewest: int) -> Table:
+def groups(name: str, found: Mapping[str, Mapping[str, Estimate]], fewest: int) -> Table:
     """Figures for melanoma in each group.
 
     Args:
@@ -55,11 +56,11 @@ def groups(name: str, found: Mapping[str, Mapping[str, Figure]], fewest: int) ->
     return table
 
 
-def _cell(write: Callable[[Figure], str], figure: Figure, fewest: int) -> str:
+def _cell(write: Callable[[Estimate], str], figure: Estimate, fewest: int) -> str:
     return write(figure) if is_enough(figure, fewest) else too_few(figure)
 
 
-def calibration(card: Card, before: Mapping[str, Figure]) -> Table:
+def calibration(card: Card, before: Mapping[str, Estimate]) -> Table:
     """ECE and Brier score without the temperature and with it."""
     after = card.figures["all"]
     shown = ("ece", "brier")

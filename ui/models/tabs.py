@@ -13,7 +13,7 @@ from melanoma_core.evaluation import model_cards
 from melanoma_core.evaluation.evaluate import Evaluation
 from melanoma_core.evaluation.formats import ENOUGH_LESIONS, cutoff
 from melanoma_core.metrics import calibration
-from melanoma_core.models.store import OperatingPoint
+from melanoma_core.models.cards import OperatingPoint
 from ui import (
     card_tables,
     case_details,

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from melanoma_core.evaluation.formats import cutoff
-from melanoma_core.models.store import Card, OperatingPoint
+from melanoma_core.models.cards import Card, OperatingPoint
 from ui import clinical_impact_panel, model_charts, model_records, theme
 from ui.card_tables import headline
 from ui.formats import percent, small

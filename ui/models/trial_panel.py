@@ -12,7 +12,7 @@ from melanoma_core.errors import ModelError
 from melanoma_core.evaluation.comparisons import Change, Comparison
 from melanoma_core.evaluation.formats import NARROW_SPACE, score
 from melanoma_core.models import store
-from melanoma_core.models.store import Card
+from melanoma_core.models.cards import Card
 from ui import access, card_tables, errors
 from ui.formats import NOT_RECORDED, count, counted, day, literal, percent, small
 from ui.models import change_dialogs, listed_photographs, trials

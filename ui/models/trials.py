@@ -13,7 +13,7 @@ from melanoma_core import paths
 from melanoma_core.evaluation import comparisons
 from melanoma_core.evaluation.comparisons import Comparison
 from melanoma_core.models import predict, store
-from melanoma_core.models.store import Card
+from melanoma_core.models.cards import Card
 
 Key = tuple[str, str]  # id of a model, SHA-256 of its card
 

@@ -6,7 +6,7 @@ from melanoma_core import paths
 from melanoma_core.errors import ModelError
 from melanoma_core.evaluation.formats import cutoff
 from melanoma_core.models import store
-from melanoma_core.models.store import Card, OperatingPoint
+from melanoma_core.models.cards import Card, OperatingPoint
 from ui import card_tables, errors, result_text
 from ui.formats import counted, day, literal, percent, small
 from ui.serving import Serving

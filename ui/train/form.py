@@ -8,9 +8,9 @@ from pathlib import Path
 import streamlit as st
 
 from melanoma_core import paths
-from melanoma_core.models import store
-from melanoma_core.models.store import Card
-from melanoma_core.runs import configs
+from melanoma_core.images import augmentations
+from melanoma_core.models import network_table, store
+from melanoma_core.models.cards import Card
 from melanoma_core.runs.configs import TrainConfig
 from melanoma_core.runs.plans import RunPlan
 from ui import balance_panel, uploads
@@ -102,9 +102,9 @@ def _ask_start(card: Card | None) -> _Start:
     if card is not None:
         starts[f"{_GO_ON} ({card.network})"] = _from_model(card)
     weights = os.environ.get(_WEIGHTS)
-    for network, info in configs.NETWORKS.items():
+    for network, info in network_table.NETWORKS.items():
         # Made of two models, on the command line; or for tests.
-        if configs.JOINED in network or network == "tiny":
+        if network_table.JOINED in network or network == "tiny":
             continue
         if not info.needs_weights:
             starts[info.description] = _Start(network, info.image_size)
@@ -122,7 +122,7 @@ def _ask_start(card: Card | None) -> _Start:
 
 def _may_be_of(weights: Path, network: str) -> bool:
     """Whether a file of weights may be the network's: it may name a network, and only its own."""
-    named = [name for name in configs.NETWORKS if weights.name.startswith(name)]
+    named = [name for name in network_table.NETWORKS if weights.name.startswith(name)]
     return not named or network in named
 
 
@@ -189,7 +189,7 @@ def _ask_settings(start: _Start, *, is_quick: bool) -> TrainConfig:
             )  # fmt: skip
         with grid:
             strength = st.selectbox(
-                "Augmentation", list(configs.AUGMENTATIONS), key="train_augment",
+                "Augmentation", list(augmentations.AUGMENTATIONS), key="train_augment",
                 help="How far photographs are changed, so that cameras are not learnt by heart.",
             )  # fmt: skip
         with grid:
@@ -203,7 +203,7 @@ def _ask_settings(start: _Start, *, is_quick: bool) -> TrainConfig:
         epochs=int(epochs),
         batch_size=int(batch),
         learning_rate=float(rate),
-        augment=configs.AUGMENTATIONS[strength],
+        augment=augmentations.AUGMENTATIONS[strength],
         mixup=float(mixup),
         seed=int(seed),
     )

@@ -9,7 +9,7 @@ from melanoma_core import paths
 from melanoma_core.data import balance
 from melanoma_core.data.catalogues import CODES_BY_GROUP
 from melanoma_core.diagnoses import CODES
-from melanoma_core.runs import preview, provenance, training_times
+from melanoma_core.runs import preview, provenance
 from melanoma_core.runs.plans import RunPlan
 from melanoma_core.runs.preview import Outlook
 from ui import balance_panel, errors
@@ -76,7 +76,7 @@ def show_time(plan: RunPlan, found: Outlook, serving: Serving | None) -> None:
     num_taught = int(
         balance.planned_counts(counts, plan.config.balance, plan.config.balance_by).sum()
     )
-    expected = training_times.estimate(
+    expected = preview.duration(
         plan,
         num_taught,
         found.num_files,

@@ -10,10 +10,9 @@ import streamlit as st
 from melanoma_core import paths
 from melanoma_core.errors import MelanomaError, RunError
 from melanoma_core.evaluation.comparisons import Change, Comparison
-from melanoma_core.runs import processes, states
+from melanoma_core.runs import lifecycle, processes, states
 from melanoma_core.runs.plans import RunPlan
 from melanoma_core.runs.states import RunState, State
-from melanoma_core.training import train_head
 from ui import errors
 from ui.formats import literal, small
 from ui.serving import Serving
@@ -83,7 +82,7 @@ def show_end(run: RunState) -> None:
 
 def _compared(folder: Path, run: RunState) -> Comparison:
     try:
-        return train_head.compared(folder, _dirs()[1], run.model_id)
+        return lifecycle.compared_with_parent(folder, _dirs()[1], run.model_id)
     except OSError as error:
         raise MelanomaError(f"A file of the run is gone: {error.strerror}.") from error
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from melanoma_core.audit import findings
 from melanoma_core.audit.findings import Official
+from melanoma_core.data import row_groups
 from tests.support import made_evidence
 
 
 def test_rows_that_share_a_row_are_one_group():
-    assert findings.joined(7, [(5, 1), (3, 5), (0, 6)]) == [(0, 6), (1, 3, 5), (2,), (4,)]
+    assert row_groups.connected(7, [(5, 1), (3, 5), (0, 6)]) == [(0, 6), (1, 3, 5), (2,), (4,)]
 
 
 def test_file_is_called_by_its_id_and_what_a_copy_adds():

@@ -18,10 +18,10 @@ from melanoma_core.__main__ import main
 from melanoma_core.data import datasets
 from melanoma_core.data import splits as splitting
 from melanoma_core.diagnoses import CODES
-from melanoma_core.evaluation import evaluate, percentages
+from melanoma_core.evaluation import evaluate, formats
 from melanoma_core.images import reading, synthetic
-from melanoma_core.metrics import calibration
-from melanoma_core.models import predict, store
+from melanoma_core.metrics import calibration, estimates
+from melanoma_core.models import cards, predict, store
 from melanoma_core.runs import lifecycle
 from melanoma_core.runs.plans import write_plan
 from melanoma_core.training import recalibrate
@@ -119,7 +119,7 @@ def test_a_hundred_photographs_with_seven_bad_ones_get_a_line_each_in_order(in_u
         malignant = [record["probabilities"][code] for code in ("MEL", "BCC", "SCC")]
         assert record["malignant_probability"] == pytest.approx(sum(malignant))
         assert record["above_threshold"] == (record["melanoma_probability"] >= threshold)
-        assert record["intended_use"] == store.INTENDED_USE
+        assert record["intended_use"] == cards.INTENDED_USE
     assert len({record.get("melanoma_probability") for record in records}) > 50
 
 
@@ -174,20 +174,20 @@ def test_an_assessment_in_words_names_file_verdict_model_and_use(in_use, tmp_pat
     threshold = in_use.card.operating_point().threshold
     side = "above" if prediction.melanoma_probability >= threshold else "below"
     melanoma, likeliest = (
-        percentages.digits(prediction.probability(code)) for code in ("MEL", prediction.likeliest)
+        formats.digits(prediction.probability(code)) for code in ("MEL", prediction.likeliest)
     )
     assert result.stdout == (
         f"{photograph}: {side} the referral threshold for melanoma "
-        f"(melanoma {melanoma} %, threshold {percentages.digits(threshold)} %); "
+        f"(melanoma {melanoma} %, threshold {formats.digits(threshold)} %); "
         f"likeliest diagnosis {prediction.likeliest} ({likeliest} %); model tiny-1\n"
     )
-    assert result.stderr == store.INTENDED_USE + "\n"
+    assert result.stderr == cards.INTENDED_USE + "\n"
 
 
 @pytest.mark.parametrize(("threshold", "verdict"), [(0.0, "above"), (1.0, "below")])
 def test_the_threshold_of_the_card_decides(models_in_use, tmp_path, threshold, verdict):
     point = store.read_card(models_in_use / "tiny-1").operating_points[0]
-    points = (store.OperatingPoint(**{**vars(point), "threshold": threshold}),)
+    points = (cards.OperatingPoint(**{**vars(point), "threshold": threshold}),)
     altered_models.add(models_in_use, "tiny-1", "tiny-2", {}, operating_points=points)
     photograph = save(tmp_path / "lesion.png")
     words = invoke("assess", "--model", "tiny-2", photograph).stdout
@@ -261,7 +261,7 @@ def test_evaluate_gives_the_figures_of_the_card_on_the_data_that_it_was_made_wit
     drawn = made_models.draw_class_folders(tmp_path / "drawn")
     found = all_figures("--dataset", drawn)
     for name, figure in in_use.card.figures["all"].items():
-        expected = store.figure_record(figure)
+        expected = estimates.to_record(figure)
         assert found[name] == pytest.approx(expected, abs=1e-5), name
 
 
@@ -275,7 +275,7 @@ def test_evaluate_measures_every_photograph_when_all_are_asked_for(in_use, tmp_p
         in_use.card.operating_point().threshold,
     )
     found = all_figures("--dataset", drawn, "--split", "all")
-    assert found == {name: store.figure_record(figure) for name, figure in expected.items()}
+    assert found == {name: estimates.to_record(figure) for name, figure in expected.items()}
     assert found["accuracy"]["num_photographs"] == 20
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from melanoma_core.data import catalogues
 from melanoma_core.data.coverage import NOT_RECORDED
-from melanoma_core.data.datasets import COLUMNS, Dataset
+from melanoma_core.data.datasets import Dataset
+from melanoma_core.data.schema import COLUMNS
 from melanoma_core.errors import DatasetError
 
 

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from melanoma_core.data import coverage, datasets
+from melanoma_core.data import coverage, schema
 from melanoma_core.data.coverage import Outside
 
 
@@ -57,7 +57,7 @@ def test_no_training_row_is_nothing_seen():
 
 
 def test_columns_are_those_of_a_data_set():
-    assert set(coverage.COLUMNS.values()) <= set(datasets.COLUMNS)
+    assert set(coverage.COLUMNS.values()) <= set(schema.COLUMNS)
 
 
 @pytest.mark.parametrize(

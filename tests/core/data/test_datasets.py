@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from melanoma_core import paths
-from melanoma_core.data import archives, datasets, splits
+from melanoma_core.data import archives, datasets, schema, splits
 from melanoma_core.errors import DatasetError
 from tests.support.made_sets import HAM_HEADER, lines, made, zipped
 
@@ -228,7 +228,7 @@ def test_combined_set_says_what_it_is_made_of(tmp_path):
     assert combined.name == "ham10000+nine"
     assert combined.licence == "ham10000: CC BY-NC 4.0; nine: not stated"
     assert combined.notes[0].startswith("ham10000: “bkl” is read as Pigmented benign keratosis")
-    assert tuple(combined.table.columns) == datasets.COLUMNS
+    assert tuple(combined.table.columns) == schema.COLUMNS
     assert combined.sha256 == datasets.combine(parts[::-1]).sha256
 
 

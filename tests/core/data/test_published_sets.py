@@ -2,7 +2,7 @@
 
 import pytest
 
-from melanoma_core.data import datasets
+from melanoma_core.data import datasets, schema
 from melanoma_core.errors import DatasetError
 from tests.support.made_sets import HAM_HEADER, lines, made
 
@@ -35,7 +35,7 @@ def test_ham10000_is_read_with_its_words_translated(tmp_path):
     )
     dataset = datasets.read(tmp_path)
     assert (dataset.name, dataset.licence) == ("ham10000", "CC BY-NC 4.0")
-    assert tuple(dataset.table.columns) == datasets.COLUMNS
+    assert tuple(dataset.table.columns) == schema.COLUMNS
     first, second = dataset.table.drop(columns="path").to_dict("records")
     assert first == {
         "image_id": "ISIC_1",

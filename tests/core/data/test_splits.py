@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from melanoma_core.audit import duplicate_checks
 from melanoma_core.data import datasets, splits
 from melanoma_core.errors import DatasetError
 from melanoma_core.images import reading, synthetic
@@ -94,7 +95,7 @@ def test_copies_are_found_by_their_pictures(tmp_path):
         (tmp_path / name).write_bytes(data)
     table = table_of(*((name, None, "NV", None) for name in files))
     table = table.assign(path=[str(tmp_path / name) for name in files])
-    assert splits.near_copies(table) == (("a0", "b0"), ("a1", "b1"))
+    assert duplicate_checks.near_copy_ids(table) == (("a0", "b0"), ("a1", "b1"))
 
 
 def test_near_copies_across_the_research_archives_are_joined(research_data):
@@ -103,7 +104,7 @@ def test_near_copies_across_the_research_archives_are_joined(research_data):
     wanted = ["ISIC_0012970", "ISIC_0012127", "ISIC_0000399", "ISIC_0001124", "ISIC_0012345"]
     table = table[table["image_id"].isin(wanted) | (table["diagnosis"] == "SK")]
     assert ("ISIC_0012127", "ISIC_0012970") in {
-        tuple(sorted(pair)) for pair in splits.near_copies(table)
+        tuple(sorted(pair)) for pair in duplicate_checks.near_copy_ids(table)
     }
 
 

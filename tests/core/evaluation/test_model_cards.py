@@ -14,8 +14,8 @@ from melanoma_core.diagnoses import BY_CODE, CODES
 from melanoma_core.errors import ModelError
 from melanoma_core.evaluation import evaluate, model_cards, subgroups
 from melanoma_core.evaluation.formats import measured_on, score_figure, share_figure
-from melanoma_core.models import store
-from melanoma_core.models.store import DatasetUse
+from melanoma_core.models import cards, store
+from melanoma_core.models.cards import DatasetUse
 from tests.support import stub_models
 from tests.support.made_evaluations import drawn, made, spread
 
@@ -78,9 +78,9 @@ def test_every_section_stands_in_the_document(text):
         "Differential", "Where it fails", "Training", "Versions", "Checksums",
     ]  # fmt: skip
     assert text.startswith("# Model card: nine-2026-11-14\n")
-    assert store.INTENDED_USE in sections(text)["Intended use"]
+    assert cards.INTENDED_USE in sections(text)["Intended use"]
     assert "does not rule melanoma out" in sections(text)["Intended use"]
-    for item in store.NOT_FOR:
+    for item in cards.NOT_FOR:
         assert f"- {item}\n" in sections(text)["Not for"]
     assert "14 Nov 2026" in text
 

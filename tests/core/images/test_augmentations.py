@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from melanoma_core.images import reading, synthetic
-from melanoma_core.images.augmentations import augment
-from melanoma_core.runs.configs import NO_AUGMENTATION, AugmentConfig
+from melanoma_core.images.augmentations import NO_AUGMENTATION, AugmentConfig, augment
 
 SIZE = 48
 ALL = AugmentConfig()

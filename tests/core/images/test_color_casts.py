@@ -8,8 +8,8 @@ import pytest
 
 from melanoma_core.images import color_casts, reading, synthetic
 from melanoma_core.models import predict
+from melanoma_core.models.network_table import NETWORKS
 from melanoma_core.networks import architectures
-from melanoma_core.runs.configs import NETWORKS
 
 SIZE = 64
 LIMITS = (0.1, 0.6, -0.2, 0.1)  # of red, then of blue

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.data import planted_copies
+from melanoma_core.data import row_groups
 from melanoma_core.images import fingerprints, near_duplicates, reading, synthetic
 from melanoma_core.images.fingerprints import SIDE, Fingerprints
 
@@ -33,11 +34,11 @@ def pairs(found):
 
 
 def test_same_pixels_are_one_group_whatever_their_number():
-    assert near_duplicates.exact(["x", "y", "x", None, "z", "y", "x", None]) == [(0, 2, 6), (1, 5)]
+    assert row_groups.same(["x", "y", "x", None, "z", "y", "x", None]) == [(0, 2, 6), (1, 5)]
 
 
 def test_files_that_cannot_be_read_are_no_copies_of_each_other():
-    assert near_duplicates.exact([None, None]) == []
+    assert row_groups.same([None, None]) == []
 
 
 @pytest.mark.parametrize("kind", planted_copies.COPIES)

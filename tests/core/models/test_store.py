@@ -17,8 +17,10 @@ import pytest
 from melanoma_core.data import coverage
 from melanoma_core.errors import ModelError
 from melanoma_core.evaluation import promotion
+from melanoma_core.metrics import estimates
+from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models import store
-from melanoma_core.models.store import Card, DatasetUse, Differential, Figure, OperatingPoint
+from melanoma_core.models.cards import Card, DatasetUse, Differential, OperatingPoint
 from melanoma_core.paths import sha256
 from tests.support import stub_models
 
@@ -48,7 +50,7 @@ def test_a_card_survives_being_written_and_read():
 def test_undefined_figures_are_null_in_the_file_and_nan_in_the_card():
     nan = math.nan
     point = dataclasses.replace(
-        stub_models.operating_point(), sensitivity=Figure(nan, nan, nan, 0, 0, 0)
+        stub_models.operating_point(), sensitivity=Estimate(nan, nan, nan, 0, 0, 0)
     )
     card = stub_models.card(operating_points=(point,))
     text = card.to_json()
@@ -58,7 +60,7 @@ def test_undefined_figures_are_null_in_the_file_and_nan_in_the_card():
     assert math.isnan(read.figures["isic2017"]["melanoma_auroc"].low)
     assert math.isnan(read.operating_points[0].sensitivity.high)
     assert read.to_json() == text
-    assert store.figure_record(Figure(0.5, nan, 1.0, 3, 2)) == {
+    assert estimates.to_record(Estimate(0.5, nan, 1.0, 3, 2)) == {
         "value": 0.5, "low": None, "high": 1.0, "num_photographs": 3, "num_lesions": 2,
         "num_hits": None,
     }  # fmt: skip
@@ -106,14 +108,14 @@ def test_an_epoch_without_a_figure_is_null_in_the_file_and_nan_in_the_card():
     assert math.isnan(read["val_melanoma_auroc"])
 
 
-@pytest.mark.parametrize("kind", [Figure, OperatingPoint, DatasetUse, Differential])
+@pytest.mark.parametrize("kind", [Estimate, OperatingPoint, DatasetUse, Differential])
 def test_a_card_whose_parts_lack_a_field_is_refused(kind):
     for field in dataclasses.fields(kind):
         if field.default is not dataclasses.MISSING:
             continue
         fields = fields_of(stub_models.card())
         part = {
-            Figure: fields["figures"]["all"]["accuracy"],
+            Estimate: fields["figures"]["all"]["accuracy"],
             OperatingPoint: fields["operating_points"][1],
             DatasetUse: fields["datasets"][0],
             Differential: fields["differential"],

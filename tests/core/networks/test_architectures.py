@@ -9,8 +9,8 @@ import pytest
 from melanoma_core.errors import ModelError, RunError
 from melanoma_core.images import reading, synthetic
 from melanoma_core.models import predict, store
+from melanoma_core.models.network_table import NETWORKS
 from melanoma_core.networks import architectures
-from melanoma_core.runs.configs import NETWORKS
 
 IMAGENET = (
     Path(__file__).resolve().parents[2]

@@ -6,7 +6,9 @@ import json
 import pytest
 
 from melanoma_core.errors import RunError
-from melanoma_core.runs.configs import NETWORKS, NO_AUGMENTATION, AugmentConfig, TrainConfig
+from melanoma_core.images.augmentations import NO_AUGMENTATION, AugmentConfig
+from melanoma_core.models.network_table import NETWORKS
+from melanoma_core.runs.configs import TrainConfig
 
 
 def test_json_gives_the_same_settings_back():

@@ -6,8 +6,9 @@ import json
 import pytest
 
 from melanoma_core.errors import RunError
+from melanoma_core.images.augmentations import AugmentConfig
 from melanoma_core.runs import plans
-from melanoma_core.runs.configs import AugmentConfig, TrainConfig
+from melanoma_core.runs.configs import TrainConfig
 from melanoma_core.runs.plans import RunPlan
 
 PLAN = RunPlan(

@@ -1,6 +1,6 @@
 """What is said of a training before it starts: its classes, and what a trainer should know."""
 
-from melanoma_core.models.store import DatasetUse
+from melanoma_core.models.cards import DatasetUse
 from melanoma_core.runs import preview
 from melanoma_core.runs.configs import TrainConfig
 from melanoma_core.runs.plans import RunPlan

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from melanoma_core.data import datasets, splits
-from melanoma_core.data.datasets import COLUMNS, Dataset
+from melanoma_core.data.datasets import Dataset
+from melanoma_core.data.schema import COLUMNS
 from melanoma_core.errors import RunError
 from melanoma_core.models import training_ids
 from melanoma_core.runs import provenance

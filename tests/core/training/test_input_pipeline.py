@@ -9,8 +9,8 @@ import pytest
 from melanoma_core.data.balance import draw_rows
 from melanoma_core.errors import DatasetError
 from melanoma_core.images import reading, synthetic
-from melanoma_core.images.augmentations import augment
-from melanoma_core.runs.configs import NO_AUGMENTATION, TrainConfig
+from melanoma_core.images.augmentations import NO_AUGMENTATION, augment
+from melanoma_core.runs.configs import TrainConfig
 from melanoma_core.training import input_pipeline
 
 CONFIG = TrainConfig(network="tiny", image_size=32, batch_size=4, balance="sqrt", seed=5)

@@ -108,7 +108,7 @@ def test_history_tells_every_fit(run):
 
 
 def test_both_layers_are_compared_on_the_very_test_of_the_candidate(run):
-    found = train_head.compared(run.dir, run.models_dir, "quick-1")
+    found = lifecycle.compared_with_parent(run.dir, run.models_dir, "quick-1")
     measured = evaluate.from_json((run.models_dir / "quick-1" / "evaluation.json").read_bytes())
     assert found.num_photographs == int((measured.table["split"] == "test").sum()) > 0
     assert (found.champion_id, found.candidate_id) == ("tiny-1", "quick-1")

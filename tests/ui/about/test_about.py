@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from melanoma_core.models.store import DatasetUse
+from melanoma_core.models.cards import DatasetUse
 from tests.support import stub_models
 from tests.support.made_pages import open_app, text
 

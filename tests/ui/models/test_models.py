@@ -11,8 +11,8 @@ from melanoma_core.diagnoses import CODES
 from melanoma_core.evaluation import evaluate, formats, model_cards, subgroups
 from melanoma_core.evaluation.formats import cutoff
 from melanoma_core.metrics import calibration, classification
+from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models import store
-from melanoma_core.models.store import Figure
 from melanoma_core.runs.configs import TrainConfig
 from tests.support import stub_models
 from tests.support.made_evaluations import drawn
@@ -93,7 +93,7 @@ def test_candidates_can_be_looked_at_while_none_is_in_use(tmp_path, monkeypatch)
 
 def test_another_model_shows_its_own_figures_and_changes_nothing_in_use(models):
     other = stub_models.card("other-1")
-    figures = {"all": {**other.figures["all"], "macro_auroc": Figure(0.7, 0.6, 0.8, 50, 40)}}
+    figures = {"all": {**other.figures["all"], "macro_auroc": Estimate(0.7, 0.6, 0.8, 50, 40)}}
     stub_models.add(
         models, dataclasses.replace(other, figures=figures), in_use=False, evaluation=EVALUATION
     )
@@ -326,13 +326,13 @@ def test_groups_show_what_the_threshold_does_in_each_and_skip_small_ones(models)
 
 
 def test_a_group_without_melanomas_has_none_rather_than_a_figure():
-    nothing = Figure(float("nan"), float("nan"), float("nan"), 0, 0, 0)
+    nothing = Estimate(float("nan"), float("nan"), float("nan"), 0, 0, 0)
     assert formats.too_few(nothing) == "none"
     assert not formats.is_enough(nothing, 0)
 
 
 def test_names_of_groups_are_no_html():
-    figure = Figure(0.5, 0.4, 0.6, 100, 90)
+    figure = Estimate(0.5, 0.4, 0.6, 100, 90)
     drawn_groups = subgroup_charts.groups(
         {"Sensitivity": {'<a href="x">a & b</a>': figure}}, {"Sensitivity": 0.5}, 20, LIGHT
     )

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from melanoma_core.models import store
-from melanoma_core.runs import configs, locks, plans, processes
+from melanoma_core.models import network_table, store
+from melanoma_core.runs import locks, plans, processes
 from melanoma_core.runs.configs import TrainConfig
 from melanoma_core.runs.plans import RunPlan
 from melanoma_core.runs.states import State
@@ -115,7 +115,7 @@ def test_imagenet_weights_are_offered_to_the_network_they_are_named_after(
     starts = app.selectbox(key="train_start")
     described = {
         name: f"{info.description}, from ImageNet weights" * info.needs_weights or info.description
-        for name, info in configs.NETWORKS.items()
+        for name, info in network_table.NETWORKS.items()
     }
     assert {name for name, words in described.items() if words in starts.options} == offered | {
         "starting_cnn"
@@ -137,7 +137,7 @@ def test_going_on_is_offered_at_the_size_of_the_model_and_a_new_start_at_the_net
     app.segmented_control(key="train_way").set_value("Full").run()
     assert app.number_input(key="train_size_tiny-48").value == 48
     start = app.selectbox(key="train_start")
-    start.set_value(configs.NETWORKS["starting_cnn"].description).run()
+    start.set_value(network_table.NETWORKS["starting_cnn"].description).run()
     assert app.number_input(key="train_size_starting_cnn").value == 180
 
 
