@@ -79,7 +79,7 @@ def _load(model_id: str | None) -> Any:
 
     if model_id is not None:
         return predict.load(store.model_dir(paths.models_dir(), model_id))
-    model, problem = predict.load_in_use(paths.models_dir())
+    model, problem = predict.load_champion(paths.models_dir())
     if problem:
         click.echo(f"{problem} The previous model, {model.card.model_id}, answers.", err=True)
     return model
@@ -158,9 +158,9 @@ def _in_words(record: dict[str, Any]) -> str:
     help="Draw rare classes more, add further views of them, or weigh them more in the loss.",
 )
 @click.option(
-    "--start-share",
+    "--init-weight",
     type=float,
-    default=_DEFAULTS.start_share,
+    default=_DEFAULTS.init_weight,
     show_default=True,
     help="Share of --from-model's weights in the mean that is kept.",
 )
@@ -179,14 +179,14 @@ def _in_words(record: dict[str, Any]) -> str:
     help="Blend pairs of photographs, by a share from Beta(mixup, mixup); 0: off.",
 )
 @click.option(
-    "--soft-targets",
+    "--teacher-probs",
     type=click.Path(exists=True, dir_okay=False),
     help="CSV: image_id and the probabilities that networks give which never saw the photograph.",
 )
 @click.option(
-    "--soft-share",
+    "--distill-weight",
     type=float,
-    help="Share of --soft-targets in what is taught, the diagnosis the rest; 0.5 by default.",
+    help="Share of --teacher-probs in what is taught, the diagnosis the rest; 0.5 by default.",
 )
 @click.option(
     "--class-weights",
@@ -203,12 +203,12 @@ def _in_words(record: dict[str, Any]) -> str:
     "by default of --quick, --join and --recalibrate.",
 )
 @click.option(
-    "--limit-colours",
+    "--clamp-color-cast",
     is_flag=True,
-    help="Bring colour casts stronger than those of the training photographs back to them.",
+    help="Bring color casts stronger than those of the training photographs back to them.",
 )
 @click.option(
-    "--as-they-are",
+    "--no-clean",
     is_flag=True,
     help="Teach the files as they are, not the data doctor's clean table.",
 )
@@ -243,7 +243,7 @@ def train(
     joined_with: str | None,
     recalibrate: bool,
     soft_targets: str | None,
-    soft_share: float | None,
+    distill_weight: float | None,
     by: str | None,
     **settings: Any,
 ) -> None:
@@ -262,16 +262,16 @@ def train(
     else:
         if image_size is None:
             image_size = network_table.NETWORKS[settings["network"]].image_size
-        if soft_share is None:
-            soft_share = 0.0 if soft_targets is None else _DEFAULT_SOFT_SHARE
-        settings["soft_share"] = soft_share
+        if distill_weight is None:
+            distill_weight = 0.0 if soft_targets is None else _DEFAULT_SOFT_SHARE
+        settings["distill_weight"] = distill_weight
         if settings["class_weights"] and "balance" not in _given():
             settings["balance"] = "none"
         if joined_with is not None:
             _check_untaught("joined_with", "puts two networks side by side as they are", from_model)
         elif recalibrate:
             does = "leaves the weights of a model as they are"
-            _check_untaught("recalibrate", does, from_model, {"limit_colours"})
+            _check_untaught("recalibrate", does, from_model, {"clamp_color_cast"})
         elif quick:
             does = "makes a new last layer for the network of a model"
             _check_heeded("quick", does, {*_HEEDED_UNTAUGHT, "quick", "balance", "balance_by"})

@@ -1,4 +1,4 @@
-"""The table of diagnoses: what each is called, how grave it is, and how it is coloured."""
+"""The table of diagnoses: what each is called, how grave it is, and how it is colored."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Diagnosis:
     code: str
     name: str
     group: str
-    color: str  # hex; told apart by colour-blind readers too, at least 3:1 on white and on dark
+    color: str  # hex; told apart by color-blind readers too, at least 3:1 on white and on dark
     aliases: tuple[str, ...]  # what other data sets call it, lower case, words parted by spaces
 
 

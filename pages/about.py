@@ -35,13 +35,13 @@ if card:
     )
     st.table(card_tables.class_counts(card), hide_index=True, alt="Photographs of each diagnosis")
     st.markdown("They come from:")
-    st.table(card_tables.data_sets(card), hide_index=True, alt="Data sets and their licences")
+    st.table(card_tables.data_sets(card), hide_index=True, alt="Data sets and their licenses")
     if card.notes:
         with st.expander("How the labels were brought together"):
             st.markdown("\n".join(f"- {literal(note)}" for note in card.notes))
     case_details.show_seen(card)
-    if card.colour_limits:
-        st.markdown(formats.colour_limits(card))
+    if card.color_cast_limits:
+        st.markdown(formats.color_cast_limits(card))
 
     st.header("How its figures were made", anchor=False)
     biases = ", a bias of each diagnosis" if card.class_bias else ""
@@ -70,7 +70,7 @@ st.markdown(
     "them first."
 )
 
-st.header("Licences and credits", anchor=False)
+st.header("Licenses and credits", anchor=False)
 st.markdown(
     "- The app is under the Apache License 2.0.\n"
     "- A model carries the terms of the photographs that it learned from"

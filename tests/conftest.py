@@ -100,7 +100,7 @@ def champion_in_use(models_in_use):
     from tests.support import made_candidates
 
     made_candidates.add(models_in_use, "champion", made_candidates.measured(36))
-    store.put_into_use(models_in_use, "champion")
+    store.set_champion(models_in_use, "champion")
     for path in models_in_use.glob("journal.*"):
         path.unlink()  # as where models were put into use before there was a journal
     return models_in_use

@@ -1,4 +1,4 @@
-"""Classes of a data set as bars: as they are in full colour, as they will be taught in outline."""
+"""Classes of a data set as bars: as they are in full color, as they will be taught in outline."""
 
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
@@ -35,7 +35,7 @@ def classes(
         counts: (C,) photographs of each class, by split.
         codes: of the C classes that are drawn.
         planned: (C,) what each class will count for, by split, where that is drawn too.
-        ground: colours of the theme.
+        ground: colors of the theme.
     """
     figure = go.Figure()
     names = [BY_CODE[code].name for code in codes]

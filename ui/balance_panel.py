@@ -151,7 +151,7 @@ def _show_figures(before: NDArray[np.int64], after: NDArray[np.float64], plan: P
 
 
 def _legend(taught_split: str, plan: Plan) -> str:
-    words = "Full colour: the photographs as they are. Outline: what training makes of them. "
+    words = "Full color: the photographs as they are. Outline: what training makes of them. "
     words += _MEANINGS[plan.method] if plan.balance != "none" else "Here it changes nothing."
     if balance_floor(plan.balance) is not None and plan.method != "copies":
         words += (
@@ -196,6 +196,6 @@ def _show_table(
         )  # fmt: skip
         st.code(
             f"python -m melanoma_core train --dataset … --balance {plan.balance} "
-            f"--balance-by {plan.method}{'' if is_clean else ' --as-they-are'}",
+            f"--balance-by {plan.method}{'' if is_clean else ' --no-clean'}",
             language="bash", wrap_lines=True,
         )  # fmt: skip

@@ -86,12 +86,12 @@ def class_counts(card: Card) -> Table:
 
 
 def data_sets(card: Card) -> Table:
-    """Where the photographs come from, under which licence, and how many were used for what."""
+    """Where the photographs come from, under which license, and how many were used for what."""
     own, inherited = card.datasets, card.inherited_datasets
     unused = ["–"] * len(inherited)  # this model was not measured on them
     return {
         "Data set": data_set_names(card),
-        "Licence": [literal(use.licence) or NOT_RECORDED for use in (*own, *inherited)],
+        "License": [literal(use.license) or NOT_RECORDED for use in (*own, *inherited)],
         "Training": [count(use.num_train) for use in (*own, *inherited)],
         "Validation": [count(use.num_val) for use in own] + unused,
         "Test": [count(use.num_test) for use in own] + unused,

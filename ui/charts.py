@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from melanoma_core.diagnoses import BY_CODE, GROUPS
 from melanoma_core.evaluation.formats import cutoff
-from melanoma_core.metrics.clinical_impact import Consequences
+from melanoma_core.metrics.clinical_impact import ClinicalImpact
 from melanoma_core.models.predict import Prediction
 from ui.formats import count, percent
 from ui.theme import Ground
@@ -159,7 +159,7 @@ class Share:
     color: str
 
 
-def shares(clinic: Consequences, ground: Ground) -> tuple[Share, ...]:
+def shares(clinic: ClinicalImpact, ground: Ground) -> tuple[Share, ...]:
     """What becomes of the lesions, in the order of the squares; missed is the strongest mark."""
     return (
         _share(clinic.found, "melanoma", "referred", ABOVE_COLOR),
@@ -173,7 +173,7 @@ def _share(num_lesions: int, kind: str, fate: str, color: str) -> Share:
     return Share(num_lesions, f"{kind} {fate}" if num_lesions == 1 else f"{kind}s {fate}", color)
 
 
-def squares(clinic: Consequences, ground: Ground) -> go.Figure:
+def squares(clinic: ClinicalImpact, ground: Ground) -> go.Figure:
     """Every lesion of a clinic as a square, with the four counts below."""
     drawn = shares(clinic, ground)
     numbers = [number for number, share in enumerate(drawn) for _ in range(share.num_lesions)]
@@ -206,7 +206,7 @@ def squares(clinic: Consequences, ground: Ground) -> go.Figure:
     return figure.update_layout(margin={"l": 0, "r": 0, "t": 2, "b": legend})
 
 
-def squares_alt(clinic: Consequences, ground: Ground) -> str:
+def squares_alt(clinic: ClinicalImpact, ground: Ground) -> str:
     """The squares in words, for a screen reader."""
     drawn = shares(clinic, ground)
     counts = ", ".join(f"{count(share.num_lesions)} {share.name}" for share in drawn)
@@ -226,7 +226,7 @@ def _add_heading(figure: go.Figure, group: Group, y: float, ground: Ground) -> N
 
 
 def _add_label(figure: go.Figure, share: float, y: float, text: str, ground: Ground) -> None:
-    """A label centred on its mark, or ending at it where it would leave the card."""
+    """A label centered on its mark, or ending at it where it would leave the card."""
     anchor = "left" if share < 0.3 else "right" if share > 0.7 else "center"
     figure.add_annotation(
         x=100 * share, y=y, text=text, xanchor=anchor, showarrow=False, borderpad=0,

@@ -5,7 +5,7 @@ import math
 import streamlit as st
 
 from melanoma_core.metrics import clinical_impact
-from melanoma_core.metrics.clinical_impact import NUM_LESIONS, Consequences
+from melanoma_core.metrics.clinical_impact import NUM_LESIONS, ClinicalImpact
 from melanoma_core.metrics.estimates import Estimate
 from ui import charts, theme
 from ui.formats import count, counted, percent, share_figure, small
@@ -52,7 +52,7 @@ def show(sensitivity: Estimate, specificity: Estimate, key: str) -> None:
         st.markdown(small(basis(sensitivity, specificity, prevalence)))
 
 
-def in_words(clinic: Consequences, sensitivity: Estimate) -> str:
+def in_words(clinic: ClinicalImpact, sensitivity: Estimate) -> str:
     """Two sentences with counts of one whole, and the PPV and NPV under them, in Markdown."""
     if clinic.num_referred:
         referred = (

@@ -1,4 +1,4 @@
-"""The map of a data set as a chart: a point a photograph, in the colour of its diagnosis."""
+"""The map of a data set as a chart: a point a photograph, in the color of its diagnosis."""
 
 from collections.abc import Sequence
 
@@ -30,7 +30,7 @@ def embedding_map(
 
     Args:
         points: of an `EmbeddingMap`, or a part of them.
-        ground: colours of the page.
+        ground: colors of the page.
         highlighted: diagnoses that stand out; the others are pale then. None: all are alike.
     """
     figure = go.Figure()
@@ -59,7 +59,7 @@ def embedding_map(
     for update in (figure.update_xaxes, figure.update_yaxes):
         update(range=reach, visible=False, fixedrange=True)
     model_charts.bare(figure, _HEIGHT)
-    # A key is needed where nine colours lie among each other; a click on it hides a diagnosis.
+    # A key is needed where nine colors lie among each other; a click on it hides a diagnosis.
     return figure.update_layout(
         margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=True, hovermode="closest",
         legend={

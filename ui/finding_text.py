@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from melanoma_core.audit.audits import Audit
-from melanoma_core.audit.findings import GRAVITIES, SPOILS_LABELS, SPOILS_TEST, Finding
+from melanoma_core.audit.findings import INVALIDATES_LABELS, INVALIDATES_TEST, SEVERITIES, Finding
 from melanoma_core.data.schema import SPLITS
 from ui.formats import count
 
-COLOURS = dict(zip(GRAVITIES, ("red", "orange", "gray"), strict=True))
+COLORS = dict(zip(SEVERITIES, ("red", "orange", "gray"), strict=True))
 _HELD_OUT = {"test": "test photograph", "val": "validation photograph"}
 
 
@@ -124,11 +124,11 @@ WORDS = {
         "held-out splits come from other sources than training",
         "Sources that shift between splits",
     ),
-    "colour_shift": Words(
+    "color_shift": Words(
         "palette",
-        "held-out split has other colours than training",
-        "held-out splits have other colours than training",
-        "Colours that shift between splits",
+        "held-out split has other colors than training",
+        "held-out splits have other colors than training",
+        "Colors that shift between splits",
         needs_pictures=True,
     ),
 }
@@ -159,8 +159,8 @@ def _sides(finding: Finding, table: pd.DataFrame) -> tuple[str, str]:
 def sentence(audit: Audit, table: pd.DataFrame, *, has_photographs: bool) -> str:
     """The gravest of what was found, and what it means, in Markdown."""
     gravest = [
-        next((finding for finding in audit.findings if finding.gravity == gravity), None)
-        for gravity in (SPOILS_LABELS, SPOILS_TEST)
+        next((finding for finding in audit.findings if finding.severity == severity), None)
+        for severity in (INVALIDATES_LABELS, INVALIDATES_TEST)
     ]
     titles = [title(finding, table) for finding in gravest if finding]
     if titles:
@@ -184,7 +184,9 @@ def sentence(audit: Audit, table: pd.DataFrame, *, has_photographs: bool) -> str
 
 def is_spoilt(audit: Audit) -> bool:
     """Whether anything spoils the test or the labels."""
-    return any(finding.gravity in (SPOILS_TEST, SPOILS_LABELS) for finding in audit.findings)
+    return any(
+        finding.severity in (INVALIDATES_TEST, INVALIDATES_LABELS) for finding in audit.findings
+    )
 
 
 def looked_for(audit: Audit, table: pd.DataFrame, *, has_photographs: bool) -> dict[str, list[str]]:

@@ -53,5 +53,5 @@ def literal(text: str) -> str:
 
 
 def small(text: str) -> str:
-    """Small print, in a grey that can still be read (a caption's 60 % opacity cannot)."""
+    """Small print, in a gray that can still be read (a caption's 60 % opacity cannot)."""
     return f":small[:gray[{text}]]"

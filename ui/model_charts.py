@@ -57,7 +57,7 @@ def roc(
             thresholds, (N,) each.
         shipped: the operating points of the card.
         explored: sensitivity and specificity of the threshold that is looked at.
-        ground: colours of the page.
+        ground: colors of the page.
     """
     others, melanomas, thresholds = curve
     figure = go.Figure()

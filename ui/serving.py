@@ -8,7 +8,7 @@ import streamlit as st
 from melanoma_core import paths
 from melanoma_core.models import predict, store
 from melanoma_core.models.predict import Model
-from melanoma_core.models.store import InUse
+from melanoma_core.models.store import Champion
 from ui import errors
 from ui.formats import literal
 
@@ -18,7 +18,7 @@ class Serving:
     """The model that answers."""
 
     model: Model
-    in_use: InUse  # what champion.json says; another model than `model` when `problem` is set
+    in_use: Champion  # what champion.json says; another model than `model` when `problem` is set
     problem: str | None  # why the model in use is not the one that answers
 
 
@@ -29,7 +29,7 @@ def serving() -> Serving | None:
         ModelError: there is a model in use, but neither it nor the one before can answer.
     """
     models_dir = paths.models_dir()
-    entries = store.in_use(models_dir)
+    entries = store.champions(models_dir)
     return _load(str(models_dir), entries) if entries else None
 
 
@@ -81,12 +81,12 @@ def _is_sound(loaded: Serving) -> bool:
 @st.cache_resource(
     show_spinner="Loading the model, a few seconds", max_entries=2, validate=_is_sound
 )
-def _load(models_dir: str, entries: tuple[InUse, ...]) -> Serving:
+def _load(models_dir: str, entries: tuple[Champion, ...]) -> Serving:
     """Cached by what champion.json says: another model in use is served on the next run.
 
     The entries are those that were read with the key: a model that comes into use while this loads
     must not be kept under the name of the one before. The cache is shared by all visitors; a model
     holds nothing of a patient.
     """
-    model, problem = predict.load_in_use(Path(models_dir), entries)
+    model, problem = predict.load_champion(Path(models_dir), entries)
     return Serving(model, entries[0], problem)

@@ -73,7 +73,7 @@ def groups(
         measures: by the measure's name, then by the group's.
         overall: by the measure's name, of all photographs: a line to compare with.
         fewest: lesions; the figure of a smaller group is left out, and that is said.
-        ground: colours of the page.
+        ground: colors of the page.
     """
     names = list(next(iter(measures.values())))
     figure = go.Figure()

@@ -1,4 +1,4 @@
-"""The colours that a chart must be given by hand, for the light and the dark theme."""
+"""The colors that a chart must be given by hand, for the light and the dark theme."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import streamlit as st
 
 @dataclass(frozen=True)
 class Ground:
-    """Neutral colours on one background; Plotly takes none of them from Streamlit's theme."""
+    """Neutral colors on one background; Plotly takes none of them from Streamlit's theme."""
 
     ink: str  # text and marks
     soft: str  # small print
@@ -19,5 +19,5 @@ DARK = Ground(ink="#E6EDF3", soft="#9FB0BF", rest="#33424F")
 
 
 def in_use() -> Ground:
-    """The colours for the theme that this visitor's browser shows."""
+    """The colors for the theme that this visitor's browser shows."""
     return DARK if st.context.theme.type == "dark" else LIGHT

@@ -1,4 +1,4 @@
-"""Colour casts: of which photographs networks learnt, and what others do to their answers.
+"""Color casts: of which photographs networks learnt, and what others do to their answers.
 
 Run as `python -m benchmarks.accuracy.color_casts [--model ID]…` from the project's root. Bluish photographs
 are those of more blue than red. White balance is changed as in `benchmarks.accuracy.corruptions`, but on the
@@ -32,7 +32,7 @@ def main() -> None:
     """Count the casts, measure the models, print both tables, and record the figures."""
     arguments = _arguments()
     started = time.monotonic()
-    name = "colour_casts"
+    name = "color_casts"
     with records.recorded(name, arguments.results, "ai-edge-litert", "pillow") as record:
         models = held_out.load(arguments)
         held_out.print_models(models)

@@ -74,7 +74,7 @@ def _contrast(
 
 
 def _hue(image: NDArray[np.uint8], level: float, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """All colours turned about the grey axis (Rodrigues' formula): grey stays grey."""
+    """All colors turned about the gray axis (Rodrigues' formula): gray stays gray."""
     angle = np.deg2rad(_sign(rng) * level)
     axis = np.full(3, 1 / np.sqrt(3))
     turn = (

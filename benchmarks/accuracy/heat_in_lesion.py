@@ -192,7 +192,10 @@ def _untaught(model: Model, num_seeds: int) -> Iterator[Network]:
     for seed in range(num_seeds):
         fitting.make_repeatable(seed)
         network = architectures.build(
-            card.network, card.image_size, len(card.diagnoses), colour_limits=card.colour_limits
+            card.network,
+            card.image_size,
+            len(card.diagnoses),
+            color_cast_limits=card.color_cast_limits,
         )
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory, "network.tflite")

@@ -12,7 +12,7 @@ from melanoma_core.errors import DatasetError, ImageError
 from melanoma_core.images import reading
 
 _SUFFIX = "_segmentation"  # of HAM10000's and the ISIC challenges' files, after the image id
-_INSIDE = 128  # grey level from which a pixel belongs to the lesion
+_INSIDE = 128  # gray level from which a pixel belongs to the lesion
 
 
 def find(path: Path, cache_dir: Path | None = None) -> dict[str, Path]:
@@ -53,7 +53,7 @@ def read(path: Path) -> NDArray[np.bool_]:
 
     Args:
         path: a picture, light where the lesion is. Every 25th of HAM10000's holds numbers of
-            colours, the lesion's being 0 for white: the colours count, not the numbers.
+            colors, the lesion's being 0 for white: the colors count, not the numbers.
 
     Returns:
         (H, W), true inside the outline, in the proportions of the photograph.

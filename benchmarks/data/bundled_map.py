@@ -45,7 +45,7 @@ def main() -> None:
     options = parser.parse_args()
     started = time.monotonic()
     models_dir = paths.models_dir()
-    model, problem = predict.load_in_use(models_dir)
+    model, problem = predict.load_champion(models_dir)
     if problem:
         parser.error(problem)
     data = of_embedded(model, datasets.read(options.data_dir / "isic9.zip"), models_dir)
@@ -57,7 +57,7 @@ def main() -> None:
         for of, among in (("MEL", "NV"), ("NV", "MEL"), ("MEL", None), ("NV", None)):
             mix = embedding_maps.mix(made.points, of, among, asked)
             print(
-                f"{words}: of the {made.num_neighbours} nearest others of {of} "
+                f"{words}: of the {made.num_neighbors} nearest others of {of} "
                 f"({mix.share.num_photographs}), {among or 'another diagnosis'}: "
                 f"{mix.share.value:.3f} ({mix.share.low:.3f} to {mix.share.high:.3f}); "
                 f"by chance {mix.chance:.3f}"

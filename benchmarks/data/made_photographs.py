@@ -39,7 +39,7 @@ def phone_jpeg(seed: int) -> bytes:
 
 
 def _with_grain(image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
-    """The image with grey noise; without it a drawing makes a far smaller file than a photograph.
+    """The image with gray noise; without it a drawing makes a far smaller file than a photograph.
 
     With it a phone's file has 4 MB, and one of 600 × 450 px 0.2 MB, as in the archives.
     """

@@ -384,7 +384,7 @@ CHANGES: tuple[dict[str, Any], ...] = (
 
 
 def search(photographs: Photographs, out: Path, seconds: float, recipe: Recipe) -> None:
-    """Train the recipe and, with one of `CHANGES` each, its neighbours on three folds."""
+    """Train the recipe and, with one of `CHANGES` each, its neighbors on three folds."""
     folds = photographs.folds()
     rows, held_out = np.flatnonzero(folds > 0), np.flatnonzero(folds == 0)
     until = time.monotonic() + seconds
@@ -464,7 +464,7 @@ def _together(runs: Mapping[int, Sequence[Run]], photographs: Photographs) -> di
 def _write_soft_targets(
     runs: Mapping[int, Sequence[Run]], photographs: Photographs, path: Path
 ) -> None:
-    """What the teachers say of each photograph that they were not taught, for `--soft-targets`.
+    """What the teachers say of each photograph that they were not taught, for `--teacher-probs`.
 
     Of classes drawn as they are in training, for that is where they are taught; the mean of all
     files of a photograph.

@@ -41,7 +41,7 @@ class Network(nn.Module):
         return functional.linear(embedding, self.dense.weight, self.dense.bias)
 
     def parameter_groups(self, weight_decay: float) -> list[dict[str, object]]:
-        """Parameters for an optimizer: kernels decay, biases and normalisation do not."""
+        """Parameters for an optimizer: kernels decay, biases and normalization do not."""
         kernels = [parameter for parameter in self.parameters() if parameter.ndim > 1]
         others = [parameter for parameter in self.parameters() if parameter.ndim <= 1]
         return [
@@ -122,7 +122,7 @@ def _norm(channels: int) -> nn.BatchNorm2d:
 
 
 def arrays(network: Network) -> Iterator[torch.Tensor]:
-    """The backbone's arrays in order: of a convolution the kernel; of a normalisation the scale,
+    """The backbone's arrays in order: of a convolution the kernel; of a normalization the scale,
     the offset, the moving mean and the moving variance.
     """  # noqa: D205
     for module in network.backbone.modules():

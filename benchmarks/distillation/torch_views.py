@@ -2,7 +2,7 @@
 
 The ranges are those of `configs.AugmentConfig`. Some things differ: photographs are compressed
 once, before training, and so before they are turned; a margin mirrors its outermost pixel too; a
-blur is never weaker than 0.05 pixels; and colours are not rounded between the steps.
+blur is never weaker than 0.05 pixels; and colors are not rounded between the steps.
 """
 
 import math
@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from melanoma_core.images.augmentations import AugmentConfig
 
-# As in `augmentations`: what each colour gives to brightness, and the parts of a turn of the hue.
+# As in `augmentations`: what each color gives to brightness, and the parts of a turn of the hue.
 _GREY = [[0.299, 0.587, 0.114]] * 3
 _ALONG = [[1 / 3] * 3] * 3
 _ACROSS = [[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]]
@@ -93,14 +93,14 @@ def _recolor(images: torch.Tensor, draw: _Draw, config: AugmentConfig) -> torch.
     contrast = 1 + draw.uniform(-config.contrast, config.contrast)
     saturation = 1 + draw.uniform(-config.saturation, config.saturation)
     angle = torch.deg2rad(draw.uniform(-config.hue_degrees, config.hue_degrees))
-    unit, grey, along, across = (
+    unit, gray, along, across = (
         torch.tensor(matrix, device=images.device)
         for matrix in (torch.eye(3).tolist(), _GREY, _ALONG, _ACROSS)
     )
     turned = _spread(torch.cos(angle), 3) * (unit - along)
     hue = turned + _spread(torch.sin(angle), 3) * across / math.sqrt(3) + along
     linear = _spread(gain * contrast, 3) * torch.matmul(
-        grey + _spread(saturation, 3) * (unit - grey), hue
+        gray + _spread(saturation, 3) * (unit - gray), hue
     )
     recolored = torch.matmul(linear, images.flatten(2)).view_as(images)
     return recolored + 127.5 * _spread(1 - contrast, 4)

@@ -36,7 +36,7 @@ _BATCH_SIZE = 32
 _LEARNING_RATE = 1e-3
 NUM_COPIES = 500  # of each class, as many as the starting project made
 _DROPOUT = 0.2
-# What the starting project's library turned, mirrored and zoomed; colours stay.
+# What the starting project's library turned, mirrored and zoomed; colors stay.
 _COPYING = replace(NO_AUGMENTATION, rotate_degrees=10, scale=0.2)
 
 

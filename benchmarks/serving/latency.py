@@ -38,7 +38,7 @@ def main() -> None:
     if arguments.model:
         model = predict.load(store.model_dir(models_dir, arguments.model))
     else:
-        model, _ = predict.load_in_use(models_dir)
+        model, _ = predict.load_champion(models_dir)
     directory = store.model_dir(models_dir, model.card.model_id)
 
     tables.print_heading("ai-edge-litert", "tensorflow-cpu", "tensorflow", "keras", "tf-keras-vis")

@@ -38,7 +38,7 @@ COLUMNS = (
     "mixup",
     "balance",
     "start",  # the model gone on from, else the file of weights, else nothing
-    "start_share",
+    "init_weight",
     "seed",
     "others",  # settings without a column of their own, where they are not the usual ones
     *_FIGURES,
@@ -47,7 +47,7 @@ _SHORT = {
     "image_size": "px",
     "epochs_done": "done",
     "learning_rate": "rate",
-    "start_share": "share",
+    "init_weight": "share",
     "val_loss": "loss",
     "val_accuracy": "accuracy",
     "val_balanced_accuracy": "balanced",

@@ -32,7 +32,7 @@ CHECKS = (  # the gravest first
     label_checks.small_classes,
     leakage_checks.size_shift,
     leakage_checks.source_shift,
-    leakage_checks.colour_shift,
+    leakage_checks.color_shift,
 )
 
 

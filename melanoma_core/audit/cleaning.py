@@ -21,9 +21,9 @@ _LEAK = "Left out, as a near copy or another photograph of the lesion is held ou
 class Cleaned:
     """Data sets with their clean tables."""
 
-    datasets: tuple[Dataset, ...]  # in the order given; name, licence and SHA-256 as they were
+    datasets: tuple[Dataset, ...]  # in the order given; name, license and SHA-256 as they were
     copies: tuple[tuple[str, str], ...]  # paths of two files that hold one picture, in any sets
-    notes: tuple[str, ...]  # what was dropped or relabelled and why, in counts
+    notes: tuple[str, ...]  # what was dropped or relabeled and why, in counts
 
 
 def clean(datasets: Sequence[Dataset], report: Report | None = None) -> Cleaned:
@@ -67,7 +67,7 @@ def _notes(dataset: Dataset, changes: Sequence[audits.Change]) -> list[str]:
     num_dropped = sum(change.is_dropped for change in changes)
     counts = f"{num_dropped:,} of {len(dataset.table):,} files dropped"
     if len(changes) > num_dropped:
-        counts += f", {len(changes) - num_dropped:,} relabelled"
+        counts += f", {len(changes) - num_dropped:,} relabeled"
     reasons = Counter(change.reason for change in changes)
     return [
         f"{dataset.name}, cleaned by the data doctor: {counts}.",
@@ -80,7 +80,7 @@ def _joined(parts: Sequence[Fingerprints]) -> Fingerprints:
         sha256=tuple(digest for part in parts for digest in part.sha256),
         thumbnails=np.concatenate([part.thumbnails for part in parts]),
         sizes=np.concatenate([part.sizes for part in parts]),
-        colours=np.concatenate([part.colours for part in parts]),
+        colors=np.concatenate([part.colors for part in parts]),
         refused={},  # those have no SHA-256, and are compared with nothing
     )
 

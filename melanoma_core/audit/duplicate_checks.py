@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from melanoma_core import diagnoses
-from melanoma_core.audit.findings import SPOILS_LABELS, WORTH_KNOWING, Evidence, Finding
+from melanoma_core.audit.findings import INVALIDATES_LABELS, WORTH_KNOWING, Evidence, Finding
 from melanoma_core.data import row_groups
 from melanoma_core.data.row_groups import Rows
 from melanoma_core.images import fingerprints, near_duplicates
@@ -23,7 +23,7 @@ def unreadable(evidence: Evidence) -> Finding | None:
         return None
     return Finding(
         kind="unreadable",
-        gravity=WORTH_KNOWING,
+        severity=WORTH_KNOWING,
         count=len(rows),
         unit="files",
         meaning="These files cannot be read, so no training sees them. Their class has fewer "
@@ -75,7 +75,7 @@ def two_classes(evidence: Evidence) -> Finding | None:
         return None
     return Finding(
         kind="two_classes",
-        gravity=SPOILS_LABELS,
+        severity=INVALIDATES_LABELS,
         count=len(groups),
         unit="photographs",
         meaning="One photograph under two diagnoses: at least one is wrong, and a network is "
@@ -99,7 +99,7 @@ def near_copies_in_two_classes(evidence: Evidence) -> Finding | None:
     return _of_groups(
         evidence,
         "near_copies_in_two_classes",
-        SPOILS_LABELS,
+        INVALIDATES_LABELS,
         "One picture saved twice under two diagnoses: at least one is wrong.",
         near,
         [(evidence.names[first], evidence.names[second]) for first, second in near],
@@ -136,7 +136,7 @@ def copied_classes(evidence: Evidence) -> Finding | None:
         parts[words + (f", not {', '.join(own)}" if own else "")] = len(copies)
     return Finding(
         kind="copied_classes",
-        gravity=SPOILS_LABELS,
+        severity=INVALIDATES_LABELS,
         count=len(copied),
         unit="classes",
         meaning="Such a class has next to no photographs of its own. What is measured on it says "
@@ -159,7 +159,7 @@ def _near_of_two_ids(evidence: Evidence) -> list[Rows]:
 def _of_groups(
     evidence: Evidence,
     kind: str,
-    gravity: str,
+    severity: str,
     meaning: str,
     groups: Sequence[Rows],
     pairs: Sequence[tuple[str, str]],
@@ -169,7 +169,7 @@ def _of_groups(
         return None
     return Finding(
         kind=kind,
-        gravity=gravity,
+        severity=severity,
         count=len(pairs),
         unit="pairs",
         meaning=meaning,

@@ -14,10 +14,10 @@ from melanoma_core.data.row_groups import Rows
 from melanoma_core.images.fingerprints import Fingerprints
 from melanoma_core.images.near_duplicates import NearCopy
 
-SPOILS_TEST = "Spoils the test"
-SPOILS_LABELS = "Spoils the labels"
+INVALIDATES_TEST = "Invalidates the test"
+INVALIDATES_LABELS = "Invalidates the labels"
 WORTH_KNOWING = "Worth knowing"
-GRAVITIES = (SPOILS_TEST, SPOILS_LABELS, WORTH_KNOWING)
+SEVERITIES = (INVALIDATES_TEST, INVALIDATES_LABELS, WORTH_KNOWING)
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Finding:
     """One thing that is wrong with a data set, or worth knowing of it."""
 
     kind: str
-    gravity: str  # one of `GRAVITIES`
+    severity: str  # one of `SEVERITIES`
     count: int
     unit: str  # what the count counts
     meaning: str  # what it does to a training, and to what is measured

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from melanoma_core import diagnoses
-from melanoma_core.audit.findings import SPOILS_LABELS, WORTH_KNOWING, Evidence, Finding
+from melanoma_core.audit.findings import INVALIDATES_LABELS, WORTH_KNOWING, Evidence, Finding
 from melanoma_core.data.row_groups import same
 from melanoma_core.data.schema import SPLITS
 from melanoma_core.metrics import classification
@@ -37,7 +37,7 @@ def contradictions(evidence: Evidence) -> Finding | None:
     ids = [image_id for image_id in filed if image_id in labels]
     return Finding(
         kind="contradicts_table",
-        gravity=SPOILS_LABELS,
+        severity=INVALIDATES_LABELS,
         count=len(ids),
         unit="photographs",
         meaning="A published table gives these photographs another diagnosis than they have here. "
@@ -58,7 +58,7 @@ def several_photographs(evidence: Evidence) -> Finding | None:
         return None
     return Finding(
         kind="several_photographs",
-        gravity=WORTH_KNOWING,
+        severity=WORTH_KNOWING,
         count=len(groups),
         unit="lesions",
         meaning="These lesions have several photographs. Divide the data by lesion, and count "
@@ -92,7 +92,7 @@ def small_classes(evidence: Evidence) -> Finding | None:
         return None
     return Finding(
         kind="small_classes",
-        gravity=WORTH_KNOWING,
+        severity=WORTH_KNOWING,
         count=len(parts),
         unit="classes",
         meaning=f"Too few lesions{f' in {measured}' if measured else ''} to measure these: at a "

@@ -5,13 +5,13 @@ from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 
-from melanoma_core.audit.findings import SPOILS_TEST, WORTH_KNOWING, Evidence, Finding
+from melanoma_core.audit.findings import INVALIDATES_TEST, WORTH_KNOWING, Evidence, Finding
 from melanoma_core.data.row_groups import Rows, same
 from melanoma_core.data.schema import SPLITS
 
 MIN_PHOTOGRAPHS = 50  # of a split whose shift is worth measuring
 MIN_SHARE_SHIFTED = 0.1  # of a split's photographs, beyond what chance makes
-MIN_COLOUR_SHIFT = 0.5  # standard deviations of the mean colour
+MIN_COLOR_SHIFT = 0.5  # standard deviations of the mean color
 
 
 def same_photograph(evidence: Evidence) -> Finding | None:
@@ -73,7 +73,7 @@ def _on_both_sides(
         return None
     return Finding(
         kind=kind,
-        gravity=SPOILS_TEST,
+        severity=INVALIDATES_TEST,
         count=len(beside),
         unit="held-out files",
         meaning=meaning,
@@ -133,8 +133,8 @@ def shifted_share(first: Sequence[Hashable], second: Sequence[Hashable]) -> floa
     return 1.0 if distance == 1 else max(0.0, float(distance - by_chance))
 
 
-def colour_shift(evidence: Evidence) -> Finding | None:
-    """Held-out splits whose mean colour lies apart from that of training."""
+def color_shift(evidence: Evidence) -> Finding | None:
+    """Held-out splits whose mean color lies apart from that of training."""
     if not evidence.found.has_pictures:
         return None
     rows_of = _comparable(evidence)
@@ -142,18 +142,18 @@ def colour_shift(evidence: Evidence) -> Finding | None:
     for split, rows in rows_of.items():
         if split == SPLITS[0]:
             continue
-        training, others = (evidence.found.colours[part] for part in (rows_of[SPLITS[0]], rows))
+        training, others = (evidence.found.colors[part] for part in (rows_of[SPLITS[0]], rows))
         spread = np.sqrt((training.var(axis=0) + others.var(axis=0)) / 2)
         apart = (others.mean(axis=0) - training.mean(axis=0)) / np.maximum(spread, 1e-6)
         chance = 3 * np.sqrt(1 / len(training) + 1 / len(others))
         channel = int(np.abs(apart).argmax())
-        if abs(apart[channel]) >= max(MIN_COLOUR_SHIFT, chance):
+        if abs(apart[channel]) >= max(MIN_COLOR_SHIFT, chance):
             side = "more" if apart[channel] > 0 else "less"
-            colour = ("red", "green", "blue")[channel]
-            parts[f"{split}: {abs(apart[channel]):.1f} standard deviations {side} {colour}"] = len(
+            color = ("red", "green", "blue")[channel]
+            parts[f"{split}: {abs(apart[channel]):.1f} standard deviations {side} {color}"] = len(
                 rows
             )
-    return _shift("colour_shift", "colour", parts)
+    return _shift("color_shift", "color", parts)
 
 
 def _comparable(evidence: Evidence) -> dict[str, list[int]]:
@@ -171,7 +171,7 @@ def _shift(kind: str, words: str, parts: dict[str, int]) -> Finding | None:
         return None
     return Finding(
         kind=kind,
-        gravity=WORTH_KNOWING,
+        severity=WORTH_KNOWING,
         count=len(parts),
         unit="splits",
         meaning=f"Held-out photographs differ from training in {words}. A figure measured there "

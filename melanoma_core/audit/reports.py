@@ -10,7 +10,7 @@ import pandas as pd
 from melanoma_core import diagnoses
 from melanoma_core.audit import audits
 from melanoma_core.audit.audits import Audit, Change
-from melanoma_core.audit.findings import GRAVITIES, Finding
+from melanoma_core.audit.findings import SEVERITIES, Finding
 from melanoma_core.data import datasets
 from melanoma_core.images import reading
 
@@ -33,7 +33,7 @@ def record(audit: Audit, table: pd.DataFrame, changes: tuple[Change, ...]) -> di
         "clean": {
             "num_photographs": len(table),
             "num_dropped": sum(change.is_dropped for change in changes),
-            "num_relabelled": sum(not change.is_dropped for change in changes),
+            "num_relabeled": sum(not change.is_dropped for change in changes),
             "changes": [
                 {
                     "id": change.image_id,
@@ -62,7 +62,7 @@ def _known_record(known: audits.Known) -> dict[str, Any]:
 def _finding_record(finding: Finding) -> dict[str, Any]:
     return {
         "kind": finding.kind,
-        "gravity": finding.gravity,
+        "severity": finding.severity,
         "count": finding.count,
         "unit": finding.unit,
         "ids": list(finding.ids),
@@ -113,10 +113,10 @@ def lines(audit: Audit, table: pd.DataFrame, changes: tuple[Change, ...]) -> Ite
         for (official, here), num_files in known.filed.items():
             names = diagnoses.BY_CODE[official].name, diagnoses.BY_CODE[here].name
             yield f"  {num_files:,}  {names[0]} there, {names[1]} here"
-    for gravity in GRAVITIES:
-        of_gravity = [finding for finding in audit.findings if finding.gravity == gravity]
+    for severity in SEVERITIES:
+        of_gravity = [finding for finding in audit.findings if finding.severity == severity]
         if of_gravity:
-            yield f"\n{gravity}"
+            yield f"\n{severity}"
         for finding in of_gravity:
             yield from _finding_lines(finding)
     if not audit.findings:

@@ -51,7 +51,7 @@ def read(path: Path = PATH) -> Dataset:
             "Lesions, ages, sexes and sites are those of HAM10000 and ISIC 2017, which know "
             f"the ids of {num_known:,} files.",
         ),
-        licence="facts of ISIC Archive images; HAM10000 (CC BY-NC 4.0), ISIC 2017 (CC0)",
+        license="facts of ISIC Archive images; HAM10000 (CC BY-NC 4.0), ISIC 2017 (CC0)",
         sha256=paths.sha256(data),
     )
 
@@ -68,12 +68,12 @@ def references(table: pd.DataFrame) -> tuple[Dataset, ...]:
                 diagnosis=known[name].map(published_sets.code), source=name, split=None
             )[list(COLUMNS)],
             notes=(),
-            licence=licence,
+            license=license,
             sha256=paths.sha256(known[["image_id", name]].to_csv(index=False).encode()),
             is_official=True,
             is_ak_with_bowen=name == "ham10000",
         )
-        for name, licence in (("ham10000", "CC BY-NC 4.0"), ("isic2017", "CC0"))
+        for name, license in (("ham10000", "CC BY-NC 4.0"), ("isic2017", "CC0"))
         for known in [table[table[name].notna()].drop_duplicates("image_id")]
     )
 

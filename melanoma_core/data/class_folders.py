@@ -33,7 +33,7 @@ def read(tree: FileTree) -> Reading:
         )
     return Reading(
         name=None,
-        licence=tree.licence or "not stated",
+        license=tree.license or "not stated",
         photographs=tuple(photographs),
         notes=_notes(photographs),
         is_official=False,

@@ -30,7 +30,7 @@ class Dataset:
     name: str
     table: pd.DataFrame  # COLUMNS, and maybe PATIENT; a class-folder set keeps one row a file
     notes: tuple[str, ...]  # what was translated, merged or left out, in words
-    licence: str
+    license: str
     sha256: str  # of rows, file sizes and a zip's bytes; not of names of files
     is_official: bool = False  # labels come from a published table, not from folder names
     is_ak_with_bowen: bool = False  # AK stands for `akiec`, which holds Bowen's disease too
@@ -39,7 +39,7 @@ class Dataset:
 
 
 def read(path: Path, cache_dir: Path | None = None) -> Dataset:
-    """The data set in a folder or zip; its layout is recognised.
+    """The data set in a folder or zip; its layout is recognized.
 
     Args:
         path: class folders, HAM10000, or an ISIC challenge set; wrapping folders do not matter.
@@ -79,7 +79,7 @@ def read(path: Path, cache_dir: Path | None = None) -> Dataset:
         name=name,
         table=_table(records),
         notes=reading.notes,
-        licence=reading.licence,
+        license=reading.license,
         sha256=_sha256(archive_sha256, records, sizes),
         is_official=reading.is_official,
         is_ak_with_bowen=reading.is_ak_with_bowen,
@@ -126,7 +126,7 @@ def combine(datasets: Sequence[Dataset]) -> Dataset:
         name="+".join(dict.fromkeys(dataset.name for dataset in datasets)),
         table=_table(kept),
         notes=(*(f"{d.name}: {note}" for d in datasets for note in d.notes), *notes),
-        licence="; ".join(dict.fromkeys(f"{d.name}: {d.licence}" for d in datasets)),
+        license="; ".join(dict.fromkeys(f"{d.name}: {d.license}" for d in datasets)),
         sha256=_sha256("".join(sorted(d.sha256 for d in datasets)), kept, [0] * len(kept)),
         is_official=all(dataset.is_official for dataset in datasets),
         further_files={image_id: files for image_id, files in further_files.items() if files},

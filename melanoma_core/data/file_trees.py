@@ -28,7 +28,7 @@ class Metadata:
 
 @dataclass(frozen=True)
 class Photograph:
-    """One labelled file of a data set."""
+    """One labeled file of a data set."""
 
     image_id: str
     diagnosis: str  # code of one of the nine classes
@@ -43,7 +43,7 @@ class Reading:
     """What a reader found in a folder of its layout."""
 
     name: str | None  # None: the layout does not say, so the file's or folder's name serves
-    licence: str
+    license: str
     photographs: tuple[Photograph, ...]
     notes: tuple[str, ...]  # what was translated, merged or left out, in words
     is_official: bool  # labels come from a published table, not from folder names
@@ -58,13 +58,13 @@ class FileTree:
     images: dict[PurePosixPath, int]  # file and its size in bytes, in order of paths
     empty_dirs: tuple[PurePosixPath, ...]
     tables: tuple[CsvTable, ...]
-    licence: str | None  # first line of the file LICENSE that lies above all photographs
+    license: str | None  # first line of the file LICENSE that lies above all photographs
 
 
 _DERIVED = re.compile(r"_(segmentation|superpixels|mask|attribute_\w+)$")  # drawn, not photographs
 _COPY = re.compile(r"\s*\(\d+\)$")  # what a browser or file manager adds to a second copy
-_LICENCE_NAMES = frozenset({"license", "licence", "license.txt", "licence.txt"})
-_LICENCE_LENGTH = 200  # characters: a card names a licence, it does not hold one
+_LICENCE_NAMES = frozenset({"license", "license.txt"})
+_LICENCE_LENGTH = 200  # characters: a card names a license, it does not hold one
 _SPLIT_NAMES = {
     "train": "train",
     "training": "train",
@@ -117,7 +117,7 @@ def _walked(root: Path, name: str) -> FileTree:
     images: dict[PurePosixPath, int] = {}
     empty_dirs: list[PurePosixPath] = []
     tables: list[CsvTable] = []
-    licences: dict[PurePosixPath, str] = {}  # by folder, the outermost first
+    licenses: dict[PurePosixPath, str] = {}  # by folder, the outermost first
     for directory, dir_names, file_names in os.walk(root, onerror=_raise):
         dir_names[:] = sorted(d for d in dir_names if not d.startswith((".", "__MACOSX")))
         here = PurePosixPath(Path(directory).relative_to(root).as_posix())
@@ -129,12 +129,12 @@ def _walked(root: Path, name: str) -> FileTree:
             elif _is_table(path):
                 tables.append(csv_tables.read(path, str(here / file_name)))
             elif file_name.lower() in _LICENCE_NAMES and (line := _first_line(path)):
-                licences.setdefault(here, line)
+                licenses.setdefault(here, line)
         if not dir_names and len(images) == num_images:
             empty_dirs.append(here)
     of_all = (
         line
-        for folder, line in licences.items()
+        for folder, line in licenses.items()
         if all(file.is_relative_to(folder) for file in images)
     )
     return FileTree(name, images, tuple(empty_dirs), tuple(tables), next(of_all, None))

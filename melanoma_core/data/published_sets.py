@@ -91,10 +91,10 @@ def read(tree: FileTree) -> Reading | None:
     notes = [text.format(words[word]) for word, text in _NOTES.items() if words[word]]
     if num_unlisted:
         notes.append(f"Image files that no table names are left out: {num_unlisted:,}.")
-    name, licence = _name_and_licence(tables)
+    name, license = _name_and_license(tables)
     return Reading(
         name=name,
-        licence=licence,
+        license=license,
         photographs=photographs,
         notes=tuple(notes),
         is_official=True,
@@ -102,12 +102,12 @@ def read(tree: FileTree) -> Reading | None:
     )
 
 
-def _name_and_licence(tables: Iterable[CsvTable]) -> tuple[str | None, str]:
+def _name_and_license(tables: Iterable[CsvTable]) -> tuple[str | None, str]:
     if any("dx" in table.header for table in tables):
         return "ham10000", "CC BY-NC 4.0"
     years = sorted({year for table in tables for year in _YEAR.findall(table.name)})
-    licences = sorted({_LICENCES.get(year, "not stated") for year in years})
-    return f"isic{years[0]}" if len(years) == 1 else None, ", ".join(licences) or "not stated"
+    licenses = sorted({_LICENCES.get(year, "not stated") for year in years})
+    return f"isic{years[0]}" if len(years) == 1 else None, ", ".join(licenses) or "not stated"
 
 
 def _reader_of(table: CsvTable) -> Callable[[CsvTable], _Labels] | None:

@@ -68,7 +68,7 @@ class EmbeddingMap:
     num_contradictory: int  # photographs that are not compared, as they have two diagnoses
 
     @property
-    def num_neighbours(self) -> int:
+    def num_neighbors(self) -> int:
         """How many of the nearest others were looked at."""
         return int(self.points[list(_COUNTS)].sum(axis=1).max())
 
@@ -78,7 +78,7 @@ class Mix:
     """Which share of the nearest others of one diagnosis' photographs have another one."""
 
     share: Estimate  # bootstrapped over lesions
-    chance: float  # what it would be, were the neighbours drawn from all others
+    chance: float  # what it would be, were the neighbors drawn from all others
 
 
 def of_dataset(
@@ -133,10 +133,10 @@ def mix(
     """How many of the nearest others of one diagnosis have another one.
 
     Args:
-        points: of an `EmbeddingMap`; all of them, for neighbours are looked for among all.
-        of: code of the diagnosis whose neighbours are looked at.
+        points: of an `EmbeddingMap`; all of them, for neighbors are looked for among all.
+        of: code of the diagnosis whose neighbors are looked at.
         among: code of the other diagnosis; without it every other one counts.
-        asked: (N,) whose neighbours are looked at; without it those of all.
+        asked: (N,) whose neighbors are looked at; without it those of all.
     """
     others = [code for code in CODES if code != of] if among is None else [among]
     is_compared = points["lesion"].notna().to_numpy()
@@ -147,14 +147,14 @@ def mix(
     if chosen.empty:
         nothing = float("nan")
         return Mix(Estimate(nothing, nothing, nothing, 0, 0), nothing)
-    num_neighbours = int(chosen[list(_COUNTS)].iloc[0].sum())
+    num_neighbors = int(chosen[list(_COUNTS)].iloc[0].sum())
     hits = chosen[[f"near_{code}" for code in others]].sum(axis=1).to_numpy(np.int64)
     low, high = estimates.share_interval(hits, chosen["lesion"].to_numpy(np.int64))
     share = Estimate(
-        float(hits.mean()) / num_neighbours, low / num_neighbours, high / num_neighbours,
+        float(hits.mean()) / num_neighbors, low / num_neighbors, high / num_neighbors,
         len(chosen), num_lesions,
     )  # fmt: skip
-    # Its own lesion is nobody's neighbour, so chance does not draw from it either.
+    # Its own lesion is nobody's neighbor, so chance does not draw from it either.
     of_lesion = everyone.groupby("lesion")["diagnosis"]
     is_other = everyone["diagnosis"].isin(others)
     own = chosen["lesion"].map(of_lesion.size())
@@ -163,12 +163,12 @@ def mix(
     return Mix(share, float(chance.mean()))
 
 
-def neighbour_shares(points: pd.DataFrame, asked: NDArray[np.bool_] | None = None) -> pd.DataFrame:
+def neighbor_shares(points: pd.DataFrame, asked: NDArray[np.bool_] | None = None) -> pd.DataFrame:
     """Share of each diagnosis (columns) among the nearest others of each diagnosis (rows).
 
     Args:
         points: of an `EmbeddingMap`; all of them.
-        asked: (N,) whose neighbours are looked at; without it those of all.
+        asked: (N,) whose neighbors are looked at; without it those of all.
     """
     is_asked = points["lesion"].notna().to_numpy()
     chosen = points[is_asked if asked is None else is_asked & asked]
@@ -202,7 +202,7 @@ def _map_of(
             f"least {MIN_PHOTOGRAPHS}, of several lesions. Choose a larger data set."
         )
     codes = part["diagnosis"].iloc[compared.rows].tolist()
-    counts = neighbors.neighbour_counts(vectors[compared.rows], codes, compared.lesions)
+    counts = neighbors.neighbor_counts(vectors[compared.rows], codes, compared.lesions)
     first, second = (np.flatnonzero(np.array(codes, dtype=object) == code) for code in BORDER)
     pairs, typical = neighbors.closest_pairs(
         vectors[compared.rows], compared.lesions, first, second, NUM_PAIRS
@@ -233,7 +233,7 @@ def _map_of(
 def coordinates(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     """Two coordinates of each row by t-SNE on its 30 principal components, each from -1 to 1.
 
-    t-SNE (van der Maaten and Hinton, 2008) keeps neighbours together and says nothing of wide
+    t-SNE (van der Maaten and Hinton, 2008) keeps neighbors together and says nothing of wide
     distances. It starts from the two first components and a fixed seed: the same rows give the
     same map on the same machine.
 

@@ -67,16 +67,16 @@ def left_uncounted(card: Card) -> str:
     )
 
 
-def colour_limits(card: Card) -> str:
-    """How colour casts are held within limits, in two sentences; empty where they are not."""
-    if not card.colour_limits:
+def color_cast_limits(card: Card) -> str:
+    """How color casts are held within limits, in two sentences; empty where they are not."""
+    if not card.color_cast_limits:
         return ""
-    red, more_red, blue, more_blue = (f"{math.exp(limit):.2f}" for limit in card.colour_limits)
+    red, more_red, blue, more_blue = (f"{math.exp(limit):.2f}" for limit in card.color_cast_limits)
     # Limits kept from another model were set by what that one learnt from.
-    is_own = card.config.get("limit_colours", False)
+    is_own = card.config.get("clamp_color_cast", False)
     photographs = "training photographs" if is_own else "of the photographs that set them"
     return (
-        "A photograph of a strong colour cast is brought back before the network sees it: to a "
+        "A photograph of a strong color cast is brought back before the network sees it: to a "
         f"mean red of {red} to {more_red} times the mean green, and a mean blue of {blue} to "
         f"{more_blue} times. One in twenty {photographs} lies beyond each of these limits."
     )

@@ -100,7 +100,7 @@ def _seen(card: Card) -> str:
         f"{coverage.FEW} is not known; the app says so when a case lies outside.",
         formats.left_uncounted(card),
         model_card_tables.seen(card),
-        formats.colour_limits(card),
+        formats.color_cast_limits(card),
     )
     return "\n\n".join(filter(None, parts))
 
@@ -109,7 +109,7 @@ def _datasets(card: Card) -> str:
     rows = [
         (
             model_card_tables.source_name(use.name),
-            literal(use.licence) or "not stated",
+            literal(use.license) or "not stated",
             *(count(number) for number in (use.num_train, use.num_val, use.num_test)),
             f"`{use.sha256}`",
         )
@@ -118,13 +118,13 @@ def _datasets(card: Card) -> str:
     rows += [
         (
             f"{model_card_tables.source_name(use.name)} ({formats.TAUGHT_BEFORE})",
-            literal(use.licence) or "not stated",
+            literal(use.license) or "not stated",
             *(count(use.num_train), "–", "–"),
             f"`{use.sha256}`",
         )
         for use in card.inherited_datasets
     ]
-    return table(("Data set", "Licence", *_SPLIT_NAMES.values(), "SHA-256"), rows, 2)
+    return table(("Data set", "License", *_SPLIT_NAMES.values(), "SHA-256"), rows, 2)
 
 
 def _class_counts(card: Card) -> str:

@@ -1,7 +1,7 @@
 """How classes overlap in a network's embedding: the nearest others, and pairs across a border.
 
 Photographs are held against each other by the angle between their embeddings (cosine distance).
-A photograph is never its own neighbour, nor is another one of its lesion.
+A photograph is never its own neighbor, nor is another one of its lesion.
 """
 
 from collections.abc import Hashable, Sequence
@@ -71,11 +71,11 @@ def compared(table: pd.DataFrame, vectors: NDArray[np.float32]) -> Compared:
     return Compared(chosen, lesions[chosen], num_contradictory)
 
 
-def neighbour_counts(
+def neighbor_counts(
     vectors: NDArray[np.float32],
     codes: Sequence[str],
     lesions: NDArray[np.int64],
-    num_neighbours: int = NUM_NEIGHBOURS,
+    num_neighbors: int = NUM_NEIGHBOURS,
 ) -> NDArray[np.int64]:
     """Of each photograph, how many of its nearest others show each of `diagnoses.CODES`.
 
@@ -83,7 +83,7 @@ def neighbour_counts(
         vectors: (M, K), none of them zero.
         codes: M diagnoses.
         lesions: (M,).
-        num_neighbours: how many are looked at; fewer where a lesion leaves fewer others.
+        num_neighbors: how many are looked at; fewer where a lesion leaves fewer others.
 
     Returns:
         (M, 9); every row has the same sum.
@@ -92,7 +92,7 @@ def neighbour_counts(
     if num_rows == 0:
         return np.zeros((0, len(CODES)), np.int64)
     units = _units(vectors)
-    num_taken = min(num_neighbours, num_rows - int(np.bincount(lesions).max()))
+    num_taken = min(num_neighbors, num_rows - int(np.bincount(lesions).max()))
     code_of = np.array([CODES.index(code) for code in codes])
     counts = np.zeros((num_rows, len(CODES)), np.int64)
     for start in range(0, num_rows, _BLOCK):

@@ -18,7 +18,7 @@ from melanoma_core.evaluation import comparisons
 from melanoma_core.evaluation.comparisons import Comparison
 from melanoma_core.models import journal, predict, store
 from melanoma_core.models.journal import Event, Kind
-from melanoma_core.models.store import InUse
+from melanoma_core.models.store import Champion
 
 FEWEST_LETTERS = 10  # of a reason to overrule
 _LOCK = ".promotion.lock"
@@ -28,7 +28,7 @@ _LOCK = ".promotion.lock"
 class Promotion:
     """A model that was put into use."""
 
-    in_use: InUse
+    in_use: Champion
     comparison: Comparison | None  # None: there was no sound model to compare it with
     problems: tuple[str, ...]  # of models that were in use and are damaged, of the journal
 
@@ -83,7 +83,7 @@ def promote(
 
 def roll_back(
     models_dir: Path, model_id: str | None = None, *, by: str = "", reason: str = ""
-) -> tuple[InUse, tuple[str, ...]]:
+) -> tuple[Champion, tuple[str, ...]]:
     """Go back to a model that was in use; to the one before by default.
 
     Nothing is compared: it was in use. All its files must be those of then, and the golden set
@@ -118,7 +118,7 @@ def settle(models_dir: Path) -> None:
             _settle(models_dir)
 
 
-def unwritten(models_dir: Path) -> InUse | None:
+def unwritten(models_dir: Path) -> Champion | None:
     """The model in use, where the journal has no row of how it came into use.
 
     Raises:
@@ -143,7 +143,7 @@ def lost_rows(models_dir: Path) -> tuple[str, ...]:
         f"“{entry.model_id}” was {entry.kind} at {entry.since}, as champion.json says, and the "
         "journal has no row of it: the row, or the whole journal, was deleted. Restore the journal "
         "from a copy."
-        for entry in store.in_use(models_dir)[1:]
+        for entry in store.champions(models_dir)[1:]
         if _lacks_row(models_dir, entry)
     )
 
@@ -155,7 +155,7 @@ def _settle(models_dir: Path) -> None:
         journal.append(models_dir, _event(models_dir, newest))
 
 
-def _lacks_row(models_dir: Path, entry: InUse) -> bool:
+def _lacks_row(models_dir: Path, entry: Champion) -> bool:
     """Whether an entry of champion.json should have a row in the journal, and has none."""
     if not entry.kind:  # put into use before there was a journal
         return False
@@ -177,7 +177,7 @@ def _check_reason(reason: str) -> None:
 def _rival(models_dir: Path, model_id: str) -> tuple[str | None, list[str]]:
     """The sound model that a candidate is held against, and what is wrong with newer ones."""
     problems: list[str] = []
-    for entry in store.in_use(models_dir):
+    for entry in store.champions(models_dir):
         try:
             _check_files(models_dir, entry)
         except ModelError as error:
@@ -189,7 +189,7 @@ def _rival(models_dir: Path, model_id: str) -> tuple[str | None, list[str]]:
     return None, problems
 
 
-def _check_files(models_dir: Path, entry: InUse) -> None:
+def _check_files(models_dir: Path, entry: Champion) -> None:
     """Raise a ModelError where a file of a model that was put into use is not what it was."""
     _, sha256, _ = store.read_files(store.model_dir(models_dir, entry.model_id))
     predict.check_card(entry, sha256)
@@ -206,9 +206,9 @@ def _held_against(models_dir: Path, rival: str, model_id: str) -> tuple[Comparis
     return comparison, f"“{model_id}” was not put into use: it may be worse. {comparison}"
 
 
-def _earlier(models_dir: Path, model_id: str | None) -> InUse:
+def _earlier(models_dir: Path, model_id: str | None) -> Champion:
     """The entry to go back to."""
-    newest, *earlier = store.in_use(models_dir) or (None,)
+    newest, *earlier = store.champions(models_dir) or (None,)
     known = ", ".join(entry.model_id for entry in earlier) or "none"
     if newest is not None and model_id == newest.model_id:
         raise ModelError(f"“{model_id}” is in use already, since {newest.since}.")
@@ -221,9 +221,9 @@ def _earlier(models_dir: Path, model_id: str | None) -> InUse:
 
 def _change(
     models_dir: Path, model_id: str, kind: Kind, *, by: str, reason: str, against: str = ""
-) -> tuple[InUse, tuple[str, ...]]:
+) -> tuple[Champion, tuple[str, ...]]:
     """Put a model into use and write it down; what the journal could not take, in words."""
-    newest = store.put_into_use(
+    newest = store.set_champion(
         models_dir, model_id, by=by, kind=kind, reason=reason, against=against
     )
     try:
@@ -234,7 +234,7 @@ def _change(
     return newest, ()
 
 
-def _event(models_dir: Path, entry: InUse) -> Event:
+def _event(models_dir: Path, entry: Champion) -> Event:
     """What the journal says of an entry of champion.json."""
     event = Event(
         Kind(entry.kind),

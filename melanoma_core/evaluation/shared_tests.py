@@ -20,7 +20,7 @@ from melanoma_core.evaluation import evaluate
 from melanoma_core.evaluation.evaluate import Evaluation
 from melanoma_core.models import store, training_ids
 from melanoma_core.models.cards import Card
-from melanoma_core.models.training_ids import Taught
+from melanoma_core.models.training_ids import TrainingIds
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Measured:
     card: Card
     card_sha256: str
     evaluation: Evaluation
-    taught: Taught | None  # None: it keeps no list
+    taught: TrainingIds | None  # None: it keeps no list
     num_bytes: int  # of what answers: the graph and the dense layer
 
     @property
@@ -57,7 +57,7 @@ def read(models_dir: Path, model_id: str) -> Measured:
         ModelError: there is no such model, or a file of it is damaged.
     """
     card, card_sha256, contents = store.read_files(store.model_dir(models_dir, model_id))
-    held = contents.get(store.TAUGHT)
+    held = contents.get(store.TRAINING_IDS)
     return Measured(
         card,
         card_sha256,

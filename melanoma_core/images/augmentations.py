@@ -1,7 +1,7 @@
 """Changed views of a photograph: one image and a seed give one augmented image.
 
 The same function serves training on any backend and the pages that show what augmentation does.
-Geometry is one affine map and colour one matrix, so each view is resampled once only.
+Geometry is one affine map and color one matrix, so each view is resampled once only.
 """
 
 import io
@@ -31,7 +31,7 @@ class AugmentConfig:
     sharpen: float = 2.0  # largest strength of an unsharp mask, on another one in four
     noise: float = 8.0  # largest standard deviation, in levels, on one photograph in four
     jpeg: int = 40  # lowest quality that one photograph in four is compressed to again; 0: off
-    cutout: float = 0.3  # largest side of a grey square, of the side, on one photograph in two
+    cutout: float = 0.3  # largest side of a gray square, of the side, on one photograph in two
     dark_corners: float = 0.35  # how far they reach in, of half a diagonal, on one in four; 0: off
 
 
@@ -54,9 +54,9 @@ AUGMENTATIONS = {
 }  # fmt: skip
 
 
-# ITU-R BT.601: what each colour gives to the brightness.
+# ITU-R BT.601: what each color gives to the brightness.
 _GREY = np.tile([0.299, 0.587, 0.114], (3, 1))
-# Parts of a rotation about the grey axis (Rodrigues' formula): along the axis, and across it.
+# Parts of a rotation about the gray axis (Rodrigues' formula): along the axis, and across it.
 _ALONG = np.full((3, 3), 1 / 3)
 _ACROSS = np.array([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
 _BEST_JPEG = 96  # from here on nothing is to be seen of it
@@ -105,7 +105,7 @@ def _warp(
     shift = rng.uniform(-config.shift, config.shift, size=2) * size
     angle += turns * np.pi / 2
 
-    # The map from the view back to the photograph, about the centre.
+    # The map from the view back to the photograph, about the center.
     cos, sin = np.cos(angle), np.sin(angle)
     rotation = np.array([[cos, -sin], [sin, cos]])
     back = np.diag([1 / np.sqrt(stretch), np.sqrt(stretch)]) @ rotation @ np.diag(flips) / scale
@@ -120,13 +120,13 @@ def _warp(
 
 
 def _color_matrix(rng: np.random.Generator, config: AugmentConfig) -> NDArray[np.float64]:
-    """(3, 4): brightness, contrast about mid grey, saturation and hue as one linear map."""
+    """(3, 4): brightness, contrast about mid gray, saturation and hue as one linear map."""
     gain = 1 + rng.uniform(-config.brightness, config.brightness)
     contrast = 1 + rng.uniform(-config.contrast, config.contrast)
     saturation = 1 + rng.uniform(-config.saturation, config.saturation)
     angle = np.deg2rad(rng.uniform(-config.hue_degrees, config.hue_degrees))
 
-    # Grey stays grey, hues move by `angle`.
+    # Gray stays gray, hues move by `angle`.
     hue = np.cos(angle) * (np.eye(3) - _ALONG) + np.sin(angle) * _ACROSS + _ALONG
     linear = gain * contrast * (_GREY + saturation * (np.eye(3) - _GREY)) @ hue
     offset = np.full((3, 1), 127.5 * (1 - contrast))

@@ -1,10 +1,10 @@
-"""The colour cast of a photograph, and the limits of those that a network has learnt from.
+"""The color cast of a photograph, and the limits of those that a network has learnt from.
 
-Light, camera and white balance turn all colours of a photograph one way. A network that has seen
+Light, camera and white balance turn all colors of a photograph one way. A network that has seen
 few photographs of a strong cast takes the cast for a sign of what those few showed. So a cast
-beyond the limits is brought back to them, by one gain a channel (von Kries), as colour constancy
+beyond the limits is brought back to them, by one gain a channel (von Kries), as color constancy
 does to every photograph (Barata, Celebi & Marques, IEEE J. Biomed. Health Inform. 2015); one within
-them stays as it is, for its colours tell of the lesion.
+them stays as it is, for its colors tell of the lesion.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
 """What each format may hold, checked before the pixels are decoded: limits and structure.
 
-Decoders are lenient where a clinician must not be: they fill missing rows with grey or black, read
+Decoders are lenient where a clinician must not be: they fill missing rows with gray or black, read
 no checksum, and pick one page of several. Such files are refused here with an `ImageError` whose
 message goes on where the file's name ends: `reading.read` puts the name before it.
 """
@@ -29,7 +29,7 @@ _SEARCHED_BYTES = 1 << 20  # at a time, so that large files cost no memory
 TIFF_COMPRESSIONS = {"raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits", "jpeg"}
 BITS_PER_SAMPLE, SAMPLES_PER_PIXEL, ROWS_PER_STRIP = 258, 277, 278  # TIFF tags
 PLANAR, TILE_WIDTH, TILE_LENGTH = 284, 322, 323
-PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
+PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by color type
 ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4)]
 ADAM7 += [(1, 0, 2, 2), (0, 1, 1, 2)]  # left, top, steps of each pass of an interlaced PNG
 PNG_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT", b"IEND"}  # all else is dropped unread
@@ -108,11 +108,11 @@ def check(photograph: Image.Image, data: bytes) -> None:
         )
     if photograph.mode == "1" or raw_mode(photograph).startswith("P;1"):
         raise ImageError(
-            "is black and white without shades (1 bit a pixel); a colour photograph was expected. "
+            "is black and white without shades (1 bit a pixel); a color photograph was expected. "
             "Export the original from the dermatoscope rather than a scan."
         )
     if photograph.mode == "LAB":
-        raise ImageError("is in CIELAB colours; RGB was expected. Export it as sRGB.")
+        raise ImageError("is in CIELAB colors; RGB was expected. Export it as sRGB.")
     if isinstance(photograph, TiffImagePlugin.TiffImageFile):
         _check_tiff(photograph, data)
 
@@ -129,7 +129,7 @@ def png_essentials(data: bytes) -> bytes:
     )
     if len(data) < 33 or data[12:16] != b"IHDR":
         raise damaged
-    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", data[16:29])
+    width, height, depth, color, _, _, interlaced = struct.unpack(">IIBBBBB", data[16:29])
     _check_size(width, height, "PNG")
     view, start = memoryview(data), 8
     kept, pixels, kind = [view[:8]], [], b""
@@ -149,7 +149,7 @@ def png_essentials(data: bytes) -> bytes:
         if kind == b"IDAT":
             pixels.append(view[start + 8 : end - 4])
         start = end
-    bits = depth * PNG_CHANNELS.get(colour, 0)
+    bits = depth * PNG_CHANNELS.get(color, 0)
     if not bits or not _holds(pixels, _png_bytes(width, height, bits, interlaced > 0)):
         raise damaged
     return b"".join(kept)
@@ -158,7 +158,7 @@ def png_essentials(data: bytes) -> bytes:
 def jpeg_essentials(photograph: JpegImagePlugin.JpegImageFile, data: bytes) -> bytes:
     """The first JPEG in the file, so that missing rows show when it is decoded.
 
-    libjpeg fills what lacks before the end marker with grey, and Pillow does not say so. Zeros
+    libjpeg fills what lacks before the end marker with gray, and Pillow does not say so. Zeros
     in the place of the marker let it finish a whole picture, and starve over any other.
     """
     start = photograph.fp.tell() if photograph.fp else 0

@@ -26,11 +26,11 @@ class Fingerprints:
     """One entry a photograph, in the order in which they were given."""
 
     sha256: tuple[str | None, ...]  # of the decoded pixels; None where the file is refused
-    thumbnails: NDArray[np.uint8]  # (N, SIDE, SIDE), grey, squashed; black where refused
+    thumbnails: NDArray[np.uint8]  # (N, SIDE, SIDE), gray, squashed; black where refused
     sizes: NDArray[np.int32]  # (N, 2): height and width as read, px; 0 where refused
-    colours: NDArray[np.float32]  # (N, 3): mean red, green and blue, 0 to 255; NaN where refused
+    colors: NDArray[np.float32]  # (N, 3): mean red, green and blue, 0 to 255; NaN where refused
     refused: dict[int, str]  # the reason, by place, of those that cannot be read
-    has_pictures: bool = True  # False: made from facts, without thumbnails and colours
+    has_pictures: bool = True  # False: made from facts, without thumbnails and colors
 
 
 def of_files(files: Sequence[Path], report: Report | None = None) -> Fingerprints:
@@ -44,7 +44,7 @@ def of_files(files: Sequence[Path], report: Report | None = None) -> Fingerprint
     sha256: list[str | None] = [None] * num_files
     thumbnails = np.zeros((num_files, SIDE, SIDE), np.uint8)
     sizes = np.zeros((num_files, 2), np.int32)
-    colours = np.full((num_files, 3), np.nan, np.float32)
+    colors = np.full((num_files, 3), np.nan, np.float32)
     refused: dict[int, str] = {}
     for place, file in enumerate(files):
         try:
@@ -55,16 +55,16 @@ def of_files(files: Sequence[Path], report: Report | None = None) -> Fingerprint
             sha256[place] = pixel_sha256(image)
             thumbnails[place] = thumbnail(image)
             sizes[place] = image.shape[:2]
-            colours[place] = image.mean(axis=(0, 1))
+            colors[place] = image.mean(axis=(0, 1))
         if report is not None:
             report(place + 1, num_files)
-    return Fingerprints(tuple(sha256), thumbnails, sizes, colours, refused)
+    return Fingerprints(tuple(sha256), thumbnails, sizes, colors, refused)
 
 
 def of_facts(checksums: Sequence[str], sizes: NDArray[np.int32]) -> Fingerprints:
     """The fingerprints of photographs of which only facts are there.
 
-    The same pixels are found by them, near copies and shifts of colour are not.
+    The same pixels are found by them, near copies and shifts of color are not.
 
     Args:
         checksums: one of the pixels of each photograph; alike where the pixels are.
@@ -74,7 +74,7 @@ def of_facts(checksums: Sequence[str], sizes: NDArray[np.int32]) -> Fingerprints
         sha256=tuple(checksums),
         thumbnails=np.zeros((0, SIDE, SIDE), np.uint8),
         sizes=sizes,
-        colours=np.full((len(checksums), 3), np.nan, np.float32),
+        colors=np.full((len(checksums), 3), np.nan, np.float32),
         refused={},
         has_pictures=False,
     )
@@ -88,6 +88,6 @@ def pixel_sha256(image: NDArray[np.uint8]) -> str:
 
 
 def thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(SIDE, SIDE) grey; squashed, as two of three archives are, so that both forms agree."""
-    grey = Image.fromarray(image).convert("L")
-    return np.array(grey.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    """(SIDE, SIDE) gray; squashed, as two of three archives are, so that both forms agree."""
+    gray = Image.fromarray(image).convert("L")
+    return np.array(gray.resize((SIDE, SIDE), Image.Resampling.BICUBIC))

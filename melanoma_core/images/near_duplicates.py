@@ -34,7 +34,7 @@ _SPARE_BITS = 4  # of a bucket beyond log2 of the number of photographs
 _BUCKET = 32  # photographs of one bucket that others are held against: a hundred black ones
 _SHIFT = 3  # thumbnail px by which a near copy may be cropped otherwise
 _FINE_SIGMA = 2.0  # px; what is coarser is left out of the fine structure
-_FINE_FLOOR = 0.7  # grey levels: compression noise is not raised to structure
+_FINE_FLOOR = 0.7  # gray levels: compression noise is not raised to structure
 _FINE_RADIUS = 28.0  # px; outside lies the dark ring of many dermatoscopes, alike in all
 _PAIRS_AT_ONCE = 512
 
@@ -221,8 +221,8 @@ def _confirmed(
 def _halved(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     half = SIDE // 2
     averaged = pictures.reshape(-1, half, 2, half, 2).mean((2, 4))
-    centred: NDArray[np.float32] = averaged - averaged.mean((1, 2), keepdims=True)
-    return centred
+    centered: NDArray[np.float32] = averaged - averaged.mean((1, 2), keepdims=True)
+    return centered
 
 
 def _fine(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -243,7 +243,7 @@ def _fine(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _correlation(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of each pair of centred pictures; 0 where one of them is plain."""
+    """Of each pair of centered pictures; 0 where one of them is plain."""
     return _ratio((first * second).sum((1, 2)), first, second)
 
 

@@ -37,7 +37,7 @@ def read(data: bytes, name: str = "") -> NDArray[np.uint8]:
     the long side, others to at most 8 megapixels. Transparency lies on white. 16-bit values are
     scaled; floats and 32-bit integers are stretched over their own range. Phone files that hold
     several JPEGs (MPO) give the first, which is the photograph; TIFFs of several pages and
-    animations are refused, because nobody can tell which picture is meant. Colour profiles and
+    animations are refused, because nobody can tell which picture is meant. Color profiles and
     all other metadata but the orientation are ignored.
 
     Args:
@@ -140,7 +140,7 @@ def _decode(data: bytes) -> NDArray[np.uint8]:
     with file_formats.opened(data) as photograph, file_formats.refusing(data):
         raw_mode = file_formats.raw_mode(photograph)
         if "16" in raw_mode:
-            # Pillow keeps the transparent colour at 16 bits while it brings the pixels to 8.
+            # Pillow keeps the transparent color at 16 bits while it brings the pixels to 8.
             photograph.info.pop("transparency", None)
         size, orientation = photograph.size, 1
         if isinstance(photograph, TiffImagePlugin.TiffImageFile):
@@ -237,8 +237,8 @@ def _levels(
 def _scaled(strip: Image.Image, black: float, white: float) -> Image.Image:
     values = np.asarray(strip).astype(np.float64)
     span = white - black if white != black else 1.0
-    grey = np.rint(255 * ((values - black) / span)).astype(np.uint8)
-    return Image.fromarray(grey).convert("RGB")
+    gray = np.rint(255 * ((values - black) / span)).astype(np.uint8)
+    return Image.fromarray(gray).convert("RGB")
 
 
 def _is_rgb(picture: Image.Image) -> bool:

@@ -23,10 +23,10 @@ _DARK, _BROWN, _TAN, _BLUE = (38, 24, 22), (104, 62, 40), (158, 108, 74), (112, 
 class _Look:
     """What sets one kind apart from another."""
 
-    colours: tuple[tuple[int, int, int], ...]  # RGB, mixed by a slow random field
+    colors: tuple[tuple[int, int, int], ...]  # RGB, mixed by a slow random field
     irregularity: float  # of the outline, as a share of the radius
     edge: float  # width of the border, as a share of the radius
-    asymmetry: float  # how far the colours wander from the middle, 0 to 1
+    asymmetry: float  # how far the colors wander from the middle, 0 to 1
     network: float  # strength of the pigment network, 0 to 1
     num_globules: int
     features: tuple[str, ...] = ()
@@ -102,8 +102,8 @@ def _tint(rgb: list[float]) -> Plane:
     return np.array(rgb, np.float32)
 
 
-def _mix(canvas: Plane, colour: Plane | tuple[int, int, int], weight: Plane) -> Plane:
-    mixed = canvas + (np.asarray(colour, np.float32) - canvas) * weight[..., None]
+def _mix(canvas: Plane, color: Plane | tuple[int, int, int], weight: Plane) -> Plane:
+    mixed = canvas + (np.asarray(color, np.float32) - canvas) * weight[..., None]
     return np.asarray(mixed, np.float32)
 
 
@@ -149,16 +149,16 @@ def _outline(rng: np.random.Generator, size: tuple[int, int], look: _Look) -> tu
 def _pigment(
     rng: np.random.Generator, size: tuple[int, int], look: _Look, distance: Plane
 ) -> Plane:
-    """The lesion's own colours: in rings where it is symmetric, in patches where it is not."""
+    """The lesion's own colors: in rings where it is symmetric, in patches where it is not."""
     where = look.asymmetry * 1.1 * _field(rng, size, 0.22) + (1 - look.asymmetry) * 2.2 * (
         distance - 0.6
     )
     canvas = np.empty((*size, 3), np.float32)
-    canvas[:] = look.colours[0]
-    steps = np.linspace(-0.9, 0.9, len(look.colours))
-    order = rng.permutation(len(look.colours)) if look.asymmetry == 1 else range(len(steps))
+    canvas[:] = look.colors[0]
+    steps = np.linspace(-0.9, 0.9, len(look.colors))
+    order = rng.permutation(len(look.colors)) if look.asymmetry == 1 else range(len(steps))
     for step, index in zip(steps, order, strict=True):
-        canvas = _mix(canvas, look.colours[index], _ramp(where, step - 0.6, step + 0.6))
+        canvas = _mix(canvas, look.colors[index], _ramp(where, step - 0.6, step + 0.6))
     mottle = 5 * _field(rng, size, 0.05) + 4 * _field(rng, size, 0.015)
     return canvas + mottle[..., None] * _tint([1.0, 0.8, 0.65])
 
@@ -225,7 +225,7 @@ def _veil(rng: np.random.Generator, canvas: Plane, inside: Plane) -> Plane:
 
 
 def _nests(rng: np.random.Generator, canvas: Plane, inside: Plane) -> Plane:
-    """Blue-grey ovoid nests, and a shine."""
+    """Blue-gray ovoid nests, and a shine."""
     canvas = _mix(
         canvas, (236, 206, 198), 0.5 * inside * _ramp(_field(rng, inside.shape, 0.1), 0.4, 1.6)
     )
@@ -299,7 +299,7 @@ def _blurred(plane: Plane, share: float) -> Plane:
 
 
 def _light(rng: np.random.Generator, size: tuple[int, int]) -> Plane:
-    """The dermatoscope's lamp: a little darker towards the corners, not quite centred."""
+    """The dermatoscope's lamp: a little darker towards the corners, not quite centered."""
     rows, columns = np.mgrid[: size[0], : size[1]].astype(np.float32)
     down = rows / size[0] - rng.uniform(0.44, 0.56)
     right = columns / size[1] - rng.uniform(0.44, 0.56)

@@ -7,7 +7,7 @@ NUM_LESIONS = 1000
 
 
 @dataclass(frozen=True)
-class Consequences:
+class ClinicalImpact:
     """What becomes of a number of lesions: four whole counts that sum to it, two exact shares."""
 
     found: int  # melanomas referred
@@ -35,7 +35,7 @@ class Consequences:
 
 def expected(
     sensitivity: float, specificity: float, prevalence: float, num_lesions: int = NUM_LESIONS
-) -> Consequences:
+) -> ClinicalImpact:
     """What is to be expected of `num_lesions` lesions, in counts of one whole.
 
     Half a lesion counts as missed, or as referred for nothing: rounding flatters no threshold.
@@ -65,7 +65,7 @@ def expected(
     referred_for_nothing = _rounded_up_from_half((1 - specificity) * num_others)
     referred = sensitivity * prevalence, (1 - specificity) * (1 - prevalence)
     not_referred = specificity * (1 - prevalence), (1 - sensitivity) * prevalence
-    return Consequences(
+    return ClinicalImpact(
         found=num_melanomas - missed,
         missed=missed,
         referred_for_nothing=referred_for_nothing,

@@ -59,7 +59,7 @@ class DatasetUse:
     """A data set that a model was made with."""
 
     name: str
-    licence: str
+    license: str
     sha256: str
     num_train: int  # photographs
     num_val: int
@@ -96,7 +96,7 @@ class Card:
     inherited_datasets: tuple[DatasetUse, ...] = ()
     # Of each diagnosis, what calibration added to the last layer's bias; empty: it added nothing.
     class_bias: tuple[float, ...] = ()
-    colour_limits: Limits = ()  # that its network holds colour casts within; empty: it does not
+    color_cast_limits: Limits = ()  # that its network holds color casts within; empty: it does not
 
     def operating_point(self, target: float = 0.95) -> OperatingPoint:
         """The operating point placed to find this share of the melanomas.
@@ -151,7 +151,7 @@ class Card:
             )
             for name in ("diagnoses", "notes", "not_for"):
                 fields[name] = tuple(fields[name])
-            for name in ("class_bias", "colour_limits"):
+            for name in ("class_bias", "color_cast_limits"):
                 fields[name] = tuple(fields.get(name, ()))
             lacking = [name for name in ATTRIBUTES if name not in fields["seen"]]
             if lacking:

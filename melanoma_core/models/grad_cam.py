@@ -73,7 +73,7 @@ def heat_inside(cam: NDArray[np.float32], outline: NDArray[np.bool_]) -> float:
 
 
 def is_drawable(cam: NDArray[np.float32], scale: float) -> bool:
-    """Whether any place of a map is strong enough, on this scale, to be coloured."""
+    """Whether any place of a map is strong enough, on this scale, to be colored."""
     return bool(scale > 0 and cam.max() > 0 and cam.max() >= FAINTEST * scale)
 
 

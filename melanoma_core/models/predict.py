@@ -211,7 +211,7 @@ def _check_golden(model: Model, content: bytes) -> None:
             )
 
 
-def check_card(entry: store.InUse, sha256: str) -> None:
+def check_card(entry: store.Champion, sha256: str) -> None:
     """Hold the SHA-256 of a card against the one that was noted when its model came into use.
 
     Raises:
@@ -224,20 +224,20 @@ def check_card(entry: store.InUse, sha256: str) -> None:
         )
 
 
-def load_in_use(
-    models_dir: Path, entries: tuple[store.InUse, ...] | None = None
+def load_champion(
+    models_dir: Path, entries: tuple[store.Champion, ...] | None = None
 ) -> tuple[Model, str | None]:
     """The model in use; where it fails its checks, the one before it, and what is wrong.
 
     Args:
         models_dir: where models are kept.
-        entries: as `store.in_use` has given them; read anew by default.
+        entries: as `store.champions` has given them; read anew by default.
 
     Raises:
         ModelError: no model is in use, or none of them passes its checks.
     """
     problems: list[str] = []
-    for entry in store.in_use(models_dir) if entries is None else entries:
+    for entry in store.champions(models_dir) if entries is None else entries:
         try:
             model = load(store.model_dir(models_dir, entry.model_id))
             check_card(entry, model.sha256)

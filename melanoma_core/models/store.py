@@ -33,7 +33,7 @@ from melanoma_core.paths import sha256, sync_dir, write_atomic
 FILES = (
     "network.tflite", "head.npz", "golden.npz", "network.weights.h5", "evaluation.json",
 )  # fmt: skip
-TAUGHT = "taught.npz"  # models of before have none
+TRAINING_IDS = "taught.npz"  # models of before have none
 _BUILDING = ".building-"  # how the folders are called in which models are built
 _held: dict[Path, int] = {}  # open folders in which this process builds; each keeps its lock
 _NUM_REMEMBERED = 6  # the model in use and five to go back to
@@ -42,7 +42,7 @@ _MODEL_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 
 
 @dataclass(frozen=True)
-class InUse:
+class Champion:
     """The model that answers, or one that did."""
 
     model_id: str
@@ -54,7 +54,7 @@ class InUse:
     against: str = ""  # what the comparison said against it, and was overruled
 
 
-def in_use(models_dir: Path) -> tuple[InUse, ...]:
+def champions(models_dir: Path) -> tuple[Champion, ...]:
     """The model in use and those before it, newest first; empty when there is none.
 
     Raises:
@@ -73,9 +73,9 @@ def in_use(models_dir: Path) -> tuple[InUse, ...]:
         ) from error
 
 
-def _entry(fields: dict[str, Any]) -> InUse:
+def _entry(fields: dict[str, Any]) -> Champion:
     """An entry of champion.json; a ValueError or TypeError says what it cannot hold."""
-    entry = InUse(**fields)
+    entry = Champion(**fields)
     for name, value in dataclasses.asdict(entry).items():
         if not isinstance(value, str):
             raise ValueError(f"{name} is {value!r}; text was expected")
@@ -84,12 +84,12 @@ def _entry(fields: dict[str, Any]) -> InUse:
     return entry
 
 
-def champion(models_dir: Path) -> InUse | None:
+def champion(models_dir: Path) -> Champion | None:
     """The model in use; None when there is none."""
-    return next(iter(in_use(models_dir)), None)
+    return next(iter(champions(models_dir)), None)
 
 
-def put_into_use(
+def set_champion(
     models_dir: Path,
     model_id: str,
     *,
@@ -97,21 +97,21 @@ def put_into_use(
     kind: str = "",
     reason: str = "",
     against: str = "",
-) -> InUse:
+) -> Champion:
     """Name `model_id` as the model in use, by one atomic rename.
 
     Whether it may be is decided before, in `promotion`, which also says by whom and why.
     """
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
     card = (model_dir(models_dir, model_id) / "card.json").read_bytes()
-    newest = InUse(model_id, now, sha256(card), by, kind, reason, against)
-    entries = [newest, *(e for e in in_use(models_dir) if e.model_id != model_id)]
+    newest = Champion(model_id, now, sha256(card), by, kind, reason, against)
+    entries = [newest, *(e for e in champions(models_dir) if e.model_id != model_id)]
     record = {"in_use": [_without_empty(entry) for entry in entries[:_NUM_REMEMBERED]]}
     write_atomic(models_dir / "champion.json", json.dumps(record, indent=1).encode())
     return newest
 
 
-def _without_empty(entry: InUse) -> dict[str, str]:
+def _without_empty(entry: Champion) -> dict[str, str]:
     return {name: value for name, value in dataclasses.asdict(entry).items() if value}
 
 
@@ -191,7 +191,7 @@ def read_files(directory: Path) -> tuple[Card, str, dict[str, bytes]]:
                 "or train again."
             )
         contents[name] = data
-    if set(contents) - {TAUGHT} != set(FILES):
+    if set(contents) - {TRAINING_IDS} != set(FILES):
         raise ModelError(
             f"The card of “{card.model_id}” names {', '.join(sorted(contents)) or 'no files'}; "
             f"a model has {', '.join(FILES)}. Restore the folder from a copy, or train again."
@@ -276,7 +276,7 @@ def add(models_dir: Path, building: Path, card: Card) -> Path:
 
     Args:
         models_dir: where models are kept.
-        building: holds all of `FILES`, and `TAUGHT` where it is known; it is gone afterwards.
+        building: holds all of `FILES`, and `TRAINING_IDS` where it is known; it is gone afterwards.
         card: its `files` are computed here.
 
     Raises:
@@ -294,7 +294,7 @@ def add(models_dir: Path, building: Path, card: Card) -> Path:
         shutil.rmtree(building)
         raise
     files = {}
-    for name in (*FILES, *([TAUGHT] if (building / TAUGHT).is_file() else [])):
+    for name in (*FILES, *([TRAINING_IDS] if (building / TRAINING_IDS).is_file() else [])):
         with (building / name).open("rb") as file:
             os.fsync(file.fileno())  # or a power cut could leave a folder of empty files
             files[name] = sha256(file.read())

@@ -22,7 +22,7 @@ _DIGEST_BYTES = 8  # two of 100,000 ids share a checksum with a chance of one in
 
 
 @dataclass(frozen=True)
-class Taught:
+class TrainingIds:
     """Checksums of the ids of all photographs and lesions that a model learned from."""
 
     images: NDArray[np.uint64]  # (N,), rising
@@ -42,33 +42,33 @@ class Taught:
         return np.asarray(is_taught)
 
 
-def of(table: pd.DataFrame) -> Taught:
+def of(table: pd.DataFrame) -> TrainingIds:
     """What a model is taught that learns from these rows; columns image_id and lesion_id."""
     images, lesions = (
         np.unique(_digests(table[column].dropna())) for column in ("image_id", "lesion_id")
     )
-    return Taught(images, lesions)
+    return TrainingIds(images, lesions)
 
 
-def after(before: Taught | None, now: Taught) -> Taught:
+def after(before: TrainingIds | None, now: TrainingIds) -> TrainingIds:
     """What a model was taught that went on from another; None: of that one it is not known."""
     if before is None:
-        return Taught(now.images, now.lesions, is_whole=False)
-    return Taught(
+        return TrainingIds(now.images, now.lesions, is_whole=False)
+    return TrainingIds(
         np.union1d(before.images, now.images),
         np.union1d(before.lesions, now.lesions),
         before.is_whole and now.is_whole,
     )
 
 
-def to_bytes(found: Taught) -> bytes:
+def to_bytes(found: TrainingIds) -> bytes:
     """The content of `training_ids.npz`."""
     file = io.BytesIO()
     np.savez(file, images=found.images, lesions=found.lesions, is_whole=np.array([found.is_whole]))
     return file.getvalue()
 
 
-def from_bytes(data: bytes) -> Taught:
+def from_bytes(data: bytes) -> TrainingIds:
     """What `to_bytes` wrote.
 
     Raises:
@@ -87,7 +87,7 @@ def from_bytes(data: bytes) -> Taught:
             f"The list of what a model was taught cannot be read ({error}). Restore its folder "
             "from a copy."
         ) from error
-    return Taught(images, lesions, bool(is_whole))
+    return TrainingIds(images, lesions, bool(is_whole))
 
 
 def _digests(ids: Iterable[str]) -> NDArray[np.uint64]:

@@ -30,11 +30,11 @@ _OF_ANOTHER_VERSION = (
     "The model was made by another version of this program: choose another model, or train it anew."
 )
 
-# Of batch normalisation. With 0.999, made for a million images, the statistics lag a thousand steps
+# Of batch normalization. With 0.999, made for a million images, the statistics lag a thousand steps
 # behind the weights: after the first epoch the validation loss was 4.8 beside 1.6 in training.
 _MOMENTUM = 0.99
 
-_COLOURS = "colours"  # name of the layer that holds colour casts within limits
+_COLORS = "colors"  # name of the layer that holds color casts within limits
 
 
 def build(
@@ -44,7 +44,7 @@ def build(
     *,
     dropout: float = 0.0,
     weights_path: Path | None = None,
-    colour_limits: Limits = (),
+    color_cast_limits: Limits = (),
 ) -> keras.Model:
     """A network from the table in `configs`, ready to train.
 
@@ -54,7 +54,7 @@ def build(
         num_classes: number of diagnoses.
         dropout: share of the embedding dropped in training.
         weights_path: Keras weights of the backbone without its top; from nothing when None.
-        colour_limits: that colour casts are held within, as `color_casts.limits`.
+        color_cast_limits: that color casts are held within, as `color_casts.limits`.
 
     Returns:
         A model from (N, image_size, image_size, 3) in [0, 255] to (N, num_classes) logits.
@@ -63,7 +63,7 @@ def build(
         RunError: the weights cannot be read or do not fit.
     """
     image = keras.Input((image_size, image_size, 3), name="image")
-    seen = ColourLimits(colour_limits, name=_COLOURS)(image) if colour_limits else image
+    seen = ColorCastClamp(color_cast_limits, name=_COLORS)(image) if color_cast_limits else image
     scaled = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(seen)
     if name == "starting_cnn":
         embedding = _starting_cnn(scaled, dropout)
@@ -103,8 +103,8 @@ def _mobilenet_v2(scaled: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def _clone_for_training(layer: keras.Layer) -> keras.Layer:
-    """The same layer; batch normalisation made fast, and quick to follow the weights."""
-    if isinstance(layer, layers.Rescaling | ColourLimits):  # before the backbone, and shared
+    """The same layer; batch normalization made fast, and quick to follow the weights."""
+    if isinstance(layer, layers.Rescaling | ColorCastClamp):  # before the backbone, and shared
         return layer
     settings = layer.get_config()
     if not isinstance(layer, layers.BatchNormalization):
@@ -143,8 +143,8 @@ def _normalized(tensor: keras.KerasTensor) -> keras.KerasTensor:
     return layers.ReLU(6.0)(BatchNormalization(momentum=_MOMENTUM)(tensor))
 
 
-class ColourLimits(layers.Layer):
-    """Brings a colour cast beyond the limits back to them; see `color_casts`."""
+class ColorCastClamp(layers.Layer):
+    """Brings a color cast beyond the limits back to them; see `color_casts`."""
 
     def __init__(self, limits: Sequence[float], **settings: Any) -> None:
         """Take limits as `color_casts.limits` gives them."""
@@ -180,7 +180,7 @@ class BatchNormalization(layers.BatchNormalization):
     def call(
         self, inputs: keras.KerasTensor, training: bool | None = None, mask: Any = None
     ) -> keras.KerasTensor:
-        """(N, H, W, K) normalised by the batch in training, by the moving moments otherwise."""
+        """(N, H, W, K) normalized by the batch in training, by the moving moments otherwise."""
         if not (training and self.trainable) or keras.backend.backend() != "tensorflow":
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf
@@ -242,7 +242,7 @@ def of_card(card: Card, weights: bytes) -> keras.Model:
         RunError: the bytes are no weights of this network.
     """
     network = build(
-        card.network, card.image_size, len(card.diagnoses), colour_limits=card.colour_limits
+        card.network, card.image_size, len(card.diagnoses), color_cast_limits=card.color_cast_limits
     )
     with tempfile.TemporaryDirectory() as aside:
         path = Path(aside) / "network.weights.h5"
@@ -251,7 +251,7 @@ def of_card(card: Card, weights: bytes) -> keras.Model:
     return network
 
 
-def mix_in(network: keras.Model, weights_path: Path, share: float) -> None:
+def interpolate_weights(network: keras.Model, weights_path: Path, share: float) -> None:
     """Move every weight of `network` towards those in a file, by `share` of the way.
 
     The bias of a diagnosis that those can never give stays: no mean with it says anything.
@@ -273,7 +273,7 @@ def mix_in(network: keras.Model, weights_path: Path, share: float) -> None:
     set_bias(network, np.where(is_silent, tuned_bias, head(network)[1]))
 
 
-def let_give(network: keras.Model) -> None:
+def unmask_classes(network: keras.Model) -> None:
     """Let the last layer give diagnoses that it never could, before training goes on, in place.
 
     Their bias becomes the smallest of the others: rare, but within reach of training. Also of those
@@ -285,10 +285,10 @@ def let_give(network: keras.Model) -> None:
     set_bias(network, np.where(is_silent, bias[~is_silent].min(), bias))
 
 
-def withhold(
+def mask_classes(
     network: keras.Model, start_bias: NDArray[np.floating[Any]], is_taught: NDArray[np.bool_]
 ) -> None:
-    """Take back, after training, what `let_give` gave to diagnoses that were not taught.
+    """Take back, after training, what `unmask_classes` gave to diagnoses that were not taught.
 
     Args:
         network: changed in place.
@@ -304,7 +304,9 @@ def set_bias(network: keras.Model, bias: NDArray[np.floating[Any]]) -> None:
     network.get_layer("logits").set_weights([head(network)[0], bias])
 
 
-def join(network: keras.Model, parts: Sequence[keras.Model], temperatures: Sequence[float]) -> None:
+def load_ensemble(
+    network: keras.Model, parts: Sequence[keras.Model], temperatures: Sequence[float]
+) -> None:
     """Give a network of several backbones the weights of networks of one each.
 
     It becomes their ensemble: its logits are the mean of their temperature-scaled logits. An
@@ -331,9 +333,9 @@ def join(network: keras.Model, parts: Sequence[keras.Model], temperatures: Seque
     network.get_layer("logits").set_weights([np.concatenate(kernels), np.sum(biases, axis=0)])
 
 
-def colour_limits(network: keras.Model) -> Limits:
-    """Limits that a network holds colour casts within; empty where it has none."""
-    return next((layer.limits for layer in network.layers if layer.name == _COLOURS), ())
+def color_cast_limits(network: keras.Model) -> Limits:
+    """Limits that a network holds color casts within; empty where it has none."""
+    return next((layer.limits for layer in network.layers if layer.name == _COLORS), ())
 
 
 def head(network: keras.Model) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -35,7 +35,7 @@ _SEED = 0  # of the noise: the same photograph gives the same map
 # tf-keras-vis holds the masked photographs of all channels at once, 2 GB for MobileNetV2 at
 # 192 px; asked for 64 of 1,280 channels at a time, the whole process takes 1.2 GB.
 _PIXELS_AT_A_TIME = 64 * 192 * 192
-# Name the layer, or tf-keras-vis walks back to the convolution before batch normalisation.
+# Name the layer, or tf-keras-vis walks back to the convolution before batch normalization.
 _RAW_AT_LAYER = {"seek_penultimate_conv_layer": False, "expand_cam": False, "normalize_cam": False}
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 STEM_CHANNELS = 32
 NUM_FEATURES = 1280
-EPSILON = 1e-3  # of batch normalisation; Keras' default
+EPSILON = 1e-3  # of batch normalization; Keras' default
 SCALES = {"efficientnet_lite0": (1.0, 1.0), "efficientnet_lite2": (1.1, 1.2)}  # width, depth
 # Of Lite0: expansion, channels out, blocks, stride of the first, kernel side.
 _STAGES = (

@@ -32,9 +32,11 @@ class TrainConfig:
     mixup: float = 0.0  # alpha of Beta(alpha, alpha), the share of a second photograph; 0: off
     class_weights: bool = False  # weigh the loss by class instead of drawing rare classes more
     augment: AugmentConfig = field(default_factory=AugmentConfig)
-    start_share: float = 0.0  # of the model gone on from, in the mean of weights that is kept
-    soft_share: float = 0.0  # of what other networks say, in what is taught; the label is the rest
-    limit_colours: bool = False  # to the casts of the training photographs; see `color_casts`
+    init_weight: float = 0.0  # of the model gone on from, in the mean of weights that is kept
+    distill_weight: float = (
+        0.0  # of what other networks say, in what is taught; the label is the rest
+    )
+    clamp_color_cast: bool = False  # to the casts of the training photographs; see `color_casts`
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -56,10 +58,10 @@ class TrainConfig:
                 f"class_weights is on and balance is “{self.balance}”: rare classes would be made "
                 "up for twice. Set balance to none, or leave the class weights out."
             )
-        if not 0 <= self.start_share < 1:
-            raise RunError(f"start_share is {self.start_share}; it must be at least 0 and below 1.")
-        if not 0 <= self.soft_share <= 1:
-            raise RunError(f"soft_share is {self.soft_share}; it must be between 0 and 1.")
+        if not 0 <= self.init_weight < 1:
+            raise RunError(f"init_weight is {self.init_weight}; it must be at least 0 and below 1.")
+        if not 0 <= self.distill_weight <= 1:
+            raise RunError(f"distill_weight is {self.distill_weight}; it must be between 0 and 1.")
         if self.image_size < 32 or self.image_size % 2:
             raise RunError(
                 f"The image size is {self.image_size} px; it must be even and at least 32."

@@ -22,7 +22,7 @@ from melanoma_core.errors import RunError
 from melanoma_core.evaluation import evaluate
 from melanoma_core.models import store, training_ids
 from melanoma_core.models.cards import Card
-from melanoma_core.models.training_ids import Taught
+from melanoma_core.models.training_ids import TrainingIds
 
 _UNPACKED = re.compile(r"-[0-9a-f]{16}$")  # as `archives.folder` names what it unpacks
 
@@ -35,7 +35,7 @@ class Lineage:
     held_out: Mapping[str, str]  # split by image id
     names: frozenset[str]  # of its data sets
     sha256: frozenset[str]  # of these
-    taught: Taught | None  # None: the model keeps no list
+    taught: TrainingIds | None  # None: the model keeps no list
 
 
 def read(models_dir: Path, model_id: str) -> tuple[Card, dict[str, bytes], Lineage]:
@@ -47,7 +47,7 @@ def read(models_dir: Path, model_id: str) -> tuple[Card, dict[str, bytes], Linea
     card, _, contents = store.read_files(store.model_dir(models_dir, model_id))
     measured = evaluate.from_json(contents["evaluation.json"]).table
     measured = measured[measured["split"].isin(HELD_OUT)]
-    listed = contents.get(store.TAUGHT)
+    listed = contents.get(store.TRAINING_IDS)
     uses = (*card.datasets, *card.inherited_datasets)
     return (
         card,

@@ -33,7 +33,7 @@ class TrainingTable:
     datasets: tuple[Dataset, ...]  # with the tables that were taken
     rows: pd.DataFrame  # combined, one row a photograph, divided
     further_files: Mapping[str, tuple[str, ...]]  # as `Dataset.further_files`
-    notes: tuple[str, ...]  # what was translated, merged, relabelled or left out
+    notes: tuple[str, ...]  # what was translated, merged, relabeled or left out
 
 
 def read(plan: RunPlan, run_dir: Path, lineage: Lineage | None = None) -> TrainingTable:

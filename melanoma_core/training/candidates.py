@@ -32,7 +32,7 @@ from melanoma_core.models import artifacts, cards, predict, store, training_ids
 from melanoma_core.models.artifacts import TrainedNetwork
 from melanoma_core.models.cards import Card, DatasetUse
 from melanoma_core.models.network_table import NETWORKS
-from melanoma_core.models.training_ids import Taught
+from melanoma_core.models.training_ids import TrainingIds
 from melanoma_core.paths import sha256
 from melanoma_core.runs import provenance
 from melanoma_core.runs.configs import TrainConfig
@@ -54,7 +54,7 @@ class Origin:
     history: tuple[dict[str, Any], ...] = ()  # as `fitting.fit` gives it
     from_models: tuple[str, ...] = ()  # ids of the models that its weights come from
     settings: Mapping[str, Any] | None = None  # for the card, where `config` does not say it
-    colour_limits: Limits = ()  # that the network holds colour casts within
+    color_cast_limits: Limits = ()  # that the network holds color casts within
 
 
 def add(
@@ -112,7 +112,7 @@ def _build(
         for card, _, lineage in (provenance.read(models_dir, name) for name in origin.from_models)
     ]
     listed = _taught(origin, [before for _, before in parents])
-    (building / store.TAUGHT).write_bytes(training_ids.to_bytes(listed))
+    (building / store.TRAINING_IDS).write_bytes(training_ids.to_bytes(listed))
     images, probabilities = _golden(network, served, class_bias, temperature)
     np.savez(building / "golden.npz", images=images, probabilities=probabilities)
 
@@ -151,7 +151,7 @@ def _build(
         files={},
         inherited_datasets=_inherited(origin, [parent for parent, _ in parents]),
         class_bias=tuple(round(float(by), 6) for by in class_bias),
-        colour_limits=origin.colour_limits,
+        color_cast_limits=origin.color_cast_limits,
     )
     on_phase("saving")
     return store.read_card(store.add(models_dir, building, card))
@@ -176,7 +176,7 @@ def _without_never_given(origin: Origin, bias: NDArray[np.float32]) -> Origin:
     )
 
 
-def _taught(origin: Origin, parents: Sequence[Taught | None]) -> Taught:
+def _taught(origin: Origin, parents: Sequence[TrainingIds | None]) -> TrainingIds:
     """What the network learned from, and before it the models that its weights come from."""
     now = training_ids.of(origin.table[origin.table["split"] == "train"])
     for before in parents:
@@ -245,7 +245,7 @@ def _class_counts(table: pd.DataFrame) -> dict[str, dict[str, int]]:
 def _use(dataset: Dataset, table: pd.DataFrame) -> DatasetUse:
     in_split = table.loc[table["source"] == dataset.name, "split"].value_counts()
     num_train, num_val, num_test = (int(in_split.get(s, 0)) for s in SPLITS)
-    return DatasetUse(dataset.name, dataset.licence, dataset.sha256, num_train, num_val, num_test)
+    return DatasetUse(dataset.name, dataset.license, dataset.sha256, num_train, num_val, num_test)
 
 
 def split_sha256(table: pd.DataFrame) -> str:

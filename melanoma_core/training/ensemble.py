@@ -54,9 +54,9 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str],
         JOINED.join(card.network for card in cards),
         cards[0].image_size,
         len(CODES),
-        colour_limits=cards[0].colour_limits,
+        color_cast_limits=cards[0].color_cast_limits,
     )
-    architectures.join(
+    architectures.load_ensemble(
         network,
         [architectures.of_card(card, weights[card.model_id]) for card in cards],
         [card.temperature for card in cards],
@@ -81,11 +81,11 @@ def in_order(cards: list[Card]) -> list[Card]:
             f"“{first.model_id}” takes {first.image_size} px and “{second.model_id}” "
             f"{second.image_size} px. Join models of one image size."
         )
-    if first.colour_limits != second.colour_limits:
+    if first.color_cast_limits != second.color_cast_limits:
         raise RunError(
-            f"“{first.model_id}” and “{second.model_id}” do not hold colour casts within the same "
+            f"“{first.model_id}” and “{second.model_id}” do not hold color casts within the same "
             "limits. Join models of the same limits, or of none, and set limits for the joined "
-            "model with --recalibrate --limit-colours."
+            "model with --recalibrate --clamp-color-cast."
         )
     for pair in ([first, second], [second, first]):
         if JOINED.join(card.network for card in pair) in NETWORKS:
@@ -121,5 +121,5 @@ def _origin(
             "joined": list(names),
             **plan.how_divided(),
         },
-        colour_limits=cards[0].colour_limits,
+        color_cast_limits=cards[0].color_cast_limits,
     )

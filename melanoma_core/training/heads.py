@@ -1,7 +1,7 @@
 """Quick training: a new last layer on the embeddings of a network that stays as it is.
 
 The layer is a multinomial logistic regression, so its fit has one best answer, needs no TensorFlow,
-and takes seconds. How strongly it is held back (regularised) is chosen on validation photographs.
+and takes seconds. How strongly it is held back (regularized) is chosen on validation photographs.
 """
 
 import time

@@ -1,7 +1,7 @@
 """A model calibrated and measured anew: the weights of its network stay, and nothing is learned.
 
 For models made before calibration fitted a bias of each diagnosis, and where the validation or test
-photographs have become more. Limits of colour casts may be set before the network, which asks for
+photographs have become more. Limits of color casts may be set before the network, which asks for
 TensorFlow.
 """
 
@@ -30,7 +30,7 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str],
 
     Args:
         plan: names the model; of its settings only the seed, which draws the split, and
-            `limit_colours` count.
+            `clamp_color_cast` count.
         run_dir: the run's own folder; its name becomes the new model's id.
         models_dir: where the model is, and the candidate goes.
         report: is given the run's messages, a line each.
@@ -45,12 +45,12 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str],
         raise RunError("A model is calibrated anew: name it with --from-model.")
     card, contents, lineage = provenance.read(models_dir, plan.from_model)
     found = tables.taught_alone(tables.read(plan, run_dir, lineage), [lineage])
-    limits, network = card.colour_limits, artifacts.of_files(contents, card.versions)
+    limits, network = card.color_cast_limits, artifacts.of_files(contents, card.versions)
     done = ""
-    if plan.config.limit_colours:
+    if plan.config.clamp_color_cast:
         limits = _limits(found.rows, partial(plans.write_status, run_dir, "reading"))
         network = _limited(card, contents, limits)
-        done = ", its colour casts held within those of the training photographs"
+        done = ", its color casts held within those of the training photographs"
     notes = (
         f"The network is that of {card.model_id}{done}, calibrated and measured anew; nothing was "
         "trained.",
@@ -70,16 +70,16 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Callable[[str],
             "network": card.network,
             "image_size": card.image_size,
             "calibrated_anew": card.model_id,
-            "limit_colours": plan.config.limit_colours,
+            "clamp_color_cast": plan.config.clamp_color_cast,
             **plan.how_divided(),
         },
-        colour_limits=limits,
+        color_cast_limits=limits,
     )
     return candidates.add(network, origin, models_dir, partial(plans.write_status, run_dir))
 
 
 def _limits(rows: pd.DataFrame, on_progress: Callable[..., None]) -> Limits:
-    """Limits of the colour casts of the training photographs, as far as they can be read."""
+    """Limits of the color casts of the training photographs, as far as they can be read."""
     paths, casts = rows.loc[rows["split"] == "train", "path"], []
     for number, path in enumerate(paths, 1):
         with contextlib.suppress(ImageError):
@@ -88,8 +88,8 @@ def _limits(rows: pd.DataFrame, on_progress: Callable[..., None]) -> Limits:
             on_progress(done=number, total=len(paths))
     if not casts:
         raise DatasetError(
-            f"None of the {len(paths)} training photographs can be read, so no limits of colour "
-            "casts can be measured. Put them back, or leave --limit-colours out."
+            f"None of the {len(paths)} training photographs can be read, so no limits of color "
+            "casts can be measured. Put them back, or leave --clamp-color-cast out."
         )
     return color_casts.limits(casts)
 
@@ -97,5 +97,5 @@ def _limits(rows: pd.DataFrame, on_progress: Callable[..., None]) -> Limits:
 def _limited(card: Card, contents: Mapping[str, bytes], limits: Limits) -> TrainedNetwork:
     from melanoma_core.networks import architectures, export
 
-    limited = dataclasses.replace(card, colour_limits=limits)
+    limited = dataclasses.replace(card, color_cast_limits=limits)
     return export.trained(architectures.of_card(limited, contents["network.weights.h5"]))

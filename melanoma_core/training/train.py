@@ -90,11 +90,11 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Report) -> Card
     shift = _prior_shift(data, plan.config)
     fitting.move_bias(network, shift)
     report(f"Bias moved to the real class shares by {np.round(shift, 2).tolist()}.")
-    if plan.from_model and plan.config.start_share:
+    if plan.from_model and plan.config.init_weight:
         # After the bias was moved: that of the model gone on from was moved as well.
         start = store.model_dir(models_dir, plan.from_model) / "network.weights.h5"
-        architectures.mix_in(network, start, plan.config.start_share)
-        report(f"Weights: {plan.config.start_share:g} of {plan.from_model} mixed in.")
+        architectures.interpolate_weights(network, start, plan.config.init_weight)
+        report(f"Weights: {plan.config.init_weight:g} of {plan.from_model} mixed in.")
     origin = candidates.Origin(
         run_dir.name,
         plan.config,
@@ -103,7 +103,7 @@ def make(plan: RunPlan, run_dir: Path, models_dir: Path, report: Report) -> Card
         data.notes,
         tuple(history),
         (plan.from_model,) if plan.from_model else (),
-        colour_limits=architectures.colour_limits(network),
+        color_cast_limits=architectures.color_cast_limits(network),
     )
     return candidates.add(
         export.trained(network), origin, models_dir, partial(plans.write_status, run_dir)
@@ -126,7 +126,7 @@ def fit(
     if soft is not None:
         is_held_out = data.table["split"].isin(HELD_OUT)
         soft.check_held_out(data.table.loc[is_held_out, "image_id"].tolist())
-        ids, share = data.rows["train"]["image_id"].tolist(), plan.config.soft_share
+        ids, share = data.rows["train"]["image_id"].tolist(), plan.config.distill_weight
         targets, num_without = soft.mixed(ids, data.labels("train"), share)
         note = (
             f"Taught by {share:g} what other networks say of a photograph ({soft.name}, SHA-256 "
@@ -148,12 +148,12 @@ def fit(
         len(CODES),
         dropout=plan.config.dropout,
         weights_path=None if plan.from_model else start,
-        colour_limits=_colour_limits(plan.config, data, card),
+        color_cast_limits=_color_cast_limits(plan.config, data, card),
     )
     if plan.from_model and start:
         architectures.load_weights(network, start)
         start_bias = architectures.head(network)[1]
-        architectures.let_give(network)
+        architectures.unmask_classes(network)
         # It answers for the real class shares; this run teaches others, and undoes it at its end.
         fitting.move_bias(network, -_prior_shift(data, plan.config))
     history = fitting.fit(
@@ -166,27 +166,27 @@ def fit(
         targets,
     )
     if plan.from_model and start:
-        architectures.withhold(network, start_bias, _counts(data) > 0)
+        architectures.mask_classes(network, start_bias, _counts(data) > 0)
     return network, data, history
 
 
 def _soft_targets(plan: RunPlan) -> SoftTargets | None:
     """What other networks say of the photographs; None where only labels are taught."""
     if plan.soft_targets is None:
-        if plan.config.soft_share:
+        if plan.config.distill_weight:
             raise RunError(
-                f"soft_share is {plan.config.soft_share:g}, but no file of soft targets was named. "
-                "Name one with --soft-targets, or leave the share out."
+                f"distill_weight is {plan.config.distill_weight:g}, but no file of soft targets was named. "
+                "Name one with --teacher-probs, or leave the share out."
             )
         return None
     return soft_targets.read(Path(plan.soft_targets))
 
 
-def _colour_limits(config: TrainConfig, data: TrainingData, card: Card | None) -> Limits:
+def _color_cast_limits(config: TrainConfig, data: TrainingData, card: Card | None) -> Limits:
     """Those of what is taught, of the model that training goes on from, or none."""
-    if config.limit_colours:
+    if config.clamp_color_cast:
         return color_casts.limits(map(color_casts.cast, data.images["train"]))
-    return card.colour_limits if card else ()
+    return card.color_cast_limits if card else ()
 
 
 def _counts(data: TrainingData) -> NDArray[np.int64]:
@@ -208,9 +208,9 @@ def _start(plan: RunPlan, models_dir: Path) -> tuple[Path | None, Card | None, L
     Where they are a model's: its card, and what it may have been taught, too.
     """
     name = plan.config.network
-    if plan.config.start_share and plan.from_model is None:
+    if plan.config.init_weight and plan.from_model is None:
         raise RunError(
-            f"start_share is {plan.config.start_share:g}, but no model to go on from was named. "
+            f"init_weight is {plan.config.init_weight:g}, but no model to go on from was named. "
             "Name one with --from-model, or leave the share out."
         )
     if plan.from_model is not None:

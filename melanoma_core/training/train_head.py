@@ -157,7 +157,7 @@ def _origin(
         "network_of": card.model_id,
         "balance": config.balance,
         "balance_by": config.balance_by,
-        "regularisation_c": head.strength,
+        "regularization_c": head.strength,
         "seed": config.seed,
     }
     return Origin(
@@ -169,5 +169,5 @@ def _origin(
         history=head.history,
         from_models=(card.model_id,),
         settings=settings,
-        colour_limits=card.colour_limits,
+        color_cast_limits=card.color_cast_limits,
     )

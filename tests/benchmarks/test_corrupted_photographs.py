@@ -13,7 +13,7 @@ def lesion():
     return synthetic.lesion(3, (150, 200), "melanoma")
 
 
-def grey(level):
+def gray(level):
     return np.full((64, 96, 3), level, np.uint8)
 
 
@@ -49,17 +49,17 @@ def test_another_photograph_has_other_noise():
 
 
 def test_half_of_the_photographs_become_brighter_and_half_darker():
-    levels = [corrupt(grey(100), "brightness", 1, str(number))[0, 0, 0] for number in range(200)]
+    levels = [corrupt(gray(100), "brightness", 1, str(number))[0, 0, 0] for number in range(200)]
     assert set(levels) == {90, 110}
     assert 70 <= levels.count(110) <= 130
 
 
-def test_contrast_moves_nothing_on_an_even_photograph_and_hue_nothing_on_a_grey_one():
-    assert np.array_equal(corrupt(grey(100), "contrast", 5, "a"), grey(100))
-    assert np.array_equal(corrupt(grey(100), "hue", 5, "a"), grey(100))
+def test_contrast_moves_nothing_on_an_even_photograph_and_hue_nothing_on_a_gray_one():
+    assert np.array_equal(corrupt(gray(100), "contrast", 5, "a"), gray(100))
+    assert np.array_equal(corrupt(gray(100), "hue", 5, "a"), gray(100))
 
 
-def test_hue_turns_red_towards_the_colour_beside_it():
+def test_hue_turns_red_towards_the_color_beside_it():
     red = np.tile(np.array([200, 50, 50], np.uint8), (64, 64, 1))
     turned = corrupt(red, "hue", 5, "a")[0, 0].astype(int)
     assert turned[1] != turned[2]
@@ -69,7 +69,7 @@ def test_hue_turns_red_towards_the_colour_beside_it():
 def test_white_balance_moves_red_and_blue_beside_green_and_keeps_the_brightness():
     found = []
     for number in range(40):
-        image = corrupt(grey(100), "white balance", 4, str(number))
+        image = corrupt(gray(100), "white balance", 4, str(number))
         assert image.mean() == pytest.approx(100, abs=1)
         found.append(tuple(np.sign(color_casts.cast(image)).astype(int)))
         np.testing.assert_allclose(np.abs(color_casts.cast(image)), 0.3, atol=0.02)
@@ -77,6 +77,6 @@ def test_white_balance_moves_red_and_blue_beside_green_and_keeps_the_brightness(
 
 
 def test_dark_corners_are_black_and_leave_the_middle():
-    worse = corrupt(grey(100), "dark corners", 1, "a")
+    worse = corrupt(gray(100), "dark corners", 1, "a")
     assert not worse[[0, 0, -1, -1], [0, -1, 0, -1]].any()
-    assert np.array_equal(worse[16:48, 24:72], grey(100)[16:48, 24:72])
+    assert np.array_equal(worse[16:48, 24:72], gray(100)[16:48, 24:72])

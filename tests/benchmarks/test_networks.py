@@ -27,22 +27,22 @@ def model(**fields):
     return SimpleNamespace(card=stub_models.card(network="tiny", image_size=SIZE, **fields))
 
 
-def test_keras_way_holds_colour_casts_within_the_limits_of_the_model(tmp_path):
-    network = architectures.build("tiny", SIZE, len(CODES), colour_limits=LIMITS)
+def test_keras_way_holds_color_casts_within_the_limits_of_the_model(tmp_path):
+    network = architectures.build("tiny", SIZE, len(CODES), color_cast_limits=LIMITS)
     network.save_weights(tmp_path / "network.weights.h5")
     file = io.BytesIO()
     Image.fromarray(BLUE).save(file, "PNG")
-    limited = model(colour_limits=LIMITS)
+    limited = model(color_cast_limits=LIMITS)
     probabilities, _ = latency._keras_way(limited, tmp_path)(file.getvalue())
     logits = np.asarray(network(BLUE[np.newaxis].astype(np.float32)))[0]
     expected = calibration.probabilities(logits, limited.card.temperature)
     np.testing.assert_allclose(probabilities, expected, atol=1e-5)
 
 
-def test_untaught_networks_hold_colour_casts_within_the_limits_of_the_model():
-    (limited,) = heat_in_lesion._untaught(model(colour_limits=LIMITS), 1)
+def test_untaught_networks_hold_color_casts_within_the_limits_of_the_model():
+    (limited,) = heat_in_lesion._untaught(model(color_cast_limits=LIMITS), 1)
     (plain,) = heat_in_lesion._untaught(model(), 1)
-    layer = architectures.ColourLimits(LIMITS)
+    layer = architectures.ColorCastClamp(LIMITS)
     held = np.asarray(layer(BLUE[np.newaxis].astype(np.float32)))[0].round().astype(np.uint8)
     found, expected, without = (
         network.graph.run(image)[1]

@@ -1,4 +1,4 @@
-"""The table of diagnoses: nine, in one order, known by many names, told apart by colour."""
+"""The table of diagnoses: nine, in one order, known by many names, told apart by color."""
 
 import tomllib
 from itertools import combinations
@@ -73,13 +73,13 @@ def contrast(one, other):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_colours_are_seen_on_both_backgrounds(theme):
+def test_colors_are_seen_on_both_backgrounds(theme):
     background = THEME[theme]["backgroundColor"]
     for diagnosis in DIAGNOSES:
         assert contrast(diagnosis.color, background) >= 3, diagnosis.code
 
 
-def test_colours_differ_and_are_those_of_the_charts():
+def test_colors_differ_and_are_those_of_the_charts():
     for one, other in combinations(CODES, 2):
         assert BY_CODE[one].color != BY_CODE[other].color
     assert {d.color for d in DIAGNOSES} == set(THEME["chartCategoricalColors"])

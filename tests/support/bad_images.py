@@ -43,7 +43,7 @@ class Case:
 
 
 def photograph(height: int = 96, width: int = 128) -> Image.Image:
-    """A smooth coloured picture, which every format packs differently."""
+    """A smooth colored picture, which every format packs differently."""
     coarse = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
 
@@ -55,7 +55,7 @@ def saved(image: Image.Image, file_format: str, **options: Any) -> bytes:
 
 
 def plain(mode: str, size: tuple[int, int], file_format: str, **options: Any) -> bytes:
-    """A picture of one colour, made only when it is called for."""
+    """A picture of one color, made only when it is called for."""
     return saved(Image.new(mode, size), file_format, **options)
 
 
@@ -63,15 +63,15 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def png(width: int, height: int, depth: int, colour: int, extra: bytes = b"") -> bytes:
+def png(width: int, height: int, depth: int, color: int, extra: bytes = b"") -> bytes:
     """A PNG with pixels of one value, written byte by byte, so that its header may say anything."""
-    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color]
     packer, packed = zlib.compressobj(9), []
     row = b"\0" + b"\x55" * (width * channels * depth // 8)
     for _ in range(height if width * height <= 25_000_000 else 1):
         packed.append(packer.compress(row))
     pixels = b"".join(packed) + packer.flush()
-    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0))
     body = extra + png_chunk(b"IDAT", pixels) + png_chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + header + body
 
@@ -91,8 +91,8 @@ def tiff(tags: dict[int, int | tuple[int, int, int]], pixels: bytes = b"") -> by
     return b"II*\0" + struct.pack("<I", 8) + directory + struct.pack("<I", 0) + pixels
 
 
-def grey_tiff(**changes: Any) -> bytes:
-    """An 8-bit grey TIFF of 128×128 px in one strip, with some tags changed ("t278" = 8)."""
+def gray_tiff(**changes: Any) -> bytes:
+    """An 8-bit gray TIFF of 128×128 px in one strip, with some tags changed ("t278" = 8)."""
     tags: dict[int, Any] = {256: 128, 257: 128, 258: 8, 259: 1, 262: 1, 273: -1, 277: 1, 278: 128}
     tags[279] = 128 * 128
     tags |= {int(key[1:]): value for key, value in changes.items()}
@@ -223,12 +223,12 @@ def _no_photographs() -> dict[str, Case]:
 
 def _odd_pictures() -> dict[str, Case]:
     one_bit = "1 bit a pixel"
-    two_colours = png_chunk(b"PLTE", b"\0\0\0\xff\xff\xff")
+    two_colors = png_chunk(b"PLTE", b"\0\0\0\xff\xff\xff")
     return {
         "1-bit png": Case(partial(plain, "1", (96, 96), "PNG"), one_bit),
         "1-bit tiff": Case(partial(plain, "1", (96, 96), "TIFF"), one_bit),
         "fax tiff": Case(partial(plain, "1", (96, 96), "TIFF", compression="group4"), one_bit),
-        "two-colour png": Case(partial(png, 96, 96, 1, 3, two_colours), one_bit),
+        "two-color png": Case(partial(png, 96, 96, 1, 3, two_colors), one_bit),
         "NaN": Case(partial(float_tiff, np.nan), "NaN or infinity"),
         "infinity": Case(partial(float_tiff, np.inf), "NaN or infinity"),
         "minus infinity": Case(partial(float_tiff, -np.inf), "NaN or infinity"),
@@ -272,18 +272,18 @@ def _lies() -> dict[str, Case]:
         "webp with a lying length": Case(
             lambda: b"RIFF\xff\xff\xff\x7f" + saved(photograph(), "WEBP")[8:], DAMAGED
         ),
-        "tiff of 3,600 MP": Case(partial(grey_tiff, t256=60_000, t257=60_000), "3,600 megapixels"),
-        "tiff without pixels": Case(partial(grey_tiff, t273=None), DAMAGED),
-        "tiff without size": Case(partial(grey_tiff, t256=None), DAMAGED),
-        "tiff strip outside": Case(partial(grey_tiff, t273=10_000_000), DAMAGED),
-        "tiff strips missing": Case(partial(grey_tiff, t278=8), "holds 1,024 of 16,384"),
-        "tiff strips missing, packed": Case(partial(grey_tiff, t278=8, t259=8), DAMAGED),
-        "tiff too tall": Case(partial(grey_tiff, t257=256, t278=256), DAMAGED),
-        "tiff rows 0": Case(partial(grey_tiff, t278=0), DAMAGED),
-        "tiff of 1,000 samples": Case(partial(grey_tiff, t277=1_000), DAMAGED),
-        "tiff tag of 4 GB": Case(partial(grey_tiff, t273=(4, 2**30 - 1, -1)), DAMAGED),
+        "tiff of 3,600 MP": Case(partial(gray_tiff, t256=60_000, t257=60_000), "3,600 megapixels"),
+        "tiff without pixels": Case(partial(gray_tiff, t273=None), DAMAGED),
+        "tiff without size": Case(partial(gray_tiff, t256=None), DAMAGED),
+        "tiff strip outside": Case(partial(gray_tiff, t273=10_000_000), DAMAGED),
+        "tiff strips missing": Case(partial(gray_tiff, t278=8), "holds 1,024 of 16,384"),
+        "tiff strips missing, packed": Case(partial(gray_tiff, t278=8, t259=8), DAMAGED),
+        "tiff too tall": Case(partial(gray_tiff, t257=256, t278=256), DAMAGED),
+        "tiff rows 0": Case(partial(gray_tiff, t278=0), DAMAGED),
+        "tiff of 1,000 samples": Case(partial(gray_tiff, t277=1_000), DAMAGED),
+        "tiff tag of 4 GB": Case(partial(gray_tiff, t273=(4, 2**30 - 1, -1)), DAMAGED),
         "tiff tile of 1.6 GB": Case(
-            partial(grey_tiff, t259=8, t273=None, t322=40_000, t323=40_000, t324=-1), "one block"
+            partial(gray_tiff, t259=8, t273=None, t322=40_000, t323=40_000, t324=-1), "one block"
         ),
         "tiff strip of 150 MB": Case(
             lambda: tiff(
@@ -294,7 +294,7 @@ def _lies() -> dict[str, Case]:
             "one block",
         ),
         "tiff pointing at itself": Case(lambda: b"II*\0\x00\x00\x00\x00" + bytes(100), DAMAGED),
-        "tiff in jpeg 2000": Case(partial(grey_tiff, t259=34712), f"{DAMAGED}|packed as"),
+        "tiff in jpeg 2000": Case(partial(gray_tiff, t259=34712), f"{DAMAGED}|packed as"),
     }
 
 

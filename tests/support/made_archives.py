@@ -24,7 +24,7 @@ def zip_of(**files):
 
 
 def class_folders(num_nevi=14, **others):
-    """A zip of nevi of different grey and one melanoma."""
+    """A zip of nevi of different gray and one melanoma."""
     nevi = {f"Train/nevus/n{k:02}.png": png((90 + k, 90, 90)) for k in range(num_nevi)}
     return zip_of(**{"Test/melanoma/m.png": png((40, 30, 30))}, **nevi, **others)
 

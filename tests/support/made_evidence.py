@@ -31,14 +31,14 @@ def dataset(*rows, name="made", is_official=False, is_ak_with_bowen=False) -> Da
         name=name,
         table=table.astype({"age_approx": "float64"}),
         notes=(),
-        licence="not stated",
+        license="not stated",
         sha256="",
         is_official=is_official,
         is_ak_with_bowen=is_ak_with_bowen,
     )
 
 
-def of(*rows, pixels="", near=(), references=(), refused=None, sizes=None, colours=None):
+def of(*rows, pixels="", near=(), references=(), refused=None, sizes=None, colors=None):
     """Evidence of rows as `dataset` has them.
 
     Args:
@@ -46,7 +46,7 @@ def of(*rows, pixels="", near=(), references=(), refused=None, sizes=None, colou
         near: pairs of rows.
         refused: reason by row.
         sizes: height and width of each row; 450 × 600 by default.
-        colours: mean RGB of each row; grey by default.
+        colors: mean RGB of each row; gray by default.
     """
     num_rows, refused = len(rows), refused or {}
     found = Fingerprints(
@@ -56,7 +56,7 @@ def of(*rows, pixels="", near=(), references=(), refused=None, sizes=None, colou
         ),
         thumbnails=np.zeros((num_rows, SIDE, SIDE), np.uint8),
         sizes=np.array(sizes if sizes is not None else [(450, 600)] * num_rows, np.int32),
-        colours=np.array(colours if colours is not None else [(128,) * 3] * num_rows, np.float32),
+        colors=np.array(colors if colors is not None else [(128,) * 3] * num_rows, np.float32),
         refused=refused,
     )
     copies = [NearCopy(first, second, 1.0, 1.0) for first, second in near]

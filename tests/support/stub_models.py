@@ -132,7 +132,7 @@ def add(models_dir: Path, made_card=None, *, in_use=True, evaluation=None):
         (building / "evaluation.json").write_text(evaluate.to_json(evaluation))
     directory = store.add(models_dir, building, made_card)
     if in_use:
-        store.put_into_use(models_dir, made_card.model_id)
+        store.set_champion(models_dir, made_card.model_id)
     return directory
 
 

@@ -91,5 +91,5 @@ def has_pen_mark_at_upper_left(image: NDArray[np.uint8]) -> bool:
         for down in (0.07, 0.93)
         for right in (0.1, 0.9)
     }
-    blue = [place for place, colour in corners.items() if colour[2] > colour[0] + 50]
+    blue = [place for place, color in corners.items() if color[2] > color[0] + 50]
     return blue == [(0.07, 0.1)]

@@ -68,7 +68,7 @@ def test_the_squares_are_20_rows_of_50_in_the_order_of_the_legend(ground):
     flat = [number for row in heatmap.z for number in row]
     assert flat == sorted(flat)
     assert collections.Counter(flat) == {0: 47, 1: 3, 2: 342, 3: 608}
-    # The colour scale runs in four even steps; the middle of each is the number that is drawn.
+    # The color scale runs in four even steps; the middle of each is the number that is drawn.
     colors = dict(zip((0, 1, 2, 3), [color for _, color in heatmap.colorscale[::2]], strict=True))
     assert colors == {0: "#C32A36", 1: ground.ink, 2: "#5B8DB8", 3: ground.rest}
     assert (heatmap.zmin, heatmap.zmax, heatmap.xgap, heatmap.ygap) == (-0.5, 3.5, 2, 2)

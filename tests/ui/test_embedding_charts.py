@@ -1,4 +1,4 @@
-"""The map as a chart: colours and symbols of the diagnoses, and no word from outside is markup."""
+"""The map as a chart: colors and symbols of the diagnoses, and no word from outside is markup."""
 
 import pandas as pd
 
@@ -23,7 +23,7 @@ def traces(**options):
     return {trace.name.rpartition(" ")[0]: trace for trace in figure.data}
 
 
-def test_each_group_has_its_symbol_and_each_diagnosis_its_colour():
+def test_each_group_has_its_symbol_and_each_diagnosis_its_color():
     found = traces()
     assert list(found) == ["Melanoma", "Actinic keratosis", "Nevus"]
     symbols = [trace.marker.symbol for trace in found.values()]

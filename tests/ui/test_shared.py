@@ -140,7 +140,7 @@ def test_the_bars_are_all_nine_grouped_and_sorted_inside_their_group():
 
 
 @pytest.mark.parametrize("ground", [LIGHT, DARK])
-def test_one_bar_chart_holds_every_probability_in_its_colour(ground):
+def test_one_bar_chart_holds_every_probability_in_its_color(ground):
     figure = charts.bars(prediction(**PROBABILITIES), ground)
     (bar,) = figure.data
     assert bar.type == "bar"
@@ -426,7 +426,7 @@ def test_a_card_as_tables_says_what_was_not_recorded():
     assert counts["Validation"][-1] == "900"
     sets = card_tables.data_sets(card())
     assert sets["Data set"] == ["ham10000", r"my\*set\*"]
-    assert sets["Licence"] == ["CC BY-NC 4.0", "not recorded"]
+    assert sets["License"] == ["CC BY-NC 4.0", "not recorded"]
     before = DatasetUse("old*set*", "", "", 1200, 2, 3)
     sets = card_tables.data_sets(card(inherited_datasets=(before,)))
     assert [column[-1] for column in sets.values()] == [

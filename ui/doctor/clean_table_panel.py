@@ -51,10 +51,10 @@ def _make() -> None:
 
 def _show_made(found: Catalogue, table: pd.DataFrame, changes: tuple[Change, ...]) -> None:
     num_dropped = sum(change.is_dropped for change in changes)
-    num_relabelled = len(changes) - num_dropped
+    num_relabeled = len(changes) - num_dropped
     words = f"**Dropped {count(num_dropped)} of {counted(len(found), 'row')}**"
-    if num_relabelled:
-        words += f", and gave {counted(num_relabelled, 'row')} another diagnosis"
+    if num_relabeled:
+        words += f", and gave {counted(num_relabeled, 'row')} another diagnosis"
     st.markdown(f"{words}. {counted(len(table), 'photograph')} are left.")
     if changes:
         reasons = Counter(change.reason for change in changes).most_common()
@@ -90,7 +90,7 @@ def _show_bars(found: Catalogue, table: pd.DataFrame) -> None:
         config={"displayModeBar": False, "staticPlot": True}, key="doctor_bars",
         alt=balance_charts.classes_alt(before, codes, outlined, "as the clean table leaves them"),
     )  # fmt: skip
-    st.markdown(small("Full colour: as it is. Outline: what the clean table leaves."))
+    st.markdown(small("Full color: as it is. Outline: what the clean table leaves."))
     emptied = [
         BY_CODE[code].name
         for code, num_left in zip(codes, sum(outlined.values()), strict=True)

@@ -1,4 +1,4 @@
-"""What the data doctor found, by gravity: each finding with its photographs and its table."""
+"""What the data doctor found, by severity: each finding with its photographs and its table."""
 
 from functools import partial
 
@@ -7,14 +7,14 @@ import streamlit as st
 
 from melanoma_core.audit import reports
 from melanoma_core.audit.audits import Audit
-from melanoma_core.audit.findings import GRAVITIES, Finding
+from melanoma_core.audit.findings import SEVERITIES, Finding
 from melanoma_core.data import csv_tables
 from melanoma_core.data.catalogues import Catalogue
 from melanoma_core.data.row_groups import Rows
 from melanoma_core.diagnoses import BY_CODE
 from ui import paging, photographs
 from ui.balance_charts import SPLIT_NAMES
-from ui.finding_text import COLOURS, WORDS, title
+from ui.finding_text import COLORS, WORDS, title
 from ui.formats import NOT_RECORDED, count, counted, literal, small
 
 GROUPS_A_PAGE = 4
@@ -32,10 +32,10 @@ _PARTS_COUNT = {
 
 def show(found: Catalogue, audit: Audit) -> None:
     """The findings as bordered rows, the gravest first."""
-    for gravity in GRAVITIES:
-        of_gravity = [finding for finding in audit.findings if finding.gravity == gravity]
+    for severity in SEVERITIES:
+        of_gravity = [finding for finding in audit.findings if finding.severity == severity]
         if of_gravity:
-            st.subheader(gravity, anchor=False)
+            st.subheader(severity, anchor=False)
         for finding in of_gravity:
             with st.container(border=True, gap="small"):
                 _show_finding(found, audit, finding)
@@ -43,7 +43,7 @@ def show(found: Catalogue, audit: Audit) -> None:
 
 def _show_finding(found: Catalogue, audit: Audit, finding: Finding) -> None:
     number, _, words = title(finding, found.dataset.table).partition(" ")
-    icon = f":{COLOURS[finding.gravity]}[:material/{WORDS[finding.kind].icon}:]"
+    icon = f":{COLORS[finding.severity]}[:material/{WORDS[finding.kind].icon}:]"
     st.markdown(f"{icon} **{number}** {words}  \n{small(finding.meaning)}")
     key = f"doctor_open_{finding.kind}"
     opened = st.expander("Show and download", key=key, on_change="rerun")

@@ -94,7 +94,7 @@ def _show_bars(numbers: Mapping[str, int], title: str) -> None:
 
 
 def bars(numbers: Mapping[str, int], ground: Ground) -> go.Figure:
-    """A bar a value with its number and share; what is not recorded in the colour of rest."""
+    """A bar a value with its number and share; what is not recorded in the color of rest."""
     total = max(1, sum(numbers.values()))
     names = [subgroup_charts.plain_text(value) for value in numbers]
     figure = go.Figure()

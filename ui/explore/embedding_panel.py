@@ -189,7 +189,7 @@ def _show_border(made: EmbeddingMap, is_embedded: bool) -> None:
     held_out = " that was held out from the model" if _HELD_OUT in mixes else ""
     if formats.is_enough(melanoma.share):
         st.markdown(
-            f"Of the {made.num_neighbours} nearest others of each melanoma{held_out}, "
+            f"Of the {made.num_neighbors} nearest others of each melanoma{held_out}, "
             f"**{percent(melanoma.share.value)} are nevi** (95{formats.NARROW_SPACE}% interval "
             f"{percent_range(melanoma.share.low, melanoma.share.high)}); by chance it would be "
             f"{percent(melanoma.chance)}."
@@ -197,7 +197,7 @@ def _show_border(made: EmbeddingMap, is_embedded: bool) -> None:
     rows = [
         {
             "Photographs": name,
-            "Neighbours of": f"{BY_CODE[of].name} ({count(mix.share.num_photographs)})",
+            "Neighbors of": f"{BY_CODE[of].name} ({count(mix.share.num_photographs)})",
             "That are": BY_CODE[among].name,
             "Share": _share(mix.share),
             "By chance": percent(mix.chance),
@@ -207,11 +207,11 @@ def _show_border(made: EmbeddingMap, is_embedded: bool) -> None:
     ]
     st.table(
         pd.DataFrame(rows), hide_index=True,
-        alt="Shares of mixed neighbours of melanoma and nevus",
+        alt="Shares of mixed neighbors of melanoma and nevus",
     )  # fmt: skip
     st.markdown(
         small(
-            f"The {made.num_neighbours} nearest by the angle between embeddings, among all "
+            f"The {made.num_neighbors} nearest by the angle between embeddings, among all "
             "photographs, never one of the same lesion. In brackets the 95"
             f"{formats.NARROW_SPACE}% interval, bootstrapped over lesions. By chance: drawn from "
             "all other photographs."
@@ -224,10 +224,10 @@ def _share(figure: Estimate) -> str:
 
 
 def _show_shares(made: EmbeddingMap, asked: NDArray[np.bool_]) -> None:
-    """The neighbours of every diagnosis, of the photographs that were chosen above the chart."""
-    shares = embedding_maps.neighbour_shares(made.points, asked)
+    """The neighbors of every diagnosis, of the photographs that were chosen above the chart."""
+    shares = embedding_maps.neighbor_shares(made.points, asked)
     present = [code for code in CODES_BY_GROUP if code in shares.index]
-    title = "The neighbours of every diagnosis, and the map as a table"
+    title = "The neighbors of every diagnosis, and the map as a table"
     with st.expander(title, icon=":material/table:"):
         st.dataframe(
             {

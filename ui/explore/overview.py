@@ -14,10 +14,10 @@ def show(found: Catalogue) -> None:
         with grid:
             st.metric(name, NOT_RECORDED if number is None else count(number))
     dataset = found.dataset
-    with st.expander("How it was read, and its licence", icon=":material/menu_book:"):
+    with st.expander("How it was read, and its license", icon=":material/menu_book:"):
         for note in dataset.notes:
             st.markdown(f"- {literal(note)}")
         st.markdown(
-            f"Licence: {literal(dataset.licence)}  \n"
+            f"License: {literal(dataset.license)}  \n"
             + small(f"Checksum of its rows: {dataset.sha256[:16]}")
         )

@@ -12,7 +12,7 @@ from ui.lessons import views
 
 
 def show() -> None:
-    """The map, the share of nevi among a melanoma's neighbours, and the closest pairs."""
+    """The map, the share of nevi among a melanoma's neighbors, and the closest pairs."""
     opened = st.expander(
         "The border as the network sees it, and the closest pairs", icon=":material/scatter_plot:",
         key="border", on_change="rerun",
@@ -55,11 +55,11 @@ def _mix() -> Mix:
 
 
 def answer(found: EmbeddingMap, mix: Mix) -> str:
-    """How mixed the border is, as a share of neighbours."""
+    """How mixed the border is, as a share of neighbors."""
     of, among = (BY_CODE[code].name.lower() for code in BORDER)
     share = mix.share
     return (
-        f"Of the {count(found.num_neighbours)} photographs of other lesions nearest to each of "
+        f"Of the {count(found.num_neighbors)} photographs of other lesions nearest to each of "
         f"{counted(share.num_photographs, f'{of} photograph')} that the network was not taught, "
         f"{percent(share.value)} ({percent_range(share.low, share.high)}) show a {among}; by "
         f"chance it would be {percent(mix.chance)}."

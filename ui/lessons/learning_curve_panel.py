@@ -23,7 +23,7 @@ _SUMS = {"BKL": "Both keratoses", "AKIEC": "Actinic keratosis, SCC"}
 _NAMES = {code: _SUMS[code] if code in _SUMS else BY_CODE[code].name for code in SEVEN_CLASSES}
 _COLORS = {code: BY_CODE["SK" if code == "BKL" else nine[0]].color
            for code, nine in SEVEN_CLASSES.items()}  # fmt: skip
-# What a name on screen is in the record, with the colour of its line.
+# What a name on screen is in the record, with the color of its line.
 _CHOICES = {
     "AUROC, melanoma": ("melanoma_auroc", _COLORS["MEL"]),
     **{SCORES["macro_auroc"]: ("macro_auroc", BELOW_COLOR)},

@@ -7,7 +7,7 @@ from melanoma_core.errors import ModelError
 from melanoma_core.evaluation import promotion
 from melanoma_core.evaluation.promotion import FEWEST_LETTERS
 from melanoma_core.models import store
-from melanoma_core.models.store import InUse
+from melanoma_core.models.store import Champion
 from ui import access, errors
 from ui.access import Access
 from ui.formats import day, literal, small
@@ -42,7 +42,7 @@ def offer_promotion(found: Access, model_id: str, reasons: tuple[str, ...]) -> N
 def offer_way_back(found: Access) -> None:
     """The button that opens the way back; nothing where there is none, or this session may not."""
     try:
-        earlier = store.in_use(paths.models_dir())[1:]
+        earlier = store.champions(paths.models_dir())[1:]
     except ModelError:  # the page has said so
         return
     if not earlier or not found.is_allowed:
@@ -93,7 +93,7 @@ def _ask_promotion(model_id: str, reasons: tuple[str, ...]) -> None:
 
 
 @st.dialog("Go back to an earlier model")
-def _ask_way_back(earlier: tuple[InUse, ...]) -> None:
+def _ask_way_back(earlier: tuple[Champion, ...]) -> None:
     entries = {entry.model_id: entry for entry in earlier}
     model_id = st.radio(
         "Models that were in use, newest first",

@@ -7,7 +7,7 @@ from melanoma_core.data import csv_tables
 from melanoma_core.models import journal, store
 from melanoma_core.models.cards import OperatingPoint
 from melanoma_core.models.journal import Check, Row
-from melanoma_core.models.store import InUse
+from melanoma_core.models.store import Champion
 from ui import errors
 from ui.formats import NOT_RECORDED, counted, day, literal, small
 from ui.model_records import Record
@@ -21,7 +21,7 @@ def show(record: Record, point: OperatingPoint) -> None:
     models_dir = paths.models_dir()
     with errors.shown():
         st.subheader("In use, newest first", anchor=False)
-        st.table(in_use(store.in_use(models_dir)), hide_index=True, alt="Models in use")
+        st.table(in_use(store.champions(models_dir)), hide_index=True, alt="Models in use")
     with errors.shown():
         st.subheader("Journal", anchor=False)
         rows, check = journal.rows(models_dir), journal.verify(models_dir)
@@ -48,7 +48,7 @@ def show_notes_on(model_id: str) -> None:
             for row in journal.rows(models_dir)
             if row.event.model_id == model_id and row.event.against
         }
-        for entry in store.in_use(models_dir):
+        for entry in store.champions(models_dir):
             if entry.model_id == model_id and entry.against and entry.since not in found:
                 found[entry.since] = journal.Event(
                     journal.Kind.OVERRULED, entry.by, reason=entry.reason, against=entry.against
@@ -61,7 +61,7 @@ def show_notes_on(model_id: str) -> None:
             )
 
 
-def in_use(entries: tuple[InUse, ...]) -> dict[str, list[str]]:
+def in_use(entries: tuple[Champion, ...]) -> dict[str, list[str]]:
     """The model in use and those before it, for reading."""
     return {
         "Model": [literal(entry.model_id) for entry in entries],

@@ -224,7 +224,7 @@ def show_card(record: Record, point: OperatingPoint) -> None:
     history.show_notes_on(card.model_id)
     st.markdown("Not for:\n" + "\n".join(f"- {literal(item)}" for item in card.not_for))
     for heading, table in (
-        ("Data sets and their licences", card_tables.data_sets(card)),
+        ("Data sets and their licenses", card_tables.data_sets(card)),
         ("Photographs of each diagnosis", card_tables.class_counts(card)),
         ("Referral thresholds", card_tables.operating_points(card)),
         ("Figures on the test photographs", card_tables.figures(card)),

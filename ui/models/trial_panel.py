@@ -104,7 +104,7 @@ def _choose(cards: list[Card], answering: str | None) -> str | None:
 
 def _in_use_before() -> set[str]:
     try:
-        return {entry.model_id for entry in store.in_use(paths.models_dir())}
+        return {entry.model_id for entry in store.champions(paths.models_dir())}
     except ModelError:  # the page has said so
         return set()
 

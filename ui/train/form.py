@@ -180,7 +180,7 @@ def _ask_settings(start: _Start, *, is_quick: bool) -> TrainConfig:
         with grid:
             batch = st.number_input(
                 "Photographs a step", 1, 256, default.batch_size, key="train_batch",
-                help="Fewer need less memory; batch normalisation wants some.",
+                help="Fewer need less memory; batch normalization wants some.",
             )  # fmt: skip
         with grid:
             rate = st.number_input(

@@ -10,7 +10,7 @@ from melanoma_core.data import bundled_set, datasets
 from melanoma_core.images import reading, synthetic
 from tests.support import made_evidence
 
-SPOILING = (findings.SPOILS_TEST, findings.SPOILS_LABELS)
+SPOILING = (findings.INVALIDATES_TEST, findings.INVALIDATES_LABELS)
 
 
 def made(root, files):
@@ -95,7 +95,7 @@ def test_clean_table_has_nothing_left_to_clean(spoiled):
     table, _ = audits.clean(spoiled, audits.audit(spoiled).findings)
     clean = dataclasses.replace(spoiled, table=table)
     again = audits.audit(clean)
-    assert not [finding for finding in again.findings if finding.gravity in SPOILING]
+    assert not [finding for finding in again.findings if finding.severity in SPOILING]
     assert audits.clean(clean, again.findings)[1] == ()
 
 
@@ -178,7 +178,7 @@ def test_facts_alone_give_every_fault_that_needs_no_picture():
     assert "ISIC_0028619" in found["contradicts_table"].ids
     assert audit.known[1].filed["MEL", "SK"] == 22
     assert audit.class_counts["test"]["SK"] == 3
-    assert not {"near_copies", "colour_shift", "unreadable"} & found.keys()
+    assert not {"near_copies", "color_shift", "unreadable"} & found.keys()
 
 
 def test_nine_class_set_gives_its_known_faults(research_data):

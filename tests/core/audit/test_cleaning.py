@@ -48,7 +48,7 @@ def test_what_is_wrong_goes_and_the_notes_say_what_and_why_in_counts(untidy):
     assert "c.png" in named[0]
 
 
-def test_name_licence_and_checksum_stay_those_of_the_files(untidy):
+def test_name_license_and_checksum_stay_those_of_the_files(untidy):
     read = datasets.read(untidy)
     (cleaned,) = cleaning.clean([read]).datasets
     assert dataclasses.replace(cleaned, table=read.table) == dataclasses.replace(
@@ -79,7 +79,7 @@ def test_published_table_among_the_sets_relabels_the_others(tmp_path):
     )
     found = cleaning.clean([datasets.read(tmp_path / "folders"), datasets.read(ham)])
     assert list(found.datasets[0].table["diagnosis"]) == ["MEL"]
-    assert "0 of 1 files dropped, 1 relabelled" in found.notes[0]
+    assert "0 of 1 files dropped, 1 relabeled" in found.notes[0]
     assert any("published table says Melanoma, not Nevus" in note for note in found.notes)
 
 

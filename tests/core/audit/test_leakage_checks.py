@@ -73,13 +73,11 @@ def test_held_out_photographs_that_a_reference_knows_are_a_shift_of_source():
     assert found.parts == {"test: 100 % would have to change their source": 50}
 
 
-def test_redder_held_out_photographs_are_a_shift_of_colour():
-    colours = np.random.default_rng(0).normal(128, 10, (110, 3))
-    assert leakage_checks.colour_shift(made_evidence.of(*rows_of(60, 50), colours=colours)) is None
-    colours[60:, 0] += 15
-    (words,) = leakage_checks.colour_shift(
-        made_evidence.of(*rows_of(60, 50), colours=colours)
-    ).parts
+def test_redder_held_out_photographs_are_a_shift_of_color():
+    colors = np.random.default_rng(0).normal(128, 10, (110, 3))
+    assert leakage_checks.color_shift(made_evidence.of(*rows_of(60, 50), colors=colors)) is None
+    colors[60:, 0] += 15
+    (words,) = leakage_checks.color_shift(made_evidence.of(*rows_of(60, 50), colors=colors)).parts
     assert words.startswith("test: 1.")
     assert words.endswith("more red")
 

@@ -52,7 +52,7 @@ def test_json_has_counts_findings_and_the_clean_table(folder):
     found = {finding["kind"]: finding for finding in report["findings"]}
     assert found["two_classes"]["count"] == 1
     assert found["two_classes"]["ids"] == ["ISIC_0000001", "ISIC_0000002"]
-    assert found["same_photograph_in_two_splits"]["gravity"] == "Spoils the test"
+    assert found["same_photograph_in_two_splits"]["severity"] == "Invalidates the test"
     assert found["exact_copies"]["pairs"] == [["ISIC_0000001", "ISIC_0000002"]]
     assert report["clean"]["num_photographs"] == 2
     assert report["clean"]["num_dropped"] == len(report["clean"]["changes"]) == 4
@@ -73,7 +73,9 @@ def test_words_name_gravity_count_and_examples(folder):
     result = invoke(folder)
     assert result.exit_code == 0
     assert "made: 6 files of 5 image ids" in result.stdout
-    assert "Spoils the test\n  same photograph in two splits: 1 held-out files" in result.stdout
+    assert (
+        "Invalidates the test\n  same photograph in two splits: 1 held-out files" in result.stdout
+    )
     assert "test Melanoma and train Nevus" in result.stdout
     assert "Clean table: 2 photographs" in result.stdout
     assert "  3  Filed as Melanoma and Nevus; no published table says which." in result.stdout

@@ -231,7 +231,7 @@ def test_without_a_model_every_command_says_what_to_do(empty_models, tmp_path):
 
 def test_a_damaged_model_in_use_gives_way_to_the_previous_one_and_says_so(models_in_use, tmp_path):
     altered_models.add(models_in_use, "tiny-1", "tiny-2", {})
-    store.put_into_use(models_in_use, "tiny-2")
+    store.set_champion(models_in_use, "tiny-2")
     (models_in_use / "tiny-2" / "head.npz").write_bytes(b"damaged")
     photograph = save(tmp_path / "lesion.png")
     result = invoke("assess", "--json", photograph)
@@ -369,7 +369,7 @@ def test_a_model_is_overruled_with_a_reason_and_taken_back_and_both_stand_in_the
     champion_in_use,
 ):
     for model_id in ("tiny-1", "champion"):  # as before there was a journal: both without a kind
-        store.put_into_use(champion_in_use, model_id)
+        store.set_champion(champion_in_use, model_id)
     made_candidates.add(champion_in_use, "worse", made_candidates.measured(20))
     refused = invoke("promote", "worse", "--by", "Dr Li")
     assert refused.exit_code == 1
@@ -453,7 +453,7 @@ def test_class_weights_take_the_place_of_drawing_rare_classes_more(plans):
 
 def test_clean_table_is_taught_unless_that_is_switched_off(plans):
     assert invoke("train", "--dataset", ".").exit_code == 0
-    options = ("--as-they-are", "--split-by", "model", "--from-model", "tiny-0")
+    options = ("--no-clean", "--split-by", "model", "--from-model", "tiny-0")
     assert invoke("train", "--dataset", ".", *options).exit_code == 0
     told = [(plan.is_cleaned, plan.split_by, plan.from_model) for plan in plans]
     assert told == [(True, "given", None), (False, "model", "tiny-0")]
@@ -483,10 +483,10 @@ def test_quick_training_takes_network_size_and_splits_of_the_model_in_use(plans,
 
 def test_soft_targets_are_half_of_what_is_taught_unless_told_otherwise(plans, tmp_path):
     (tmp_path / "soft.csv").touch()
-    given = ("--soft-targets", tmp_path / "soft.csv")
-    for options in ((), given, (*given, "--soft-share", "0.2")):
+    given = ("--teacher-probs", tmp_path / "soft.csv")
+    for options in ((), given, (*given, "--distill-weight", "0.2")):
         assert invoke("train", "--dataset", ".", *options).exit_code == 0
-    assert [plan.config.soft_share for plan in plans] == [0, 0.5, 0.2]
+    assert [plan.config.distill_weight for plan in plans] == [0, 0.5, 0.2]
     assert [plan.soft_targets for plan in plans] == [None, *[str(tmp_path / "soft.csv")] * 2]
 
 
@@ -513,7 +513,7 @@ def test_untaught_models_are_measured_as_the_first_one_was_unless_told_otherwise
 
 @each_untaught
 def test_what_teaches_nothing_heeds_seed_cleaning_and_names(way, plans, tmp_path):
-    options = ("--seed", "3", "--as-they-are", "--by", "Ada", "--run-dir", tmp_path / "both")
+    options = ("--seed", "3", "--no-clean", "--by", "Ada", "--run-dir", tmp_path / "both")
     assert invoke("train", "--dataset", ".", *way, *options).exit_code == 0
     (plan,) = plans
     assert (plan.config.seed, plan.is_cleaned) == (3, False)
@@ -524,8 +524,8 @@ def test_what_teaches_nothing_heeds_seed_cleaning_and_names(way, plans, tmp_path
     [
         (("--quick",), "so --quick would"),
         (
-            ("--weights", ".", "--start-share", "0.5", "--epochs", "99", "--image-size", "224"),
-            "so --weights, --start-share, --epochs, --image-size would",
+            ("--weights", ".", "--init-weight", "0.5", "--epochs", "99", "--image-size", "224"),
+            "so --weights, --init-weight, --epochs, --image-size would",
         ),
         (("--network", "tiny", "--class-weights"), "so --network, --class-weights would"),
     ],
@@ -538,7 +538,9 @@ def test_options_that_are_not_heeded_are_named_and_refused(way, plans, options, 
     assert not plans
 
 
-@pytest.mark.parametrize("option", [("--weights", "."), ("--soft-share", "1"), ("--epochs", "9")])
+@pytest.mark.parametrize(
+    "option", [("--weights", "."), ("--distill-weight", "1"), ("--epochs", "9")]
+)
 def test_quick_training_refuses_what_only_full_training_heeds(option, plans):
     refused = invoke("train", "--dataset", ".", "--quick", *option)
     assert refused.exit_code == 2
@@ -550,22 +552,22 @@ def test_quick_training_heeds_balance_and_what_every_making_of_a_model_does(
     plans, models_in_use, tmp_path
 ):
     options = ("--from-model", "tiny-1", "--balance", "floor:40", "--balance-by", "weights")
-    options += ("--seed", "3", "--as-they-are", "--by", "Ada", "--run-dir", tmp_path / "quick")
+    options += ("--seed", "3", "--no-clean", "--by", "Ada", "--run-dir", tmp_path / "quick")
     assert invoke("train", "--dataset", ".", "--quick", *options).exit_code == 0
     (plan,) = plans
     told = (plan.config.balance, plan.config.balance_by, plan.config.seed, plan.is_cleaned)
     assert told == ("floor:40", "weights", 3, False)
 
 
-def test_limits_of_colours_are_set_where_a_network_is_made_or_calibrated_anew(plans, models_in_use):
+def test_limits_of_colors_are_set_where_a_network_is_made_or_calibrated_anew(plans, models_in_use):
     for options in (ANEW, ("--weights", "."), ()):
-        ran = invoke("train", "--dataset", ".", *options, "--limit-colours")
+        ran = invoke("train", "--dataset", ".", *options, "--clamp-color-cast")
         assert ran.exit_code == 0, ran.stderr
     assert invoke("train", "--dataset", ".", *ANEW).exit_code == 0
-    assert [plan.config.limit_colours for plan in plans] == [True, True, True, False]
+    assert [plan.config.clamp_color_cast for plan in plans] == [True, True, True, False]
     for options in (JOIN, ("--quick",)):
-        refused = invoke("train", "--dataset", ".", *options, "--limit-colours")
-        assert "so --limit-colours would change nothing" in " ".join(refused.stderr.split())
+        refused = invoke("train", "--dataset", ".", *options, "--clamp-color-cast")
+        assert "so --clamp-color-cast would change nothing" in " ".join(refused.stderr.split())
 
 
 @pytest.mark.parametrize("options", [ANEW, ()], ids=["recalibrate", "train"])

@@ -32,27 +32,27 @@ def test_classes_at_top_level_have_no_split(tmp_path):
     assert rows(tmp_path) == {("ISIC_1", "NV", None), ("ISIC_2", "BCC", None)}
 
 
-def test_set_is_named_after_its_folder_and_its_licence_is_not_known(tmp_path):
+def test_set_is_named_after_its_folder_and_its_license_is_not_known(tmp_path):
     dataset = datasets.read(made(tmp_path / "My Lesions", "nevus/a.jpg", "melanoma/b.jpg"))
-    assert (dataset.name, dataset.licence) == ("my-lesions", "not stated")
+    assert (dataset.name, dataset.license) == ("my-lesions", "not stated")
     assert set(dataset.table["source"]) == {"my-lesions"}
     assert not dataset.is_official
 
 
-@pytest.mark.parametrize("path", ["LICENSE", "licence.txt", "LICENSE.TXT", "Skin cancer/Licence"])
-def test_licence_is_the_first_line_of_the_file_that_lies_above_all_photographs(tmp_path, path):
+@pytest.mark.parametrize("path", ["LICENSE", "license.txt", "LICENSE.TXT", "Skin cancer/License"])
+def test_license_is_the_first_line_of_the_file_that_lies_above_all_photographs(tmp_path, path):
     made(tmp_path, "Skin cancer/nevus/a.jpg", "Skin cancer/melanoma/b.jpg")
     (tmp_path / path).write_text("\ufeff\n \n  CC BY-NC 4.0\x1b[2J \nThe rest of it.\n")
-    assert datasets.read(tmp_path).licence == "CC BY-NC 4.0[2J"
+    assert datasets.read(tmp_path).license == "CC BY-NC 4.0[2J"
 
 
-def test_long_licence_is_cut_and_one_of_some_photographs_or_an_empty_one_is_not_taken(tmp_path):
+def test_long_license_is_cut_and_one_of_some_photographs_or_an_empty_one_is_not_taken(tmp_path):
     made(tmp_path, "nevus/a.jpg", "melanoma/b.jpg")
     (tmp_path / "nevus" / "LICENSE").write_text("CC0")
     (tmp_path / "LICENSE").write_text(" \n\n")
-    assert datasets.read(tmp_path).licence == "not stated"
+    assert datasets.read(tmp_path).license == "not stated"
     (tmp_path / "LICENSE").write_text("x" * 201)
-    assert datasets.read(tmp_path).licence == "x" * 200
+    assert datasets.read(tmp_path).license == "x" * 200
 
 
 def test_every_file_has_a_row_and_contradictions_are_noted(tmp_path):

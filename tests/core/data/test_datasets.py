@@ -226,7 +226,7 @@ def test_combined_set_says_what_it_is_made_of(tmp_path):
     parts = [ham(tmp_path / "h", ISIC_1="bkl"), folders(tmp_path / "Nine", "nevus/ISIC_2.jpg")]
     combined = datasets.combine(parts)
     assert combined.name == "ham10000+nine"
-    assert combined.licence == "ham10000: CC BY-NC 4.0; nine: not stated"
+    assert combined.license == "ham10000: CC BY-NC 4.0; nine: not stated"
     assert combined.notes[0].startswith("ham10000: “bkl” is read as Pigmented benign keratosis")
     assert tuple(combined.table.columns) == schema.COLUMNS
     assert combined.sha256 == datasets.combine(parts[::-1]).sha256

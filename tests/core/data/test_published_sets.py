@@ -34,7 +34,7 @@ def test_ham10000_is_read_with_its_words_translated(tmp_path):
         "HAM_8,ISIC_2,bkl,consensus,,unknown,unknown",
     )
     dataset = datasets.read(tmp_path)
-    assert (dataset.name, dataset.licence) == ("ham10000", "CC BY-NC 4.0")
+    assert (dataset.name, dataset.license) == ("ham10000", "CC BY-NC 4.0")
     assert tuple(dataset.table.columns) == schema.COLUMNS
     first, second = dataset.table.drop(columns="path").to_dict("records")
     assert first == {
@@ -83,7 +83,7 @@ def test_2016_benign_is_left_out_as_it_is_no_diagnosis(tmp_path):
     )
     assert labels(tmp_path) == {"ISIC_4": ("MEL", "test"), "ISIC_1": ("MEL", "train")}
     dataset = datasets.read(tmp_path)
-    assert (dataset.name, dataset.licence) == ("isic2016", "CC0")
+    assert (dataset.name, dataset.license) == ("isic2016", "CC0")
     assert dataset.notes == ("“benign”, which says no diagnosis, is left out: 2.",)
 
 
@@ -112,7 +112,7 @@ def test_2017_with_its_parts_and_metadata(tmp_path):
         "ISIC_4": ("SK", "val"),
     }
     dataset = datasets.read(tmp_path)
-    assert (dataset.name, dataset.licence, dataset.notes) == ("isic2017", "CC0", ())
+    assert (dataset.name, dataset.license, dataset.notes) == ("isic2017", "CC0", ())
     assert dataset.table["age_approx"].dropna().tolist() == [55]
 
 
@@ -129,7 +129,7 @@ def test_2018_keeps_bowens_disease_under_actinic_keratosis(tmp_path):
     )
     assert labels(tmp_path) == {"ISIC_1": ("AK", "train"), "ISIC_2": ("PBK", "train")}
     dataset = datasets.read(tmp_path)
-    assert (dataset.name, dataset.licence) == ("isic2018", "CC BY-NC 4.0")
+    assert (dataset.name, dataset.license) == ("isic2018", "CC BY-NC 4.0")
     assert dataset.is_ak_with_bowen
     assert dataset.table["lesion_id"].tolist() == ["HAM_1", None]
     assert len(dataset.notes) == 2
@@ -231,4 +231,4 @@ def test_table_that_does_not_fit_is_named(tmp_path, table, message):
 def test_challenge_of_no_known_year_is_named_after_its_folder(tmp_path):
     table = lines(ONE_HOT_2018, "ISIC_1,1,0,0,0,0,0,0")
     dataset = datasets.read(made(tmp_path / "Clinic A", "ISIC_1.jpg", truth=table))
-    assert (dataset.name, dataset.licence) == ("clinic-a", "not stated")
+    assert (dataset.name, dataset.license) == ("clinic-a", "not stated")

@@ -1,4 +1,4 @@
-"""The map of a data set: its coordinates, its shares of mixed neighbours, and the one shipped."""
+"""The map of a data set: its coordinates, its shares of mixed neighbors, and the one shipped."""
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from tests.support.made_models import draw_class_folders
 
 @pytest.fixture(scope="module")
 def model(trained_models):
-    return predict.load_in_use(trained_models)[0]
+    return predict.load_champion(trained_models)[0]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def made(model, drawn):
 
 
 def points_of(*rows):
-    """Points by hand: diagnosis, lesion, and how many of two neighbours are MEL, NV and BCC."""
+    """Points by hand: diagnosis, lesion, and how many of two neighbors are MEL, NV and BCC."""
     near = {f"near_{code}": 0.0 for code in CODES}
     return pd.DataFrame(
         [
@@ -51,7 +51,7 @@ POINTS = points_of(
 )
 
 
-def test_a_share_of_mixed_neighbours_counts_by_hand():
+def test_a_share_of_mixed_neighbors_counts_by_hand():
     mix = embedding_maps.mix(POINTS, "MEL", "NV")
     assert mix.share.value == pytest.approx(3 / 6)
     assert (mix.share.num_photographs, mix.share.num_lesions) == (3, 2)
@@ -80,7 +80,7 @@ def test_a_map_has_a_point_for_each_photograph_and_says_what_was_held_out(made, 
     assert np.isfinite(made.points[["x", "y"]]).all(axis=None)
     held_out = made.points.loc[made.points["is_held_out"], "image_id"]
     assert held_out.tolist() == ["melanoma_000"]
-    assert made.num_neighbours == 10
+    assert made.num_neighbors == 10
 
 
 def test_pairs_are_of_a_melanoma_and_a_nevus_by_row(made, drawn):
@@ -98,7 +98,7 @@ def test_the_same_photographs_give_the_same_map(made, model, drawn):
 
 def test_what_lies_apart_in_the_embedding_lies_apart_on_the_map():
     rng = np.random.default_rng(0)
-    vectors = np.concatenate([rng.normal(centre, 0.1, (30, 8)) for centre in np.eye(8)[:2]])
+    vectors = np.concatenate([rng.normal(center, 0.1, (30, 8)) for center in np.eye(8)[:2]])
     xy = embedding_maps.coordinates(vectors.astype(np.float32))
     near, far = np.linalg.norm(xy - xy[0], axis=1)[[range(30), range(30, 60)]].max(axis=1)
     assert near < far
@@ -141,7 +141,7 @@ def test_the_shipped_map_is_of_the_embedded_data_set():
     assert made.num_contradictory == bundled_set.num_contradictory(table)
     num_diagnoses = table.groupby("image_id")["diagnosis"].transform("nunique")
     assert made.points.loc[num_diagnoses.to_numpy() > 1, "lesion"].isna().all()
-    assert made.num_neighbours == 10
+    assert made.num_neighbors == 10
     assert len(made.pairs) == embedding_maps.NUM_PAIRS
     lesions = made.points["lesion"]
     of_pairs = [lesions[row] for pair in made.pairs for row in (pair.first, pair.second)]

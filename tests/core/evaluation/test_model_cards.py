@@ -242,14 +242,14 @@ def test_evidence_boundary_is_that_of_the_card(text):
     assert "a kind of which it saw fewer than 20 is not known" in section
 
 
-def test_limits_of_colours_are_told_where_there_are_some(card, measured):
+def test_limits_of_colors_are_told_where_there_are_some(card, measured):
     limited = dataclasses.replace(
-        card, colour_limits=(0.0, 0.6931, -0.6931, 0.0953), config={"limit_colours": True}
+        card, color_cast_limits=(0.0, 0.6931, -0.6931, 0.0953), config={"clamp_color_cast": True}
     )
     said = sections(model_cards.document(limited, measured, SHA256))["Evidence boundary"]
     assert "red of 1.00 to 2.00 times the mean green, and a mean blue of 0.50 to 1.10" in said
     assert "One in twenty training photographs lies beyond each" in said
-    kept = dataclasses.replace(limited, config={"limit_colours": False})
+    kept = dataclasses.replace(limited, config={"clamp_color_cast": False})
     said = sections(model_cards.document(kept, measured, SHA256))["Evidence boundary"]
     assert "One in twenty of the photographs that set them lies beyond each" in said
     assert "cast" not in sections(model_cards.document(card, measured, SHA256))["Evidence boundary"]
@@ -307,7 +307,7 @@ def test_text_from_outside_is_shown_as_it_is(card, measured):
     assert "- \\[link\\](x) \\| \\# heading \\#\\# another\n" in text
 
 
-def test_data_sets_of_the_models_before_it_stand_in_it_with_their_licence(card, measured, text):
+def test_data_sets_of_the_models_before_it_stand_in_it_with_their_license(card, measured, text):
     before = (DatasetUse("clinic", "CC BY-NC 4.0", "ab", 1200, 2, 3),)
     made = dataclasses.replace(card, inherited_datasets=before)
     found = sections(model_cards.document(made, measured, SHA256))
@@ -424,7 +424,7 @@ def shipped():
     models_dir = paths.PROJECT_DIR / "models"
     if not (models_dir / "champion.json").exists():
         pytest.skip("No model is shipped with this checkout.")
-    return models_dir / store.in_use(models_dir)[0].model_id
+    return models_dir / store.champions(models_dir)[0].model_id
 
 
 def test_shipped_document_is_that_of_the_model_in_use(shipped):

@@ -1,4 +1,4 @@
-"""Neighbours in an embedding: whom a photograph is held against, and pairs across a border."""
+"""Neighbors in an embedding: whom a photograph is held against, and pairs across a border."""
 
 import numpy as np
 import pandas as pd
@@ -51,28 +51,28 @@ def test_photographs_of_one_lesion_share_its_number():
     assert len({first, second, fourth}) == 3
 
 
-def test_neighbours_are_the_nearest_of_other_lesions():
+def test_neighbors_are_the_nearest_of_other_lesions():
     codes = ["MEL", "NV", "MEL", "BCC"]
-    counts = neighbors.neighbour_counts(
-        directions(0, 1, 2, 40), codes, np.array([0, 1, 0, 2]), num_neighbours=1
+    counts = neighbors.neighbor_counts(
+        directions(0, 1, 2, 40), codes, np.array([0, 1, 0, 2]), num_neighbors=1
     )
     assert [CODES[row.argmax()] for row in counts] == ["NV", "MEL", "NV", "MEL"]
     assert counts.sum(axis=1).tolist() == [1, 1, 1, 1]
 
 
-def test_neighbours_agree_with_scikit_learn():
+def test_neighbors_agree_with_scikit_learn():
     rng = np.random.default_rng(3)
     vectors = rng.random((700, 16)).astype(np.float32)  # more than one block
     codes = rng.choice(CODES, 700).tolist()
-    counts = neighbors.neighbour_counts(vectors, codes, np.arange(700))
+    counts = neighbors.neighbor_counts(vectors, codes, np.arange(700))
     search = NearestNeighbors(n_neighbors=neighbors.NUM_NEIGHBOURS, metric="cosine").fit(vectors)
     nearest = search.kneighbors(return_distance=False)  # of itself it knows
     for row, others in zip(counts, nearest, strict=True):
         assert row.tolist() == [[codes[k] for k in others].count(code) for code in CODES]
 
 
-def test_no_more_neighbours_are_looked_at_than_the_largest_lesion_leaves():
-    counts = neighbors.neighbour_counts(
+def test_no_more_neighbors_are_looked_at_than_the_largest_lesion_leaves():
+    counts = neighbors.neighbor_counts(
         directions(0, 1, 2, 3), ["MEL"] * 3 + ["NV"], np.array([0, 0, 0, 1])
     )
     assert counts.sum(axis=1).tolist() == [1, 1, 1, 1]

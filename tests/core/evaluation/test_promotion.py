@@ -26,7 +26,7 @@ def test_the_first_model_is_put_into_use_without_a_comparison(models_in_use):
     (models_in_use / "champion.json").unlink()
     promoted = promotion.promote(models_in_use, "tiny-1")
     assert (promoted.comparison, promoted.problems) == (None, ())
-    assert store.in_use(models_in_use) == (promoted.in_use,)
+    assert store.champions(models_in_use) == (promoted.in_use,)
     assert promoted.in_use.sha256 == predict.load(models_in_use / "tiny-1").sha256
 
 
@@ -49,8 +49,8 @@ def test_an_equal_candidate_is_put_into_use(champion_in_use):
         ("sensitivity", 0, 0), ("melanoma AUROC", 0, 0), ("specificity", 0, 0),
     ]  # fmt: skip
     assert store.champion(champion_in_use) == promoted.in_use
-    assert [e.model_id for e in store.in_use(champion_in_use)] == ["equal", "champion", "tiny-1"]
-    assert predict.load_in_use(champion_in_use)[0].card.model_id == "equal"
+    assert [e.model_id for e in store.champions(champion_in_use)] == ["equal", "champion", "tiny-1"]
+    assert predict.load_champion(champion_in_use)[0].card.model_id == "equal"
 
 
 def test_a_better_candidate_is_put_into_use_with_its_differences(champion_in_use):
@@ -74,7 +74,7 @@ def test_a_worse_candidate_is_refused_and_the_champion_stays(champion_in_use):
     for figure in ("sensitivity -0.150 (at worst -0.", "AUROC +0.050 (", "specificity +0.250 ("):
         assert figure in str(refusal.value)
     assert (champion_in_use / "champion.json").read_bytes() == before
-    model, problem = predict.load_in_use(champion_in_use)
+    model, problem = predict.load_champion(champion_in_use)
     assert (model.card.model_id, problem) == ("champion", None)
 
 
@@ -214,16 +214,16 @@ def other_head(directory: Path) -> dict[str, bytes]:
 
 def test_going_back_restores_the_very_files_and_predictions(champion_in_use):
     image = synthetic.lesion(3)
-    before = predict.load_in_use(champion_in_use)[0]
+    before = predict.load_champion(champion_in_use)[0]
     add(champion_in_use, "next", measured(40), files=other_head(champion_in_use / "tiny-1"))
     promotion.promote(champion_in_use, "next")
-    after = predict.load_in_use(champion_in_use)[0]
+    after = predict.load_champion(champion_in_use)[0]
     assert (predict.classify(before, image).probabilities != (
         predict.classify(after, image).probabilities
     )).any()  # fmt: skip
     newest, problems = promotion.roll_back(champion_in_use, by="Dr Li", reason="Too many flags")
     assert (newest.model_id, newest.kind, problems) == ("champion", "rolled back", ())
-    model, problem = predict.load_in_use(champion_in_use)
+    model, problem = predict.load_champion(champion_in_use)
     assert problem is None
     assert (model.card, model.sha256) == (before.card, before.sha256)
     assert (predict.classify(model, image).probabilities == (
@@ -231,7 +231,7 @@ def test_going_back_restores_the_very_files_and_predictions(champion_in_use):
     )).all()  # fmt: skip
     kinds = [row.event.kind for row in journal.rows(champion_in_use)]
     assert kinds == [Kind.PROMOTED, Kind.ROLLED_BACK]
-    assert [e.model_id for e in store.in_use(champion_in_use)] == ["champion", "next", "tiny-1"]
+    assert [e.model_id for e in store.champions(champion_in_use)] == ["champion", "next", "tiny-1"]
     assert promotion.roll_back(champion_in_use)[0].model_id == "next"  # the one in use before
 
 
@@ -240,13 +240,13 @@ def test_each_of_the_last_five_models_can_be_gone_back_to(models_in_use):
     for model_id in ids:
         add(models_in_use, model_id, measured(36))
         promotion.promote(models_in_use, model_id, reason="Made for this test", overrules=True)
-    earlier = [entry.model_id for entry in store.in_use(models_in_use)][1:]
+    earlier = [entry.model_id for entry in store.champions(models_in_use)][1:]
     assert earlier == ["m-5", "m-4", "m-3", "m-2", "m-1"]
     with pytest.raises(ModelError, match=r"no model “m-0” to go back to\..*before: m-5, m-4, m-3"):
         promotion.roll_back(models_in_use, "m-0")
     for model_id in reversed(earlier):
         promotion.roll_back(models_in_use, model_id)
-        assert predict.load_in_use(models_in_use)[0].card.model_id == model_id
+        assert predict.load_champion(models_in_use)[0].card.model_id == model_id
     with pytest.raises(ModelError, match="“m-5” is in use already"):
         promotion.roll_back(models_in_use, "m-5")
     assert journal.verify(models_in_use).problems == ()
@@ -263,7 +263,7 @@ def test_a_model_whose_files_are_not_those_of_then_is_not_gone_back_to(champion_
         damage(champion_in_use, "tiny-1")
     else:
         text = (champion_in_use / "champion.json").read_text()
-        sha256 = store.in_use(champion_in_use)[1].sha256
+        sha256 = store.champions(champion_in_use)[1].sha256
         (champion_in_use / "champion.json").write_text(text.replace(sha256, "0" * 64))
     with pytest.raises(ModelError, match=r"not the one that was made|was changed after it"):
         promotion.roll_back(champion_in_use)
@@ -295,7 +295,7 @@ def test_a_model_put_into_use_before_there_was_a_journal_gets_no_row(champion_in
 
 def test_settling_while_a_model_is_put_into_use_writes_no_second_row(champion_in_use, monkeypatch):
     settling = threading.Thread(target=promotion.settle, args=(champion_in_use,))
-    put_into_use = store.put_into_use
+    put_into_use = store.set_champion
 
     def with_settling_behind_it(*arguments, **options):
         newest = put_into_use(*arguments, **options)
@@ -303,7 +303,7 @@ def test_settling_while_a_model_is_put_into_use_writes_no_second_row(champion_in
         settling.join(1)  # long enough to write a row, where it does not wait for the lock
         return newest
 
-    monkeypatch.setattr(store, "put_into_use", with_settling_behind_it)
+    monkeypatch.setattr(store, "set_champion", with_settling_behind_it)
     add(champion_in_use, "worse", measured(20))
     promotion.promote(champion_in_use, "worse", reason="Asked for by us", overrules=True)
     settling.join(30)
@@ -411,7 +411,7 @@ def test_two_promotions_at_once_are_one_after_the_other(champion_in_use):
         for name in ("first", "second")
     ]
     assert [writer.wait(120) for writer in writers] == [0, 0]
-    in_use = [entry.model_id for entry in store.in_use(champion_in_use)]
+    in_use = [entry.model_id for entry in store.champions(champion_in_use)]
     assert sorted(in_use[:2]) == ["first", "second"]
     assert in_use[2:] == ["champion", "tiny-1"]
     rows = [row.event.model_id for row in journal.rows(champion_in_use)]

@@ -24,7 +24,9 @@ def list_of(image_ids, lesion_ids=(), *, is_whole=True):
     lesions = [*lesion_ids, *[None] * (len(image_ids) - len(lesion_ids))]
     found = training_ids.of(pd.DataFrame({"image_id": image_ids, "lesion_id": lesions}))
     return {
-        store.TAUGHT: training_ids.to_bytes(found if is_whole else training_ids.after(None, found))
+        store.TRAINING_IDS: training_ids.to_bytes(
+            found if is_whole else training_ids.after(None, found)
+        )
     }
 
 

@@ -24,7 +24,7 @@ def lesion():
 
 @pytest.fixture
 def noise():
-    """Every pixel of its own colour, so that a pixel out of place is seen."""
+    """Every pixel of its own color, so that a pixel out of place is seen."""
     return np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
 
 
@@ -74,7 +74,7 @@ def test_flips_and_quarter_turns_are_the_eight_symmetries_of_the_square(noise):
     assert seen == set(range(8))
 
 
-def test_rotation_keeps_the_mean_colour(lesion):
+def test_rotation_keeps_the_mean_color(lesion):
     for view in views(lesion, replace(NO_AUGMENTATION, flip=True, rotate_degrees=180)):
         np.testing.assert_allclose(view.mean(axis=(0, 1)), lesion.mean(axis=(0, 1)), atol=6)
 
@@ -107,14 +107,14 @@ def test_scale_makes_a_disc_larger_and_smaller_alike():
     assert np.median(areas) == pytest.approx(1, abs=0.1)
 
 
-def test_grey_stays_grey_under_hue_and_saturation():
+def test_gray_stays_gray_under_hue_and_saturation():
     image = np.repeat(np.arange(SIZE * SIZE).reshape(SIZE, SIZE, 1) % 256, 3, axis=2)
     image = image.astype(np.uint8)
     for view in views(image, replace(NO_AUGMENTATION, hue_degrees=180, saturation=1)):
         np.testing.assert_array_equal(view, image)
 
 
-def test_hue_turns_colours_and_keeps_their_mean_level():
+def test_hue_turns_colors_and_keeps_their_mean_level():
     red = plain(80)
     red[..., 0] = 140
     turned = views(red, replace(NO_AUGMENTATION, hue_degrees=60))
@@ -125,7 +125,7 @@ def test_hue_turns_colours_and_keeps_their_mean_level():
 
 @pytest.mark.parametrize(
     ("name", "low", "high"),
-    # 60 is 67.5 below mid grey.
+    # 60 is 67.5 below mid gray.
     [("brightness", 60 * 0.8, 60 * 1.2), ("contrast", 127.5 - 67.5 * 1.2, 127.5 - 67.5 * 0.8)],
 )
 def test_brightness_and_contrast_stay_within_their_range_and_reach_its_ends(name, low, high):
@@ -135,7 +135,7 @@ def test_brightness_and_contrast_stay_within_their_range_and_reach_its_ends(name
     assert high - 2 < max(levels) <= high + 1
 
 
-def test_contrast_leaves_mid_grey_alone():
+def test_contrast_leaves_mid_gray_alone():
     for view in views(plain(127), replace(NO_AUGMENTATION, contrast=0.5), 20):
         assert np.abs(view.astype(int) - 127).max() <= 1
 
@@ -161,8 +161,8 @@ def test_sharpening_comes_to_about_one_view_in_four_and_never_to_a_blurred_one(n
 
 
 def test_noise_has_at_most_the_deviation_asked_for_and_no_bias():
-    grey = np.full((64, 64, 3), 128, np.uint8)
-    noisy = views(grey, replace(NO_AUGMENTATION, noise=8), 200)
+    gray = np.full((64, 64, 3), 128, np.uint8)
+    noisy = views(gray, replace(NO_AUGMENTATION, noise=8), 200)
     deviations = [view.std() for view in noisy if view.std() > 0]
     assert 30 < len(deviations) < 70
     assert 6 < max(deviations) < 8.5
@@ -179,7 +179,7 @@ def test_compression_loses_more_at_a_lower_quality(lesion):
     assert 2 * loss(95) < loss(10)
 
 
-def test_cutout_is_one_square_of_the_mean_colour_no_larger_than_asked(noise):
+def test_cutout_is_one_square_of_the_mean_color_no_larger_than_asked(noise):
     mean = noise.mean(axis=(0, 1)).astype(np.uint8)
     for view in views(noise, replace(NO_AUGMENTATION, cutout=0.3)):
         rows, columns = np.nonzero((view != noise).any(axis=2))

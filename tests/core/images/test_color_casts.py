@@ -1,4 +1,4 @@
-"""Colour casts: measured, held within limits, and left alone where they are within them."""
+"""Color casts: measured, held within limits, and left alone where they are within them."""
 
 import doctest
 
@@ -24,13 +24,13 @@ def lesion(red, blue, seed=1):
 
 def held(image, limits=LIMITS):
     """What the layer makes of it."""
-    return np.asarray(architectures.ColourLimits(limits)(image[None].astype(np.float32)))[0]
+    return np.asarray(architectures.ColorCastClamp(limits)(image[None].astype(np.float32)))[0]
 
 
 def test_cast_is_of_red_and_blue_beside_green():
-    grey = np.full((4, 6, 3), 90, np.uint8)
-    np.testing.assert_allclose(color_casts.cast(grey), [0, 0], atol=1e-9)
-    np.testing.assert_allclose(color_casts.cast(grey // (1, 2, 3)), np.log([2, 2 / 3]), atol=1e-4)
+    gray = np.full((4, 6, 3), 90, np.uint8)
+    np.testing.assert_allclose(color_casts.cast(gray), [0, 0], atol=1e-9)
+    np.testing.assert_allclose(color_casts.cast(gray // (1, 2, 3)), np.log([2, 2 / 3]), atol=1e-4)
     assert np.isfinite(color_casts.cast(np.zeros((4, 6, 3), np.uint8))).all()
 
 
@@ -76,17 +76,17 @@ def test_black_photograph_stays_finite():
 def test_network_sees_what_the_layer_leaves_and_is_the_same_otherwise(name):
     keras.utils.set_random_seed(0)
     plain = architectures.build(name, SIZE, 9)
-    limited = architectures.build(name, SIZE, 9, colour_limits=LIMITS)
+    limited = architectures.build(name, SIZE, 9, color_cast_limits=LIMITS)
     limited.set_weights(plain.get_weights())
-    assert architectures.colour_limits(limited) == LIMITS
-    assert architectures.colour_limits(plain) == ()
+    assert architectures.color_cast_limits(limited) == LIMITS
+    assert architectures.color_cast_limits(plain) == ()
     cast = lesion(-0.2, 0.5)
     answer = np.asarray(limited(cast[None].astype(np.float32)))
     np.testing.assert_allclose(answer, np.asarray(plain(held(cast)[None])), atol=1e-4)
 
 
 def test_weights_of_a_network_fit_it_with_limits_and_without(tmp_path):
-    limited = architectures.build("tiny_and_tiny", SIZE, 9, colour_limits=LIMITS)
+    limited = architectures.build("tiny_and_tiny", SIZE, 9, color_cast_limits=LIMITS)
     limited.save_weights(tmp_path / "network.weights.h5")
     plain = architectures.build("tiny_and_tiny", SIZE, 9)
     architectures.load_weights(plain, tmp_path / "network.weights.h5")
@@ -96,7 +96,7 @@ def test_weights_of_a_network_fit_it_with_limits_and_without(tmp_path):
 
 def test_exported_graph_holds_the_limits(tmp_path):
     keras.utils.set_random_seed(0)
-    network = architectures.build("tiny", SIZE, 9, colour_limits=LIMITS)
+    network = architectures.build("tiny", SIZE, 9, color_cast_limits=LIMITS)
     architectures.export(network, tmp_path / "network.tflite")
     graph = predict.Graph((tmp_path / "network.tflite").read_bytes())
     embedding = keras.Model(network.input, network.get_layer("embedding").output)
@@ -107,5 +107,5 @@ def test_exported_graph_holds_the_limits(tmp_path):
 
 
 def test_layer_is_made_anew_from_its_settings():
-    layer = architectures.ColourLimits(LIMITS, name="colours")
-    assert architectures.ColourLimits.from_config(layer.get_config()).limits == LIMITS
+    layer = architectures.ColorCastClamp(LIMITS, name="colors")
+    assert architectures.ColorCastClamp.from_config(layer.get_config()).limits == LIMITS

@@ -1,4 +1,4 @@
-"""Fingerprints keep a photograph's pixels' hash, thumbnail, size and colour, and name refusals."""
+"""Fingerprints keep a photograph's pixels' hash, thumbnail, size and color, and name refusals."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_every_photograph_has_its_place_and_its_facts(files):
     assert found.sha256[0] == fingerprints.pixel_sha256(images[0])
     assert found.sha256[2] == fingerprints.pixel_sha256(images[1])
     assert found.sizes.tolist() == [[90, 120], [0, 0], [90, 120], [0, 0]]
-    assert found.colours[0] == pytest.approx(images[0].mean(axis=(0, 1)), abs=1e-3)
+    assert found.colors[0] == pytest.approx(images[0].mean(axis=(0, 1)), abs=1e-3)
     assert (found.thumbnails[2] == fingerprints.thumbnail(images[1])).all()
 
 
@@ -32,7 +32,7 @@ def test_file_that_cannot_be_read_is_named_and_holds_no_picture(files):
     assert sorted(found.refused) == [1, 3]
     assert "“empty.jpg” is empty" in found.refused[1]
     assert found.sha256[1] is None
-    assert np.isnan(found.colours[3]).all()
+    assert np.isnan(found.colors[3]).all()
 
 
 def test_progress_is_told_after_each_photograph(files):
@@ -45,7 +45,7 @@ def test_facts_give_checksums_and_sizes_and_no_picture():
     found = fingerprints.of_facts(["a", "b", "a"], np.array([[90, 120]] * 3, np.int32))
     assert row_groups.same(found.sha256) == [(0, 2)]
     assert near_duplicates.near(found) == []
-    assert np.isnan(found.colours).all()
+    assert np.isnan(found.colors).all()
     assert not found.refused
 
 

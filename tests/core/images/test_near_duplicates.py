@@ -18,7 +18,7 @@ def found_in(*images) -> Fingerprints:
         sha256=tuple(fingerprints.pixel_sha256(image) for image in images),
         thumbnails=np.stack([fingerprints.thumbnail(image) for image in images]),
         sizes=np.array([image.shape[:2] for image in images], np.int32),
-        colours=np.zeros((num_images, 3), np.float32),
+        colors=np.zeros((num_images, 3), np.float32),
         refused={},
     )
 
@@ -87,7 +87,7 @@ def test_plain_pictures_are_copies_of_nothing():
 def test_refused_files_are_left_out(lesions):
     found = found_in(*lesions[:3])
     assert (
-        pairs(Fingerprints((None,) * 3, found.thumbnails * 0, found.sizes, found.colours, {})) == []
+        pairs(Fingerprints((None,) * 3, found.thumbnails * 0, found.sizes, found.colors, {})) == []
     )
 
 

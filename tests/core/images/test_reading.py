@@ -135,22 +135,22 @@ def test_an_unreadable_exif_block_is_ignored(block: bytes) -> None:
     assert np.array_equal(reading.read(data), reading.read(plain))
 
 
-def grey_as_rgb(values: np.ndarray) -> np.ndarray:
+def gray_as_rgb(values: np.ndarray) -> np.ndarray:
     return np.repeat(values[..., None], 3, axis=-1)
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
-def test_sixteen_bit_grey_is_scaled_not_clipped(file_format: str) -> None:
+def test_sixteen_bit_gray_is_scaled_not_clipped(file_format: str) -> None:
     wide = Image.fromarray(GREY.astype(np.uint16) * 257)
-    assert np.array_equal(reading.read(saved(wide, file_format)), grey_as_rgb(GREY))
+    assert np.array_equal(reading.read(saved(wide, file_format)), gray_as_rgb(GREY))
 
 
-def test_sixteen_bit_colour_keeps_its_high_byte() -> None:
+def test_sixteen_bit_color_keeps_its_high_byte() -> None:
     data = bad_images.png(96, 96, 16, 2)  # every value is 0x5555
     assert (reading.read(data) == 0x55).all()
 
 
-def test_a_sixteen_bit_transparent_colour_does_not_hide_pixels() -> None:
+def test_a_sixteen_bit_transparent_color_does_not_hide_pixels() -> None:
     key = bad_images.png_chunk(b"tRNS", bytes.fromhex("005500550055"))
     assert (reading.read(bad_images.png(96, 96, 16, 2, key)) == 0x55).all()
     assert (reading.read(bad_images.png(96, 96, 8, 2, key)) == 255).all()
@@ -169,16 +169,16 @@ def test_a_float_picture_of_one_value_is_black() -> None:
     assert (reading.read(bad_images.plain("F", (96, 96), "TIFF")) == 0).all()
 
 
-def test_wide_grey_that_counts_from_white_is_turned_round() -> None:
+def test_wide_gray_that_counts_from_white_is_turned_round() -> None:
     pixels = GREY.astype("<u2") * 257
     tags: dict[int, Any] = {256: 128, 257: 96, 258: (3, 1, 16), 259: 1, 262: 0, 273: -1}
     data = bad_images.tiff(tags | {277: 1, 278: 96, 279: pixels.nbytes}, pixels.tobytes())
-    assert np.array_equal(reading.read(data), grey_as_rgb(255 - GREY))
+    assert np.array_equal(reading.read(data), gray_as_rgb(255 - GREY))
 
 
-def test_grey_palette_and_cmyk_become_rgb() -> None:
+def test_gray_palette_and_cmyk_become_rgb() -> None:
     image = Image.fromarray(LESION)
-    assert np.array_equal(reading.read(saved(image.convert("L"), "PNG")), grey_as_rgb(GREY))
+    assert np.array_equal(reading.read(saved(image.convert("L"), "PNG")), gray_as_rgb(GREY))
     palette = image.quantize(64)
     assert np.array_equal(reading.read(saved(palette, "PNG")), np.asarray(palette.convert("RGB")))
     for file_format in ("TIFF", "JPEG"):
@@ -199,7 +199,7 @@ def test_transparency_lies_on_white(file_format: str, mode: str) -> None:
     assert np.array_equal(read[:, 64:], np.asarray(image.convert("RGB"))[:, 64:])
 
 
-def test_half_transparent_black_is_grey() -> None:
+def test_half_transparent_black_is_gray() -> None:
     data = saved(Image.new("RGBA", (96, 96), (0, 0, 0, 128)), "PNG")
     assert (reading.read(data) == 127).all()
 

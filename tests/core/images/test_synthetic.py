@@ -40,7 +40,7 @@ def test_pigmented_lesions_are_darker_than_the_skin_and_vascular_ones_redder(see
     assert redness[0] > redness[1] + 30
 
 
-def test_a_melanoma_varies_more_in_colour_than_a_nevus() -> None:
+def test_a_melanoma_varies_more_in_color_than_a_nevus() -> None:
     spread = {}
     for kind in ("melanoma", "nevus"):
         images = [synthetic.lesion(seed, (150, 200), kind) for seed in range(8)]

@@ -5,14 +5,14 @@ from fractions import Fraction
 
 import pytest
 
-from melanoma_core.metrics.clinical_impact import Consequences, expected
+from melanoma_core.metrics.clinical_impact import ClinicalImpact, expected
 
 
 def test_a_clinic_counted_by_hand():
     # 50 melanomas: 0.94 × 50 = 47 found. 950 others: 0.64 × 950 = 608 spared, 342 referred.
     # PPV 47 / (47 + 342), NPV 608 / (608 + 3).
     clinic = expected(0.94, 0.64, 0.05)
-    assert clinic == Consequences(
+    assert clinic == ClinicalImpact(
         found=47, missed=3, referred_for_nothing=342, spared=608,
         ppv=pytest.approx(47 / 389), npv=pytest.approx(608 / 611),
     )  # fmt: skip

@@ -17,7 +17,7 @@ def files(tmp_path):
 
 
 def test_a_row_is_what_the_model_that_assesses_makes_of_the_photograph(trained_models, files):
-    model, _ = predict.load_in_use(trained_models)
+    model, _ = predict.load_champion(trained_models)
     told = []
     found = embeddings.of_files(model.network, files, lambda *done: told.append(done))
     for place in (0, 2):

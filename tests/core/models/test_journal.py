@@ -299,7 +299,7 @@ def test_verifying_a_cut_journal_without_its_second_file_tells_and_writes_nothin
 ):
     stub_models.add(tmp_path, stub_models.card("m-1"), in_use=False)
     for _ in range(2):
-        newest = store.put_into_use(tmp_path, "m-1", kind=Kind.PROMOTED)
+        newest = store.set_champion(tmp_path, "m-1", kind=Kind.PROMOTED)
         journal.append(tmp_path, Event(Kind.PROMOTED, model_id="m-1", when=newest.since))
     write(tmp_path, lines(tmp_path)[:-1])
     (tmp_path / journal.HEAD).unlink()
@@ -330,7 +330,7 @@ def test_rows_that_were_counted_anew_are_told_by_the_command(five, monkeypatch):
 def test_a_journal_deleted_whole_is_found_by_what_champion_json_remembers(tmp_path, monkeypatch):
     for model_id in ("m-1", "m-2"):
         stub_models.add(tmp_path, stub_models.card(model_id), in_use=False)
-        store.put_into_use(tmp_path, model_id, kind=Kind.PROMOTED)
+        store.set_champion(tmp_path, model_id, kind=Kind.PROMOTED)
         newest = promotion.unwritten(tmp_path)
         assert newest.model_id == model_id
         killed = verified(tmp_path, monkeypatch)  # one without a row may be a killed process

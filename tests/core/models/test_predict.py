@@ -49,7 +49,7 @@ def other_models(trained_models, tmp_path_factory):
     ]
     files["golden.npz"] = altered_models.npz(images=golden["images"], probabilities=probabilities)
     altered_models.add(folder, "tiny-1", "tiny-2", files)
-    store.put_into_use(folder, "tiny-2")
+    store.set_champion(folder, "tiny-2")
     return folder
 
 
@@ -93,7 +93,7 @@ def test_both_models_answer_before_anything_is_damaged(two_models):
         - predict.classify(second, LESION).probabilities
     )
     assert np.abs(difference).max() > 0.01
-    in_use, problem = predict.load_in_use(two_models)
+    in_use, problem = predict.load_champion(two_models)
     assert in_use.card.model_id == "tiny-2"
     assert problem is None
 
@@ -106,12 +106,12 @@ def test_a_damaged_file_is_refused_and_the_previous_model_answers(two_models, na
         path.write_bytes(data)
         if name != "card.json":  # where a flipped bit may leave the meaning: see test_registry
             assert name in refusal(path.parent), damage
-        answering, problem = predict.load_in_use(two_models)
+        answering, problem = predict.load_champion(two_models)
         assert answering.card.model_id == "tiny-1", damage
         assert problem, damage
         assert str(two_models) not in problem
     path.write_bytes(whole)
-    assert predict.load_in_use(two_models)[0].card.model_id == "tiny-2"
+    assert predict.load_champion(two_models)[0].card.model_id == "tiny-2"
 
 
 @pytest.mark.parametrize("name", ALL_FILES)
@@ -119,7 +119,7 @@ def test_a_missing_file_is_refused_and_the_previous_model_answers(two_models, na
     (two_models / "tiny-2" / name).unlink()
     with pytest.raises(ModelError):
         predict.load(two_models / "tiny-2")
-    answering, problem = predict.load_in_use(two_models)
+    answering, problem = predict.load_champion(two_models)
     assert answering.card.model_id == "tiny-1"
     assert problem
 
@@ -134,7 +134,7 @@ def test_a_file_swapped_between_two_models_is_refused_in_both(two_models, name):
         with pytest.raises(ModelError, match="swapped" if name == "card.json" else "SHA-256"):
             predict.load(two_models / model_id)
     with pytest.raises(ModelError, match="tiny-2"):
-        predict.load_in_use(two_models)
+        predict.load_champion(two_models)
 
 
 def test_a_card_rewritten_with_a_right_checksum_is_not_the_one_put_into_use(two_models):
@@ -145,14 +145,14 @@ def test_a_card_rewritten_with_a_right_checksum_is_not_the_one_put_into_use(two_
     shutil.rmtree(two_models / "tiny-2")
     altered_models.add(two_models, "tiny-1", "tiny-2", {}, operating_points=points)
     assert predict.load(two_models / "tiny-2")
-    answering, problem = predict.load_in_use(two_models)
+    answering, problem = predict.load_champion(two_models)
     assert answering.card.model_id == "tiny-1"
     assert "The card of “tiny-2” was changed after it was put into use" in problem
 
 
 def test_a_folder_that_is_gone_leaves_the_previous_model_answering(two_models):
     shutil.rmtree(two_models / "tiny-2")
-    answering, problem = predict.load_in_use(two_models)
+    answering, problem = predict.load_champion(two_models)
     assert answering.card.model_id == "tiny-1"
     assert "no model “tiny-2”" in problem
 
@@ -161,9 +161,9 @@ def test_without_a_model_that_passes_its_checks_none_answers(two_models, tmp_pat
     for model_id in ("tiny-1", "tiny-2"):
         (two_models / model_id / "head.npz").write_bytes(b"")
     with pytest.raises(ModelError, match=r"head\.npz of the model “tiny-2”"):
-        predict.load_in_use(two_models)
+        predict.load_champion(two_models)
     with pytest.raises(ModelError, match="No model is in use yet"):
-        predict.load_in_use(tmp_path / "nowhere")
+        predict.load_champion(tmp_path / "nowhere")
 
 
 def head_of(models_dir: Path) -> dict[str, np.ndarray]:
@@ -404,8 +404,8 @@ def test_assessing_and_drawing_maps_loads_no_tensorflow(trained_models):
 
 
 def test_a_model_that_comes_into_use_meanwhile_is_not_taken_for_the_one_before(two_models):
-    entries = store.in_use(two_models)
+    entries = store.champions(two_models)
     other = entries[1].model_id
-    store.put_into_use(two_models, other)
-    assert predict.load_in_use(two_models, entries)[0].card.model_id == entries[0].model_id
-    assert predict.load_in_use(two_models)[0].card.model_id == other
+    store.set_champion(two_models, other)
+    assert predict.load_champion(two_models, entries)[0].card.model_id == entries[0].model_id
+    assert predict.load_champion(two_models)[0].card.model_id == other

@@ -66,7 +66,7 @@ def test_undefined_figures_are_null_in_the_file_and_nan_in_the_card():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["inherited_datasets", "class_bias", "colour_limits"])
+@pytest.mark.parametrize("name", ["inherited_datasets", "class_bias", "color_cast_limits"])
 def test_a_card_of_before_lacks_what_came_later(name):
     fields = fields_of(stub_models.card())
     del fields[name]
@@ -335,7 +335,7 @@ def test_a_damaged_card_is_named_and_the_others_are_listed(tmp_path):
 
 def test_without_a_record_no_model_is_in_use(tmp_path):
     assert store.champion(tmp_path) is None
-    assert store.in_use(tmp_path / "nowhere") == ()
+    assert store.champions(tmp_path / "nowhere") == ()
 
 
 @pytest.mark.parametrize(
@@ -344,7 +344,7 @@ def test_without_a_record_no_model_is_in_use(tmp_path):
 def test_a_damaged_record_is_refused_and_not_taken_for_none(tmp_path, text):
     (tmp_path / "champion.json").write_text(text)
     with pytest.raises(ModelError, match=r"champion\.json.*Restore it from a copy, or delete"):
-        store.in_use(tmp_path)
+        store.champions(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -364,7 +364,7 @@ def test_a_record_with_a_field_that_it_cannot_have_is_refused(tmp_path, name, va
     record = json.loads((tmp_path / "champion.json").read_text())
     record["in_use"][place][name] = value
     (tmp_path / "champion.json").write_text(json.dumps(record).replace("Infinity", "1e999"))
-    for read in (store.in_use, promotion.settle, promotion.roll_back):
+    for read in (store.champions, promotion.settle, promotion.roll_back):
         with pytest.raises(ModelError, match=r"champion\.json.*Restore it from a copy") as caught:
             read(tmp_path)
         assert told in str(caught.value)
@@ -386,14 +386,14 @@ def test_the_newest_model_is_in_use_and_five_before_it_are_remembered(tmp_path):
         assert newest.model_id == f"m{number}"
         assert newest.sha256 == sha256((directory / "card.json").read_bytes())
         assert newest.since.endswith("+00:00")
-    assert [entry.model_id for entry in store.in_use(tmp_path)] == [
+    assert [entry.model_id for entry in store.champions(tmp_path)] == [
         "m7", "m6", "m5", "m4", "m3", "m2",
     ]  # fmt: skip
-    store.put_into_use(tmp_path, "m4")
-    assert [entry.model_id for entry in store.in_use(tmp_path)] == [
+    store.set_champion(tmp_path, "m4")
+    assert [entry.model_id for entry in store.champions(tmp_path)] == [
         "m4", "m7", "m6", "m5", "m3", "m2",
     ]  # fmt: skip
     with pytest.raises(ModelError, match="There is no model “m9”"):
-        store.put_into_use(tmp_path, "m9")
+        store.set_champion(tmp_path, "m9")
     assert store.champion(tmp_path).model_id == "m4"
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]

@@ -175,7 +175,7 @@ def test_weights_that_do_not_fit_are_refused(kind, tiny, tmp_path):
     "load",
     [
         lambda card, path: architectures.of_card(card, path.read_bytes()),
-        lambda card, path: architectures.mix_in(
+        lambda card, path: architectures.interpolate_weights(
             architectures.build(card.network, 32, 9), path, 0.5
         ),
     ],
@@ -191,7 +191,7 @@ def test_weights_of_a_model_that_do_not_fit_are_refused_with_advice_for_models(
     assert "without its top" not in str(caught.value)
 
 
-def test_fused_normalisation_trains_as_that_of_keras(lesions):
+def test_fused_normalization_trains_as_that_of_keras(lesions):
     both = [
         architectures.BatchNormalization(momentum=0.9),
         keras.layers.BatchNormalization(momentum=0.9),
@@ -211,14 +211,14 @@ def test_fused_normalisation_trains_as_that_of_keras(lesions):
     ("name", "number"),
     [("mobilenet_v2", 52), ("efficientnet_lite0", 49), ("efficientnet_lite2", 64)],
 )
-def test_backbones_are_normalised_by_it(name, number):
+def test_backbones_are_normalized_by_it(name, number):
     network = architectures.build(name, SIZE, 9)
-    normalisations = [
+    normalizations = [
         layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)
     ]
-    assert len(normalisations) == number
-    assert all(type(layer) is architectures.BatchNormalization for layer in normalisations)
-    assert {layer.momentum for layer in normalisations} == {0.99}
+    assert len(normalizations) == number
+    assert all(type(layer) is architectures.BatchNormalization for layer in normalizations)
+    assert {layer.momentum for layer in normalizations} == {0.99}
 
 
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite2"])

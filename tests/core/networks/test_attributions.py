@@ -109,8 +109,8 @@ def test_smooth_grad_repeats_itself(network, maps):
     np.testing.assert_allclose(again, maps[0]["smooth_grad"], rtol=1e-5)
 
 
-def test_photograph_with_an_empty_channel_has_a_map_behind_limits_of_colours():
-    limited = architectures.build("tiny", 32, len(CODES), colour_limits=(0.1, 0.6, -0.2, 0.1))
+def test_photograph_with_an_empty_channel_has_a_map_behind_limits_of_colors():
+    limited = architectures.build("tiny", 32, len(CODES), color_cast_limits=(0.1, 0.6, -0.2, 0.1))
     red_alone = BATCH * np.float32([1, 0, 0])
     heat = attributions.smooth_grad(limited, red_alone, MEL)
     assert np.isfinite(heat).all()

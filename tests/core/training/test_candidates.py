@@ -84,7 +84,7 @@ def test_candidate_was_taught_what_the_model_before_it_was(network, origin, mode
 
 def test_card_names_the_data_sets_of_all_models_before_it(network, origin, models_dir, tmp_path):
     models_dir = shutil.copytree(models_dir, tmp_path / "models")
-    drawn = dataclasses.replace(origin.datasets[0], licence="CC BY-NC 4.0")
+    drawn = dataclasses.replace(origin.datasets[0], license="CC BY-NC 4.0")
     cards = {}
     for model_id, before, name in (
         ("first", (), "drawn"), ("second", ("first",), "clinic"), ("third", ("second",), "other"),
@@ -99,7 +99,7 @@ def test_card_names_the_data_sets_of_all_models_before_it(network, origin, model
         )
         cards[model_id] = candidates.add(export.trained(network), made, models_dir)
     inherited = {
-        model_id: [(use.name, use.licence, use.num_train) for use in card.inherited_datasets]
+        model_id: [(use.name, use.license, use.num_train) for use in card.inherited_datasets]
         for model_id, card in cards.items()
     }
     uses = {name: (name, "CC BY-NC 4.0", 28) for name in ("drawn", "clinic", "other")}

@@ -66,18 +66,18 @@ def test_feature_map_is_both_side_by_side(joined):
     np.testing.assert_allclose(maps["both"], both, atol=1e-5)
 
 
-def test_limits_of_colours_that_both_have_are_those_of_the_joined_model(joined, tmp_path):
+def test_limits_of_colors_that_both_have_are_those_of_the_joined_model(joined, tmp_path):
     models_dir = shutil.copytree(joined.models_dir, tmp_path / "models")
-    config = replace(made_models.CONFIG, limit_colours=True)
+    config = replace(made_models.CONFIG, clamp_color_cast=True)
     limits = set()
     for name in ("tiny-1", "tiny-2"):
         plan = RunPlan(config, (str(joined.data),), None, None, name, is_recalibration=True)
         run_dir = tmp_path / f"{name}-limited"
         run_dir.mkdir()
-        limits.add(recalibrate.make(plan, run_dir, models_dir, lambda _: None).colour_limits)
+        limits.add(recalibrate.make(plan, run_dir, models_dir, lambda _: None).color_cast_limits)
     plan = plan_of(joined.data, "tiny-1-limited", "tiny-2-limited")
     card = carry_out(plan, tmp_path / "both-limited", models_dir)
-    assert {card.colour_limits} == limits
+    assert {card.color_cast_limits} == limits
     blue = (reading.resize(synthetic.lesion(5), 32) * [0.3, 0.5, 0.7]).astype(np.uint8)
     embeddings = {
         name: predict.load(models_dir / name).network.graph.run(blue)[1]

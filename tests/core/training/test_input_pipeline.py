@@ -127,7 +127,7 @@ def test_weights_of_classes_come_with_their_labels(images):
 
 
 def test_mixed_photographs_carry_their_labels_in_the_same_shares():
-    # Photograph k is of one even colour, 20 k, and of class k: the label tells what the blend is.
+    # Photograph k is of one even color, 20 k, and of class k: the label tells what the blend is.
     images = (
         np.full((4, 32, 32, 3), 20, np.uint8) * np.arange(4, dtype=np.uint8)[:, None, None, None]
     )

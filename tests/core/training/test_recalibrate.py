@@ -87,8 +87,8 @@ def test_card_says_what_was_done_and_names_the_model(anew):
 
 @pytest.fixture(scope="module")
 def limited(anew):
-    """The tiny model once more, with limits of colour casts before its network."""
-    config = replace(made_models.CONFIG, limit_colours=True)
+    """The tiny model once more, with limits of color casts before its network."""
+    config = replace(made_models.CONFIG, clamp_color_cast=True)
     plan = replace(plan_of(anew.data), config=config)
     return carry_out(plan, anew.data.parent / "tiny-limited", anew.models_dir)
 
@@ -100,10 +100,10 @@ def test_limits_are_those_of_the_training_photographs(anew, limited):
         if path.stem not in held_out_ids(anew)
     ]
     assert len(taught) == sum(limited.class_counts["train"].values())
-    assert limited.colour_limits == color_casts.limits(taught)
-    assert limited.config["limit_colours"]
-    assert "colour casts held within those of the training photographs" in limited.notes[0]
-    assert anew.card.colour_limits == ()
+    assert limited.color_cast_limits == color_casts.limits(taught)
+    assert limited.config["clamp_color_cast"]
+    assert "color casts held within those of the training photographs" in limited.notes[0]
+    assert anew.card.color_cast_limits == ()
 
 
 def held_out_ids(anew):
@@ -115,7 +115,7 @@ def test_limits_of_photographs_that_cannot_be_read_are_refused(anew, tmp_path):
     for path in data.rglob("*.png"):
         if path.stem not in held_out_ids(anew):
             path.write_bytes(path.read_bytes()[:60])
-    config = replace(made_models.CONFIG, limit_colours=True)
+    config = replace(made_models.CONFIG, clamp_color_cast=True)
     plan = replace(plan_of(data), config=config, is_cleaned=False, split_by="model")
     with pytest.raises(DatasetError, match=r"None of the .* training photographs can be read"):
         carry_out(plan, tmp_path / "run", anew.models_dir)
@@ -124,9 +124,9 @@ def test_limits_of_photographs_that_cannot_be_read_are_refused(anew, tmp_path):
 def test_network_with_limits_answers_as_without_to_what_is_brought_back(anew, limited):
     plain, served = (predict.load(anew.models_dir / name) for name in ("tiny-1", "tiny-limited"))
     blue = (reading.resize(synthetic.lesion(5), 32) * [0.3, 0.5, 0.7]).astype(np.uint8)
-    layer = architectures.ColourLimits(limited.colour_limits)
+    layer = architectures.ColorCastClamp(limited.color_cast_limits)
     back = np.asarray(layer(blue[None].astype(np.float32)))[0]
-    assert color_casts.cast(blue)[0] < limited.colour_limits[0] - 0.2
+    assert color_casts.cast(blue)[0] < limited.color_cast_limits[0] - 0.2
     without = plain.network.logits(plain.network.graph.run(back)[1])
     assert np.abs(without - predict.classify(plain, blue).logits).max() > 0.01
     expected = without + limited.class_bias
@@ -137,7 +137,7 @@ def test_limits_stay_where_the_model_is_calibrated_once_more(anew, limited, tmp_
     models_dir = shutil.copytree(anew.models_dir, tmp_path / "models")
     plan = replace(plan_of(anew.data), from_model="tiny-limited")
     again = carry_out(plan, tmp_path / "tiny-again", models_dir)
-    assert again.colour_limits == limited.colour_limits
+    assert again.color_cast_limits == limited.color_cast_limits
     assert again.files["network.tflite"] == limited.files["network.tflite"]
 
 

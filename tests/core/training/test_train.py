@@ -299,29 +299,29 @@ def test_training_goes_on_from_the_weights_of_a_model(run, dataset, plan, tmp_pa
     assert card.notes[0] == "Training went on from the model tiny-7."
 
 
-def test_limits_of_colours_come_from_what_is_taught_and_stay_where_training_goes_on(
+def test_limits_of_colors_come_from_what_is_taught_and_stay_where_training_goes_on(
     run, plan, tmp_path
 ):
     models_dir = shutil.copytree(run.models_dir, tmp_path / "models")
-    limited = replace(plan, config=replace(plan.config, limit_colours=True))
+    limited = replace(plan, config=replace(plan.config, clamp_color_cast=True))
     card = train.train(limited, tmp_path / "tiny-10", models_dir, lambda line: None)
     taught = [
         color_casts.cast(reading.resize(reading.read_file(path), 32))
         for path in sorted(Path(plan.datasets[0]).rglob("*.png"))
         if int(path.stem[-3:]) >= 4 and path.stem != CORRUPT
     ]
-    assert card.colour_limits == color_casts.limits(taught)
-    assert run.card.colour_limits == ()
+    assert card.color_cast_limits == color_casts.limits(taught)
+    assert run.card.color_cast_limits == ()
     onward = replace(plan, from_model="tiny-10")
     after = train.train(onward, tmp_path / "tiny-11", models_dir, lambda line: None)
-    assert after.colour_limits == card.colour_limits
+    assert after.color_cast_limits == card.color_cast_limits
 
 
 def test_share_of_the_start_is_mixed_into_the_weights(run, plan, tmp_path):
     kernels = []
     for share in (0.0, 0.25):
         models_dir = shutil.copytree(run.models_dir, tmp_path / f"models-{share}")
-        config = replace(plan.config, start_share=share, seed=3)
+        config = replace(plan.config, init_weight=share, seed=3)
         other = replace(plan, config=config, from_model="tiny-7")
         train.train(other, tmp_path / f"tiny-{share}", models_dir, lambda line: None)
         kernels.append(np.load(models_dir / f"tiny-{share}" / "head.npz")["kernel"])
@@ -343,7 +343,7 @@ def test_diagnosis_that_the_model_could_never_give_is_learned(run, plan, tmp_pat
         "head.npz": altered_models.npz(kernel=head["kernel"], bias=bias),
     }
     altered_models.add(models_dir, "tiny-7", "silent", files)
-    config = replace(plan.config, start_share=share)
+    config = replace(plan.config, init_weight=share)
     plan = replace(plan, config=config, from_model="silent")
     card = train.train(plan, tmp_path / "on", models_dir)
     bias = altered_models.arrays_of(models_dir / "on" / "head.npz")["bias"]
@@ -367,7 +367,7 @@ def test_soft_targets_are_taught_by_their_share(run, plan, tmp_path):
     shares = {}
     for share in (0.0, 0.9):
         path = soft_file(tmp_path / "soft.csv", taught, "VASC")
-        config = replace(plan.config, soft_share=share, learning_rate=0.05)
+        config = replace(plan.config, distill_weight=share, learning_rate=0.05)
         soft = replace(plan, config=config, soft_targets=str(path))
         models_dir = tmp_path / f"models-{share}"
         card = train.train(soft, tmp_path / f"tiny-{share}", models_dir, lambda line: None)
@@ -376,14 +376,14 @@ def test_soft_targets_are_taught_by_their_share(run, plan, tmp_path):
         shares[share] = said.logits[CODES.index("VASC")] - said.logits[CODES.index("MEL")]
         (note,) = [note for note in card.notes if note.startswith("Taught by")]
         assert note.startswith(f"Taught by {share:g} what other networks say of a photograph (soft")
-        assert card.config["soft_share"] == share
+        assert card.config["distill_weight"] == share
     assert shares[0.9] > shares[0.0] + 0.2
 
 
 def test_run_goes_on_with_the_very_soft_targets_that_it_began_with(plan, tmp_path, monkeypatch):
     path = soft_file(tmp_path / "soft.csv", ["melanoma_005"], "VASC")
     soft = replace(
-        plan, config=replace(plan.config, epochs=2, soft_share=0.5), soft_targets=str(path)
+        plan, config=replace(plan.config, epochs=2, distill_weight=0.5), soft_targets=str(path)
     )
     monkeypatch.setattr(train.fitting.runs, "is_asked_to_stop", lambda run_dir: True)
     with pytest.raises(RunStopped):
@@ -397,19 +397,19 @@ def test_run_goes_on_with_the_very_soft_targets_that_it_began_with(plan, tmp_pat
 @pytest.mark.parametrize("held_out", ["melanoma_001", "nevus_003"])  # for validation, for the test
 def test_soft_targets_of_photographs_that_are_held_out_are_refused(held_out, plan, tmp_path):
     path = soft_file(tmp_path / "soft.csv", ["melanoma_005", held_out], "VASC")
-    plan = replace(plan, config=replace(plan.config, soft_share=0.5), soft_targets=str(path))
+    plan = replace(plan, config=replace(plan.config, distill_weight=0.5), soft_targets=str(path))
     fails(plan, tmp_path, RunError, f"names 1 photographs that are held out.*{held_out}")
 
 
 @pytest.mark.usefixtures("untrained")
 def test_share_of_soft_targets_that_are_not_named_is_refused(plan, tmp_path):
-    plan = replace(plan, config=replace(plan.config, soft_share=0.5))
+    plan = replace(plan, config=replace(plan.config, distill_weight=0.5))
     fails(plan, tmp_path, RunError, "no file of soft targets was named")
 
 
 @pytest.mark.usefixtures("untrained")
 def test_share_of_a_start_that_is_not_named_is_refused(plan, tmp_path):
-    plan = replace(plan, config=replace(plan.config, start_share=0.5))
+    plan = replace(plan, config=replace(plan.config, init_weight=0.5))
     fails(plan, tmp_path, RunError, "no model to go on from was named")
 
 

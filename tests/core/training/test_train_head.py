@@ -72,12 +72,12 @@ def test_candidate_passes_every_check_and_keeps_the_network(run):
     assert store.champion(run.models_dir).model_id == "tiny-1"
 
 
-def test_limits_of_colours_of_the_network_stand_on_the_card(new_data, trained_models, tmp_path):
+def test_limits_of_colors_of_the_network_stand_on_the_card(new_data, trained_models, tmp_path):
     models_dir = shutil.copytree(trained_models, tmp_path / "models")
-    altered_models.add(models_dir, "tiny-1", "tiny-limited", {}, colour_limits=LIMITS)
+    altered_models.add(models_dir, "tiny-1", "tiny-limited", {}, color_cast_limits=LIMITS)
     plan = replace(plan_of(new_data), from_model="tiny-limited")
     card = carry_out(plan, tmp_path / "quick-2", models_dir)
-    assert card.colour_limits == LIMITS
+    assert card.color_cast_limits == LIMITS
 
 
 def test_new_layer_tells_the_new_lesions_apart_better_than_chance(run):
@@ -104,7 +104,7 @@ def test_keras_loads_the_weights_with_the_new_layer(run):
 def test_history_tells_every_fit(run):
     written = (run.dir / "history.jsonl").read_text().splitlines()
     assert run.card.history == tuple(json.loads(line) for line in written)
-    assert run.card.config["regularisation_c"] in [row["strength"] for row in run.card.history]
+    assert run.card.config["regularization_c"] in [row["strength"] for row in run.card.history]
 
 
 def test_both_layers_are_compared_on_the_very_test_of_the_candidate(run):

@@ -21,7 +21,7 @@ def test_without_a_model_it_still_says_what_the_app_is_for(empty_models):
     page = text(app)
     assert "Research and education; not a medical device; the decision is the clinician’s." in page
     assert "photographs taken without a dermatoscope" in page
-    for heading in ("Intended use", "Privacy", "Licences and credits", "Versions"):
+    for heading in ("Intended use", "Privacy", "Licenses and credits", "Versions"):
         assert heading in [header.value for header in app.header]
     assert not app.table
 
@@ -43,13 +43,13 @@ def test_every_figure_is_the_cards(tmp_path, monkeypatch):
     assert "temperature (2.50)" in text(app.run())
 
 
-def test_limits_of_colours_are_told_where_the_model_has_some(tmp_path, monkeypatch):
-    stub_models.add(tmp_path, stub_models.card(colour_limits=(0.0, 0.6931, -0.6931, 0.0953)))
+def test_limits_of_colors_are_told_where_the_model_has_some(tmp_path, monkeypatch):
+    stub_models.add(tmp_path, stub_models.card(color_cast_limits=(0.0, 0.6931, -0.6931, 0.0953)))
     stub_models.serve(monkeypatch, tmp_path)
     app = open_app(ABOUT)
     assert "a mean red of 1.00 to 2.00 times the mean green" in text(app)
     stub_models.add(tmp_path, stub_models.card("other-1"))
-    assert "colour cast" not in text(app.run())
+    assert "color cast" not in text(app.run())
 
 
 def test_what_becomes_of_the_name_of_a_refused_file_is_said(empty_models):
@@ -65,7 +65,7 @@ def test_what_a_card_says_is_shown_literally(tmp_path, monkeypatch):
     assert r"my\*set\*" in tables(app)
 
 
-def test_data_sets_of_the_models_before_it_are_named_with_their_licence(tmp_path, monkeypatch):
+def test_data_sets_of_the_models_before_it_are_named_with_their_license(tmp_path, monkeypatch):
     before = (DatasetUse("clinic", "CC BY-ND 4.0", "ab" * 32, 1200, 2, 3),)
     stub_models.add(tmp_path, stub_models.card(inherited_datasets=before))
     stub_models.serve(monkeypatch, tmp_path)

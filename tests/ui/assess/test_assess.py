@@ -112,10 +112,10 @@ def test_the_ruler_shows_lesion_and_threshold(models_dir):
     )
 
 
-def test_below_the_threshold_is_a_grey_rule_and_no_all_clear(models_dir, monkeypatch):
+def test_below_the_threshold_is_a_gray_rule_and_no_all_clear(models_dir, monkeypatch):
     calm = {**stub_models.PROBABILITIES, "MEL": 0.02, "NV": 0.78}
     stub_models.serve(monkeypatch, models_dir, calm)
-    store.put_into_use(models_dir, "nine-2026-11-14")
+    store.set_champion(models_dir, "nine-2026-11-14")
     app = upload(open_app(), PHOTOGRAPH)
     assert app.header[0].value == (
         ":gray[:material/horizontal_rule:] Below the referral threshold for melanoma"
@@ -346,7 +346,7 @@ def test_long_photographs_are_shown_too(models_dir, size):
     assert assessed(upload(open_app(), reading.jpeg(synthetic.lesion(1, size))))
 
 
-def test_an_example_is_labelled_as_drawn_wherever_it_is_shown(models_dir):
+def test_an_example_is_labeled_as_drawn_wherever_it_is_shown(models_dir):
     app = button(open_app(), "Try an example lesion").click().run()
     assert assessed(app)
     label = "Drawn by code, not a photograph."

@@ -113,7 +113,7 @@ def test_a_fresh_machine_shows_what_is_wrong_with_the_nine_class_set():
     assert "**98** photographs have another diagnosis in a published table" in shown
     assert "Near copies need the photographs" in shown
     assert [heading.value for heading in app.subheader] == [
-        "Spoils the test", "Spoils the labels", "Worth knowing", "The clean table"
+        "Invalidates the test", "Invalidates the labels", "Worth knowing", "The clean table"
     ]  # fmt: skip
     assert not app.file_uploader
 

@@ -70,7 +70,7 @@ def test_the_figures_of_the_held_out_photographs_come_first_and_the_others_besid
     assert table["Photographs"].tolist() == [
         *["Held out from the model"] * 2, *["Taught to the model"] * 2, *["All"] * 2,
     ]  # fmt: skip
-    assert table["Neighbours of"][0] == f"Melanoma ({held_out.share.num_photographs})"
+    assert table["Neighbors of"][0] == f"Melanoma ({held_out.share.num_photographs})"
 
 
 def test_the_pair_stands_out_and_a_part_may_be_looked_at_alone(empty_models):

@@ -97,10 +97,10 @@ def test_the_plan_on_screen_is_the_one_that_training_carries_out():
 
 def test_the_plan_can_be_made_of_the_clean_table_that_training_takes():
     app = explore()
-    assert "--balance-by sampling --as-they-are" in text(app)
+    assert "--balance-by sampling --no-clean" in text(app)
     app.toggle(key="explore_clean").set_value(True).run()
     assert not app.exception
-    assert "--as-they-are" not in text(app)
+    assert "--no-clean" not in text(app)
     found = bundled_set.read()
     audit = audits.audit(found, bundled_set.references(found.table))
     clean, _ = audits.clean(found, audit.findings)
@@ -113,7 +113,7 @@ def test_the_plan_can_be_made_of_the_clean_table_that_training_takes():
 def test_a_set_that_was_not_examined_is_counted_as_it_is():
     app = upload(class_folders(3))
     assert app.toggle(key="explore_clean").disabled
-    assert "--as-they-are" in text(app)
+    assert "--no-clean" in text(app)
 
 
 def test_a_floor_brings_rare_classes_up_to_it():
@@ -138,7 +138,7 @@ def test_unevenness_is_said_before_and_after():
     assert metrics(app)["Effective classes, of 9"] == "7.5 → 9.0"
 
 
-def test_bars_are_in_the_colours_of_the_diagnoses_and_the_plan_is_an_outline():
+def test_bars_are_in_the_colors_of_the_diagnoses_and_the_plan_is_an_outline():
     counts = {"train": np.array([30, 10]), "test": np.array([3, 2])}
     figure = classes(counts, ("MEL", "NV"), {"train": np.array([30.0, 30.0])}, LIGHT)
     solid, outline, _, test, _ = figure.data

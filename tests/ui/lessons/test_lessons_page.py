@@ -298,7 +298,7 @@ def test_the_closest_pairs_cross_the_border():
         assert (nevus, "NV") in diagnosis_of
 
 
-def test_the_share_of_the_border_is_counted_from_neighbours():
+def test_the_share_of_the_border_is_counted_from_neighbors():
     found = embedding_maps.read()
     points = found.points
     held_out = points[
@@ -306,7 +306,7 @@ def test_the_share_of_the_border_is_counted_from_neighbours():
         & (points["diagnosis"] == "MEL")
         & points["lesion"].notna()
     ]
-    share = held_out["near_NV"].sum() / (found.num_neighbours * len(held_out))
+    share = held_out["near_NV"].sum() / (found.num_neighbors * len(held_out))
     words = border_panel.answer(found, border_panel._mix())
     assert f"each of {len(held_out)} melanoma photographs" in words
     assert f"{percent(share)} (" in words

@@ -161,7 +161,7 @@ def in_way_back_dialog():
     from ui.models import change_dialogs
 
     change_dialogs.show_done()
-    change_dialogs._ask_way_back(store.in_use(paths.models_dir())[1:])
+    change_dialogs._ask_way_back(store.champions(paths.models_dir())[1:])
 
 
 def dialog(function):

@@ -132,7 +132,7 @@ def test_going_on_is_offered_at_the_size_of_the_model_and_a_new_start_at_the_net
 ):
     config = replace(made_models.CONFIG, image_size=48)
     made_models.make(tmp_path, models_in_use, "tiny-48", config)
-    store.put_into_use(models_in_use, "tiny-48")
+    store.set_champion(models_in_use, "tiny-48")
     app = choose(open_app(PAGE), data_choice.DRAWN)
     app.segmented_control(key="train_way").set_value("Full").run()
     assert app.number_input(key="train_size_tiny-48").value == 48
