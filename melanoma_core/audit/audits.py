@@ -15,7 +15,7 @@ from melanoma_core.data import datasets, file_trees, row_groups
 from melanoma_core.data.datasets import Dataset
 from melanoma_core.data.schema import PIXELS, SIZE, SPLITS
 from melanoma_core.images import fingerprints, near_duplicates
-from melanoma_core.images.fingerprints import Fingerprints, Report
+from melanoma_core.images.fingerprints import Fingerprints, OnImage, Report
 
 CHECKS = (  # the gravest first
     leakage_checks.same_photograph,
@@ -71,7 +71,10 @@ class Change:
 
 
 def audit(
-    dataset: Dataset, references: Sequence[Dataset] = (), report: Report | None = None
+    dataset: Dataset,
+    references: Sequence[Dataset] = (),
+    report: Report | None = None,
+    on_image: OnImage | None = None,
 ) -> Audit:
     """Everything that can be found wrong with a data set.
 
@@ -80,8 +83,9 @@ def audit(
         references: data sets that know some of its image ids: their lesions and, where a
             published table labels them, their diagnoses. Matched by image id alone.
         report: is told the number of photographs read, and of all.
+        on_image: as in `fingerprints.of_files`.
     """
-    found = _fingerprints(dataset.table, report)
+    found = _fingerprints(dataset.table, report, on_image)
     evidence = findings.evidence(dataset, found, near_duplicates.near(found), references)
     made = (check(evidence) for check in CHECKS)
     return Audit(
@@ -95,11 +99,13 @@ def audit(
     )
 
 
-def _fingerprints(table: pd.DataFrame, report: Report | None) -> Fingerprints:
+def _fingerprints(
+    table: pd.DataFrame, report: Report | None, on_image: OnImage | None
+) -> Fingerprints:
     """Of the photographs or, where there are none, of what the table says of them."""
     if datasets.has_facts_alone(table):
         return fingerprints.of_facts(list(table[PIXELS]), table[list(SIZE)].to_numpy(np.int32))
-    return fingerprints.of_files([Path(path) for path in table["path"]], report)
+    return fingerprints.of_files([Path(path) for path in table["path"]], report, on_image)
 
 
 def _class_counts(evidence: Evidence) -> dict[str, dict[str, int]]:

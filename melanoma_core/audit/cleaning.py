@@ -12,7 +12,7 @@ from melanoma_core.audit import audits
 from melanoma_core.data import file_trees, row_groups
 from melanoma_core.data.datasets import Dataset
 from melanoma_core.images import near_duplicates
-from melanoma_core.images.fingerprints import Fingerprints, Report
+from melanoma_core.images.fingerprints import Fingerprints, OnImage, Report
 
 _LEAK = "Left out, as a near copy or another photograph of the lesion is held out: {:,}."
 
@@ -26,21 +26,24 @@ class Cleaned:
     notes: tuple[str, ...]  # what was dropped or relabeled and why, in counts
 
 
-def clean(datasets: Sequence[Dataset], report: Report | None = None) -> Cleaned:
-    """Have the data doctor look at every data set, and take the clean tables.
-
-    Each set is held against the published tables among the others.
+def clean(
+    datasets: Sequence[Dataset], report: Report | None = None, on_image: OnImage | None = None
+) -> Cleaned:
+    """Audit and clean every data set, with the published tables among the others as references.
 
     Args:
         datasets: as `datasets.read` has them, with the splits that they are to be judged by.
         report: is told the number of photographs read, and of all.
+        on_image: as in `fingerprints.of_files`.
     """
     num_files = sum(len(dataset.table) for dataset in datasets)
     tables, found, notes = [], [], []
     num_before = 0
     for dataset in datasets:
         references = [other for other in datasets if other is not dataset and other.is_official]
-        audit = audits.audit(dataset, references, _counting_on(report, num_before, num_files))
+        audit = audits.audit(
+            dataset, references, _counting_on(report, num_before, num_files), on_image
+        )
         table, changes = audits.clean(dataset, audit.findings)
         num_before += len(dataset.table)
         tables.append(dataclasses.replace(dataset, table=table))

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from melanoma_core.errors import ImageError
-from melanoma_core.images import reading
+from melanoma_core.images import reading, threads
 
 SIDE = 64  # px of a thumbnail; hairs and pigment network still show, compression hardly does
 
 Report = Callable[[int, int], None]  # is told how many photographs are done, of how many
+OnImage = Callable[[str, NDArray[np.uint8]], None]  # is given a path and its decoded image
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,15 @@ class Fingerprints:
     has_pictures: bool = True  # False: made from facts, without thumbnails and colors
 
 
-def of_files(files: Sequence[Path], report: Report | None = None) -> Fingerprints:
+def of_files(
+    files: Sequence[Path], report: Report | None = None, on_image: OnImage | None = None
+) -> Fingerprints:
     """The fingerprints of these files; what cannot be read is named, not dropped.
 
     Args:
         files: of photographs.
         report: called after each photograph with the number done and the number of all.
+        on_image: is given each path and decoded image, so that nobody decodes it a second time.
     """
     num_files = len(files)
     sha256: list[str | None] = [None] * num_files
@@ -46,19 +50,26 @@ def of_files(files: Sequence[Path], report: Report | None = None) -> Fingerprint
     sizes = np.zeros((num_files, 2), np.int32)
     colors = np.full((num_files, 3), np.nan, np.float32)
     refused: dict[int, str] = {}
-    for place, file in enumerate(files):
+
+    def read(place: int) -> None:
         try:
-            image = reading.read_file(file)
+            image = reading.read_file(files[place])
         except ImageError as error:
             refused[place] = str(error)
-        else:
-            sha256[place] = pixel_sha256(image)
-            thumbnails[place] = thumbnail(image)
-            sizes[place] = image.shape[:2]
-            colors[place] = image.mean(axis=(0, 1))
-        if report is not None:
-            report(place + 1, num_files)
-    return Fingerprints(tuple(sha256), thumbnails, sizes, colors, refused)
+            return
+        sha256[place] = pixel_sha256(image)
+        thumbnails[place] = thumbnail(image)
+        sizes[place] = image.shape[:2]
+        colors[place] = image.mean(axis=(0, 1))
+        if on_image is not None:
+            on_image(str(files[place]), image)
+
+    with threads.pool() as pool:
+        for num_read, _ in enumerate(pool.map(read, range(num_files)), start=1):
+            if report is not None:
+                report(num_read, num_files)
+    reasons = dict(sorted(refused.items()))
+    return Fingerprints(tuple(sha256), thumbnails, sizes, colors, reasons)
 
 
 def of_facts(checksums: Sequence[str], sizes: NDArray[np.int32]) -> Fingerprints:

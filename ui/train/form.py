@@ -104,7 +104,7 @@ def _ask_start(card: Card | None) -> _Start:
     weights = os.environ.get(_WEIGHTS)
     for network, info in network_table.NETWORKS.items():
         # Made of two models, on the command line; or for tests.
-        if network_table.JOINED in network or network == "tiny":
+        if network_table.ENSEMBLE_SEPARATOR in network or network == "tiny":
             continue
         if not info.needs_weights:
             starts[info.description] = _Start(network, info.image_size)
