@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from melanoma_core import common_tests, drawings, metrics, predict
+from melanoma_core import common_tests, drawings, metrics, predict, resamples
 from melanoma_core.common_tests import Measured
 from melanoma_core.errors import ModelError
 from melanoma_core.evaluate import Evaluation
@@ -230,16 +230,17 @@ def _deciding(
     )
     return (
         _change(
-            "sensitivity", SENSITIVITY_MARGIN, _mean, (),
+            "sensitivity", SENSITIVITY_MARGIN, _mean, resamples.means, (),
             [of_model[is_melanoma] for of_model in referred], groups[is_melanoma], lost_melanomas,
         ),
         _change(
-            "melanoma AUROC", AUROC_MARGIN, metrics.auroc, (is_melanoma.astype(float),),
+            "melanoma AUROC", AUROC_MARGIN, metrics.auroc, resamples.aurocs,
+            (is_melanoma.astype(float),),
             [part.score for part in (champion, candidate)],
             groups, max(lost_melanomas, lost_others),
         ),
         _change(
-            "specificity", SPECIFICITY_MARGIN, _mean, (),
+            "specificity", SPECIFICITY_MARGIN, _mean, resamples.means, (),
             [1 - of_model[~is_melanoma] for of_model in referred],
             groups[~is_melanoma], lost_others,
         ),
@@ -253,10 +254,14 @@ def _others(champion: _Part, candidate: _Part, groups: NDArray[np.int64]) -> tup
     likeliest = [prob.argmax(axis=1) for prob in probs]
     return (
         _change(
-            "balanced accuracy", None, metrics.balanced_accuracy, (true,), likeliest, groups, 0.0
+            "balanced accuracy", None, metrics.balanced_accuracy, resamples.balanced_accuracies,
+            (true,), likeliest, groups, 0.0,
         ),
-        _change("calibration error (ECE)", None, metrics.ece, (true,), probs, groups, 0.0),
-    )
+        _change(
+            "calibration error (ECE)", None, metrics.ece, resamples.eces,
+            (true,), probs, groups, 0.0,
+        ),
+    )  # fmt: skip
 
 
 def _mean(values: NDArray[np.float64]) -> float:
@@ -267,6 +272,7 @@ def _change(
     name: str,
     margin: float | None,
     statistic: Callable[..., float],
+    resampled: Callable[..., NDArray[np.float64]],
     shared: tuple[NDArray[np.float64] | NDArray[np.int64], ...],
     of_each: list[NDArray[np.float64]] | list[NDArray[np.int64]],
     groups: NDArray[np.int64],
@@ -278,18 +284,16 @@ def _change(
         name: of the figure.
         margin: largest loss allowed.
         statistic: called as `statistic(*shared, of_champion)`, and of the candidate.
+        resampled: the same of every resample, called with the groups after them.
         shared: arrays with N rows that both are held against.
         of_each: of the champion and of the candidate, with N rows each.
         groups: (N,) what is resampled whole.
         unseen_loss: the bound where every resample shows the same: that no change was seen is no
             proof that there is none.
     """
-
-    def difference(*arrays: NDArray[np.float64]) -> float:
-        *both, before, after = arrays
-        return statistic(*both, after) - statistic(*both, before)
-
-    changes = metrics.bootstrap(difference, (*shared, *of_each), groups)
+    # The draws are the same for both, so a change is of one resample.
+    drawn_before, drawn_after = (resampled(*shared, array, groups) for array in of_each)
+    changes = drawn_after - drawn_before
     low, high = metrics.percentile_interval(changes, _ONE_SIDED)
     if low == high == 0:
         low = -unseen_loss

@@ -209,7 +209,7 @@ def differential(val: Evaluation, test: Evaluation, level: float = LEVEL) -> Dif
         val_melanomas=num_melanomas,
         coverage=share(test, everything, holds),
         melanoma_coverage=share(test, test.is_melanoma == 1, holds),
-        mean_size=_with_interval(test, _mean, (members.sum(axis=1),)),
+        mean_size=_with_interval(test, _mean, resamples.means, (members.sum(axis=1),)),
         review_share=share(test, everything, differentials.needs_review(members)),
     )
 
@@ -268,11 +268,18 @@ def figures(
     everything = np.ones(len(measured), bool)
     return {
         "accuracy": share(measured, everything, likeliest == true),
-        "balanced_accuracy": _with_interval(measured, metrics.balanced_accuracy, (true, likeliest)),
-        "prior_adjusted_balanced_accuracy": _with_interval(
-            measured, metrics.balanced_accuracy, (true, adjusted.argmax(axis=1))
+        "balanced_accuracy": _with_interval(
+            measured, metrics.balanced_accuracy, resamples.balanced_accuracies, (true, likeliest)
         ),
-        "macro_auroc": _with_interval(measured, metrics.macro_auroc, (true, prob)),
+        "prior_adjusted_balanced_accuracy": _with_interval(
+            measured,
+            metrics.balanced_accuracy,
+            resamples.balanced_accuracies,
+            (true, adjusted.argmax(axis=1)),
+        ),
+        "macro_auroc": _with_interval(
+            measured, metrics.macro_auroc, resamples.macro_aurocs, (true, prob)
+        ),
         "melanoma_auroc": auroc(measured, measured.is_melanoma, measured.melanoma_probability),
         "keratoses_auroc": auroc(measured, true == _KERATOSES, prob[:, _KERATOSES]),
         **calibration_figures(measured),
@@ -285,8 +292,8 @@ def calibration_figures(measured: Evaluation) -> dict[str, Figure]:
     """Calibration error ("ece") and Brier score ("brier") of the seven classes."""
     true, prob = measured.seven_true, measured.seven_prob
     return {
-        "ece": _around_value(_with_interval(measured, metrics.ece, (true, prob))),
-        "brier": _with_interval(measured, metrics.brier, (true, prob)),
+        "ece": _around_value(_with_interval(measured, metrics.ece, resamples.eces, (true, prob))),
+        "brier": _with_interval(measured, metrics.brier, resamples.briers, (true, prob)),
     }
 
 
@@ -373,16 +380,16 @@ def auroc(measured: Evaluation, y_true: NDArray[Any], y_score: NDArray[np.float6
         y_true: (N,) of 0 and 1.
         y_score: (N,).
     """
-    low, high = resamples.auroc_interval(y_true, y_score, measured.groups)
-    return Figure(metrics.auroc(y_true, y_score), low, high, len(measured), measured.num_lesions())
+    return _with_interval(measured, metrics.auroc, resamples.aurocs, (y_true, y_score))
 
 
 def _with_interval(
     measured: Evaluation,
     statistic: Callable[..., float],
+    resampled: Callable[..., NDArray[np.float64]],
     arrays: tuple[NDArray[Any], ...],
 ) -> Figure:
-    low, high = metrics.bootstrap_interval(statistic, arrays, measured.groups)
+    low, high = metrics.percentile_interval(resampled(*arrays, measured.groups))
     return Figure(statistic(*arrays), low, high, len(measured), measured.num_lesions())
 
 
