@@ -1,12 +1,19 @@
 """Opening the app without a browser, and reading what stands on a page."""
 
+import functools
 import json
 from pathlib import Path
 
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 SECONDS = 30  # one run; a first import of Plotly on a busy machine takes several
+
+# Each session of AppTest would read anew what every installed package says of itself: 0.2 s.
+manifest_scanner.scan_component_manifests = functools.cache(
+    manifest_scanner.scan_component_manifests
+)
 
 
 def open_app(page=None):

@@ -350,6 +350,7 @@ def test_the_table_to_take_away_is_defused_and_holds_no_path(tmp_path):
     assert str(tmp_path) not in written
 
 
+@pytest.mark.alone
 def test_hundreds_of_thousands_of_rows_turn_their_pages_without_waiting():
     table = pd.concat([bundled_set.read().table] * 100, ignore_index=True)
     large = Dataset("large", table, (), "none", "0" * 64)
