@@ -94,7 +94,7 @@ def show_seen(card: Card) -> None:
     st.markdown(
         f"The model learned from {counted(num_lesions, 'lesion')}. A kind of which it saw fewer "
         f"than {coverage.FEW} counts as not seen: how often it is right there is not known. "
-        f"{formats.left_uncounted(card)}"
+        f"{formats.uncounted_note(card)}"
     )
     for column, attributes in zip(
         st.columns(3), (("age",), ("site",), ("sex", "source", "skin_tone")), strict=True

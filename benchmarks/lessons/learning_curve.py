@@ -45,7 +45,7 @@ def main() -> None:
         table = held_out.divided(arguments)
         embeddings, table = _embedded(table, arguments)
         parts = {split: (table["split"] == split).to_numpy() for split in ("train", "val", "test")}
-        test = evaluate.evaluation(
+        test = evaluate.from_table(
             table[parts["test"]], np.zeros((int(parts["test"].sum()), len(CODES)))
         )
         print(

@@ -39,7 +39,7 @@ ENOUGH_PHOTOGRAPHS = 50
 ENOUGH_LESIONS = 20
 # The figures of a card by name. A mean is over the classes that occur: ISIC 2017 has three of the
 # seven.
-SHARES = {
+PROPORTIONS = {
     "accuracy": "Accuracy",
     "balanced_accuracy": "Balanced accuracy",
     "prior_adjusted_balanced_accuracy": "Balanced accuracy, prior-adjusted",
@@ -54,15 +54,15 @@ SCORES = {
     "brier": "Brier score",
 }
 
-TAUGHT_BEFORE = "taught before"  # stands by a data set that a model has from those before it
+INHERITED = "taught before"  # stands by a data set that a model has from those before it
 
 
-def left_uncounted(card: Card) -> str:
+def uncounted_note(card: Card) -> str:
     """What the counts of a card are without, in a sentence; empty where that is nothing."""
     if not card.inherited_datasets:
         return ""
     return (
-        f"The models that it was made from learned from further data sets (“{TAUGHT_BEFORE}”), "
+        f"The models that it was made from learned from further data sets (“{INHERITED}”), "
         "which are not counted here."
     )
 
@@ -141,7 +141,7 @@ def score_range(low: float, high: float, decimals: int = 3) -> str:
     return f"{score(low, decimals)}–{score(high, decimals)}"
 
 
-def score_figure(figure: Estimate, decimals: int = 3) -> str:
+def score_estimate(figure: Estimate, decimals: int = 3) -> str:
     """A figure that is no share, with its interval: "0.912 (0.891–0.930)"."""
     if math.isnan(figure.value):
         return NOT_KNOWN
@@ -149,7 +149,7 @@ def score_figure(figure: Estimate, decimals: int = 3) -> str:
     return f"{score(figure.value, decimals)} ({interval})"
 
 
-def share_figure(figure: Estimate) -> str:
+def percent_estimate(figure: Estimate) -> str:
     """A figure that is a share, with its interval: "95 % (91–98 %)"."""
     if math.isnan(figure.value):
         return NOT_KNOWN

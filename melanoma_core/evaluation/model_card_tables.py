@@ -10,8 +10,8 @@ from melanoma_core.evaluation.evaluate import Evaluation
 from melanoma_core.evaluation.formats import (
     ENOUGH_MELANOMAS,
     ENOUGH_PHOTOGRAPHS,
+    PROPORTIONS,
     SCORES,
-    SHARES,
     count,
     counted,
     cutoff,
@@ -19,9 +19,9 @@ from melanoma_core.evaluation.formats import (
     is_well_measured,
     measured_on,
     percent,
+    percent_estimate,
     percent_range,
-    score_figure,
-    share_figure,
+    score_estimate,
     too_few,
 )
 from melanoma_core.evaluation.markdown import bullets, literal, table
@@ -54,8 +54,8 @@ def operating_points(card: Card) -> str:
             cutoff(point.threshold),
             f"{counted(point.val_photographs, 'photograph')} of "
             f"{counted(point.val_lesions, 'melanoma')}",
-            f"{share_figure(point.sensitivity)}; {measured_on(point.sensitivity)}",
-            f"{share_figure(point.specificity)}; {measured_on(point.specificity)}",
+            f"{percent_estimate(point.sensitivity)}; {measured_on(point.sensitivity)}",
+            f"{percent_estimate(point.specificity)}; {measured_on(point.specificity)}",
         )
         for point in card.operating_points
     ]
@@ -93,11 +93,11 @@ def by_source(card: Card) -> str:
     ]
     columns = [*sources, "all"]
     rows = [
-        (name, *(score_figure(card.figures[source][key]) for source in columns))
+        (name, *(score_estimate(card.figures[source][key]) for source in columns))
         for key, name in SCORES.items()
     ] + [
-        (name, *(share_figure(card.figures[source][key]) for source in columns))
-        for key, name in SHARES.items()
+        (name, *(percent_estimate(card.figures[source][key]) for source in columns))
+        for key, name in PROPORTIONS.items()
     ]
     bases = [card.figures[source]["accuracy"] for source in columns]
     rows.append(("Photographs", *(count(base.num_photographs) for base in bases)))
@@ -113,8 +113,8 @@ def by_diagnosis(found: Mapping[str, DiagnosisFigures]) -> str:
     rows = [
         (
             _TOGETHER[code] if code in _TOGETHER else BY_CODE[code].name,
-            score_figure(found[code].auroc),
-            share_figure(found[code].recall),
+            score_estimate(found[code].auroc),
+            percent_estimate(found[code].recall),
             count(found[code].num_photographs),
             count(found[code].num_lesions),
         )
@@ -140,9 +140,9 @@ def by_subgroup(found: Subgroups) -> str:
             (
                 source_name(value) if attribute == "source" else literal(value),
                 _auroc_in_group(figures),
-                share_figure(figures["sensitivity"]),
+                percent_estimate(figures["sensitivity"]),
                 _lesions(figures["sensitivity"]),
-                share_figure(figures["specificity"]),
+                percent_estimate(figures["specificity"]),
                 _lesions(figures["specificity"]),
             )
             for value, figures in groups.items()
@@ -159,7 +159,7 @@ def _auroc_in_group(figures: Mapping[str, Estimate]) -> str:
     # Its two sides are the photographs of the other two: the smaller says how much it is worth.
     sides = (figures["sensitivity"], figures["specificity"])
     smaller = min(sides, key=lambda figure: figure.num_lesions)
-    return score_figure(figures["melanoma_auroc"]) if is_enough(smaller) else too_few(smaller)
+    return score_estimate(figures["melanoma_auroc"]) if is_enough(smaller) else too_few(smaller)
 
 
 def _lesions(figure: Estimate) -> str:
@@ -173,7 +173,7 @@ def calibration(card: Card, measured: Evaluation) -> str:
     )
     after = card.figures["all"]
     rows = [
-        (SCORES[name], score_figure(before[name]), score_figure(after[name]))
+        (SCORES[name], score_estimate(before[name]), score_estimate(after[name]))
         for name in ("ece", "brier")
     ]
     return table(("Of the seven classes", "Before", "After"), rows)
@@ -192,7 +192,7 @@ def differential(card: Card) -> str:
         "others (split conformal prediction; the temperature was fitted on the same photographs)."
     )
     rows = [
-        (name, share_figure(figure), measured_on(figure))
+        (name, percent_estimate(figure), measured_on(figure))
         for name, figure in (
             ("True diagnosis in the set", found.coverage),
             ("The same of melanomas", found.melanoma_coverage),
@@ -201,7 +201,7 @@ def differential(card: Card) -> str:
         )
     ]  # fmt: skip
     size = found.mean_size
-    rows.insert(2, ("Diagnoses in a set, mean", score_figure(size, 2), measured_on(size)))
+    rows.insert(2, ("Diagnoses in a set, mean", score_estimate(size, 2), measured_on(size)))
     return f"{chosen}\n\n{table(('On test photographs', 'Figure', 'of'), rows, 1)}"
 
 
@@ -247,7 +247,7 @@ def _worst(found: Subgroups, name: str, num_lesions: int) -> str:
             figures[name].value,
             f"{_ATTRIBUTES[attribute].split(' (')[0].lower()} "
             f"{source_name(value) if attribute == 'source' else literal(value)}: "
-            f"{share_figure(figures[name])}",
+            f"{percent_estimate(figures[name])}",
         )
         for attribute, groups in found.items()
         for value, figures in groups.items()

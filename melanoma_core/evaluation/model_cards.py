@@ -98,7 +98,7 @@ def _seen(card: Card) -> str:
     parts = (
         "Lesions that it learnt from. How well it does on a kind of which it saw fewer than "
         f"{coverage.FEW} is not known; the app says so when a case lies outside.",
-        formats.left_uncounted(card),
+        formats.uncounted_note(card),
         model_card_tables.seen(card),
         formats.color_cast_limits(card),
     )
@@ -117,7 +117,7 @@ def _datasets(card: Card) -> str:
     ]
     rows += [
         (
-            f"{model_card_tables.source_name(use.name)} ({formats.TAUGHT_BEFORE})",
+            f"{model_card_tables.source_name(use.name)} ({formats.INHERITED})",
             literal(use.license) or "not stated",
             *(count(use.num_train), "–", "–"),
             f"`{use.sha256}`",
@@ -203,7 +203,7 @@ def _making(card: Card, card_sha256: str) -> dict[str, str]:
     }
 
 
-def of_untaught(card: Card) -> str:
+def untrained_note(card: Card) -> str:
     """Why a model that was made of others and taught nothing has no epochs; else empty."""
     if "calibrated_anew" in card.config:
         name = literal(card.config["calibrated_anew"])
@@ -216,7 +216,7 @@ def of_untaught(card: Card) -> str:
 
 def _history(card: Card) -> str:
     if not card.history:
-        return of_untaught(card) or "The figures of its epochs were not recorded."
+        return untrained_note(card) or "The figures of its epochs were not recorded."
     rows = [
         (f"{epoch['epoch']}", *(_decimal(epoch[name]) for name in list(_HISTORY)[1:]))
         for epoch in card.history

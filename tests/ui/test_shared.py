@@ -20,9 +20,9 @@ from ui.formats import (
     day,
     literal,
     percent,
+    percent_estimate,
     percent_range,
-    score_figure,
-    share_figure,
+    score_estimate,
 )
 from ui.theme import DARK, LIGHT
 
@@ -77,10 +77,10 @@ def test_counts_part_their_thousands_and_dates_are_words():
 
 
 def test_figures_carry_their_intervals():
-    assert share_figure(Estimate(0.95, 0.91, 0.98, 216, 197)) == f"95{NARROW}% (91–98{NARROW}%)"
-    assert score_figure(Estimate(0.91, 0.8912, 0.9301, 2016, 1528)) == "0.910 (0.891–0.930)"
+    assert percent_estimate(Estimate(0.95, 0.91, 0.98, 216, 197)) == f"95{NARROW}% (91–98{NARROW}%)"
+    assert score_estimate(Estimate(0.91, 0.8912, 0.9301, 2016, 1528)) == "0.910 (0.891–0.930)"
     unknown = Estimate(math.nan, math.nan, math.nan, 9, 9)
-    assert share_figure(unknown) == score_figure(unknown) == "not known"
+    assert percent_estimate(unknown) == score_estimate(unknown) == "not known"
 
 
 @pytest.mark.parametrize(

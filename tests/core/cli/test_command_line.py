@@ -270,7 +270,7 @@ def test_evaluate_measures_every_photograph_when_all_are_asked_for(in_use, tmp_p
     table = splitting.assign(datasets.read(drawn).table)
     logits, rows, _ = evaluate.score(in_use.network, table)
     expected = evaluate.figures(
-        evaluate.evaluation(rows, calibration.probabilities(logits, in_use.card.temperature)),
+        evaluate.from_table(rows, calibration.probabilities(logits, in_use.card.temperature)),
         in_use.card.class_counts["train"],
         in_use.card.operating_point().threshold,
     )
@@ -287,7 +287,7 @@ def test_evaluate_keeps_to_the_splits_of_the_model_however_they_were_made(models
         split=["val", "test", "train", "test", "test"] * 4, group_id="one", lesion_id="one"
     )
     part = table[table["split"] != "train"].reset_index(drop=True)
-    own = evaluate.to_json(evaluate.evaluation(part, np.full((len(part), 9), 1 / 9)))
+    own = evaluate.to_json(evaluate.from_table(part, np.full((len(part), 9), 1 / 9)))
     altered_models.add(models_in_use, "tiny-1", "tiny-2", {"evaluation.json": own.encode()})
     asked = ("--dataset", drawn, "--model", "tiny-2")
     for split, num_photographs in (("val", 4), ("test", 12)):

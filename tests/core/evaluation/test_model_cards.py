@@ -13,7 +13,7 @@ from melanoma_core import __main__, paths
 from melanoma_core.diagnoses import BY_CODE, CODES
 from melanoma_core.errors import ModelError
 from melanoma_core.evaluation import evaluate, model_cards, subgroups
-from melanoma_core.evaluation.formats import measured_on, score_figure, share_figure
+from melanoma_core.evaluation.formats import measured_on, percent_estimate, score_estimate
 from melanoma_core.models import cards, store
 from melanoma_core.models.cards import DatasetUse
 from tests.support import stub_models
@@ -90,11 +90,13 @@ def test_figures_are_those_of_the_card_for_each_source_and_all(card, text):
     assert found["Figure"] == ["HAM10000", "ISIC 2017", "All"]
     columns = [card.figures[source] for source in ("ham10000", "isic2017", "all")]
     assert found["AUROC, both keratoses together"] == [
-        score_figure(figures["keratoses_auroc"]) for figures in columns
+        score_estimate(figures["keratoses_auroc"]) for figures in columns
     ]
-    assert found["AUROC, melanoma"] == [score_figure(f["melanoma_auroc"]) for f in columns]
-    assert found["AUROC, mean of the classes"] == [score_figure(f["macro_auroc"]) for f in columns]
-    assert found["Calibration error (ECE)"] == [score_figure(f["ece"]) for f in columns]
+    assert found["AUROC, melanoma"] == [score_estimate(f["melanoma_auroc"]) for f in columns]
+    assert found["AUROC, mean of the classes"] == [
+        score_estimate(f["macro_auroc"]) for f in columns
+    ]
+    assert found["Calibration error (ECE)"] == [score_estimate(f["ece"]) for f in columns]
     for name, key in {
         "Accuracy": "accuracy",
         "Balanced accuracy": "balanced_accuracy",
@@ -102,7 +104,7 @@ def test_figures_are_those_of_the_card_for_each_source_and_all(card, text):
         "Sensitivity for melanoma": "sensitivity",
         "Specificity": "specificity",
     }.items():
-        assert found[name] == [share_figure(figures[key]) for figures in columns]
+        assert found[name] == [percent_estimate(figures[key]) for figures in columns]
     assert found["Photographs"] == ["266", "134", "400"]
     assert found["Lesions"][2] == str(card.figures["all"]["accuracy"].num_lesions)
 
@@ -122,7 +124,7 @@ def test_thresholds_stand_with_photographs_and_lesions(card, text):
         start = f"| {point.target:.0%} |".replace("%", "\u202f%")
         (row,) = [line for line in section.splitlines() if line.startswith(start)]
         for figure in (point.sensitivity, point.specificity):
-            assert f"{share_figure(figure)}; {measured_on(figure)}" in row
+            assert f"{percent_estimate(figure)}; {measured_on(figure)}" in row
         assert f"{point.val_photographs} photographs of {point.val_lesions} melanomas" in row
 
 
@@ -167,7 +169,7 @@ def test_diagnoses_stand_beside_their_sums(measured, text):
     assert set(found) == {"Diagnosis", ":--", *names.values()}
     for code, name in names.items():
         assert found[name] == [
-            score_figure(expected[code].auroc), share_figure(expected[code].recall),
+            score_estimate(expected[code].auroc), percent_estimate(expected[code].recall),
             str(expected[code].num_photographs), str(expected[code].num_lesions),
         ]  # fmt: skip
 
@@ -205,9 +207,9 @@ def test_calibration_is_given_before_and_after(card, measured, text):
     )
     found = rows(sections(text)["Calibration"])
     assert found["Calibration error (ECE)"] == [
-        score_figure(before["ece"]), score_figure(card.figures["all"]["ece"]),
+        score_estimate(before["ece"]), score_estimate(card.figures["all"]["ece"]),
     ]  # fmt: skip
-    assert found["Brier score"][0] == score_figure(before["brier"])
+    assert found["Brier score"][0] == score_estimate(before["brier"])
     assert found["Brier score"][0] != found["Brier score"][1]
     assert f"Temperature {card.temperature:.3f}" in sections(text)["Calibration"]
 
@@ -227,11 +229,11 @@ def test_differential_says_what_it_was_chosen_on_and_what_it_held(card, text):
     aim = f"{found.level:.0%}".replace("%", "\u202f%")
     assert f"in {aim} of melanoma photographs and in {aim} of the others" in section
     held = rows(section)
-    assert held["True diagnosis in the set"][0] == share_figure(found.coverage)
-    assert held["The same of melanomas"][0] == share_figure(found.melanoma_coverage)
-    assert held["Diagnoses in a set, mean"][0] == score_figure(found.mean_size, 2)
+    assert held["True diagnosis in the set"][0] == percent_estimate(found.coverage)
+    assert held["The same of melanomas"][0] == percent_estimate(found.melanoma_coverage)
+    assert held["Diagnoses in a set, mean"][0] == score_estimate(found.mean_size, 2)
     (review,) = [cells for name, cells in held.items() if name.startswith("Sets for review")]
-    assert review[0] == share_figure(found.review_share)
+    assert review[0] == percent_estimate(found.review_share)
 
 
 def test_evidence_boundary_is_that_of_the_card(text):
