@@ -87,15 +87,33 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Wait until no other process is inside; the lock of a killed one is free.
+def locked(
+    path: Path, *, creates: bool = False, is_shared: bool = False, waits: bool = True
+) -> Iterator[int]:
+    """Hold the system's lock of a file or folder; the lock of a killed process is free.
 
     Args:
-        path: of an empty file for this alone; made if absent.
+        path: of a folder or a file.
+        creates: open the file for appending and create it if missing; a network disk may lock no
+            file that is open for reading only.
+        is_shared: other shared locks may be held at the same time.
+        waits: wait while another process holds the lock.
+
+    Yields:
+        The file descriptor.
+
+    Raises:
+        BlockingIOError: another process holds the lock, and `waits` is False.
+        OSError: the path cannot be opened or locked.
     """
-    with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT if creates else os.O_RDONLY
+    how = fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX
+    handle = os.open(path, flags, 0o666)
+    try:
+        fcntl.flock(handle, how if waits else how | fcntl.LOCK_NB)
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def sync_dir(directory: Path) -> None:

@@ -5,7 +5,6 @@ stops half-way with files left behind. Here nothing is written before every entr
 checked, what is inflated is counted as it comes, and the folder appears by one rename.
 """
 
-import fcntl
 import hashlib
 import os
 import re
@@ -15,11 +14,11 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from melanoma_core.errors import DatasetError
+from melanoma_core.paths import locked
 
 MAX_MEMBERS = 40_000  # ISIC 2019, the largest public set of this kind, has 25,331 photographs
 MAX_MEMBER_BYTES = 50_000_000
@@ -92,7 +91,7 @@ def unpack(zip_path: Path, target_dir: Path) -> Path:
             entries = archive.infolist()
             starts = _checked(name, entries, file, archive.start_dir)
             target_dir.parent.mkdir(parents=True, exist_ok=True)
-            with _only_one_at_a_time(target_dir.parent):
+            with locked(target_dir.parent):
                 _clear_partial(target_dir.parent)
                 if not target_dir.exists():
                     _write_aside(name, entries, starts, file, target_dir)
@@ -268,17 +267,6 @@ def _inflated(entry: zipfile.ZipInfo, start: int, file: IO[bytes]) -> Iterator[b
             packed = inflater.unconsumed_tail
     if entry.compress_type == zipfile.ZIP_DEFLATED and left == 0:
         yield inflater.flush()
-
-
-@contextmanager
-def _only_one_at_a_time(directory: Path) -> Iterator[None]:
-    """Wait for, then hold, the directory's lock; the system drops it when its holder dies."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _clear_partial(directory: Path) -> None:

@@ -265,7 +265,7 @@ def _event(models_dir: Path, entry: Champion) -> Event:
 def _locked(models_dir: Path) -> Iterator[None]:
     """Let one process at a time change the champion, so that the compared one is still in use."""
     try:
-        with paths.locked(models_dir / _LOCK):
+        with paths.locked(models_dir / _LOCK, creates=True):
             yield
     except OSError as error:
         raise ModelError(

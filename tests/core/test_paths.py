@@ -73,3 +73,39 @@ def test_failure_at_any_step_leaves_the_old_file_and_nothing_beside_it(tmp_path,
         paths.write_atomic(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["folder", "file"])
+def test_a_lock_has_one_holder_at_a_time(tmp_path, name):
+    path = tmp_path / name
+    if name == "folder":
+        path.mkdir()
+    creates = name == "file"
+    with (
+        paths.locked(path, creates=creates),
+        pytest.raises(BlockingIOError),
+        paths.locked(path, creates=creates, waits=False),
+    ):
+        pass
+    with paths.locked(path, creates=creates, waits=False):
+        pass
+
+
+def test_shared_locks_exclude_only_an_exclusive_one(tmp_path):
+    path = tmp_path / "file"
+    path.touch()
+    with (
+        paths.locked(path, is_shared=True),
+        paths.locked(path, is_shared=True, waits=False),
+        pytest.raises(BlockingIOError),
+        paths.locked(path, waits=False),
+    ):
+        pass
+
+
+def test_a_missing_lock_file_is_made_only_if_asked(tmp_path):
+    with pytest.raises(FileNotFoundError), paths.locked(tmp_path / "file"):
+        pass
+    with paths.locked(tmp_path / "file", creates=True):
+        pass
+    assert (tmp_path / "file").read_bytes() == b""

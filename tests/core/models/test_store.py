@@ -178,8 +178,8 @@ def test_a_model_that_lacks_a_file_is_not_added(tmp_path, name):
 
 BUILDER = """
 import pathlib, sys
-from melanoma_core import registry
-building = registry.building_dir(pathlib.Path(sys.argv[1]))
+from melanoma_core.models import store
+building = store.building_dir(pathlib.Path(sys.argv[1]))
 (building / "network.tflite").write_bytes(b"half")
 print(building.name, flush=True)
 sys.stdin.read()
