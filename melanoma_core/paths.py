@@ -30,8 +30,8 @@ def runs_dir() -> Path:
 
 
 def records_dir() -> Path:
-    """Recorded measurements that pages show; `MELANOMA_RECORDS` moves it."""
-    return _dir_of("MELANOMA_RECORDS", "benchmarks/results")
+    """Records of experiments that pages show; `MELANOMA_RECORDS` moves it."""
+    return _dir_of("MELANOMA_RECORDS", "melanoma_core/evaluation/records")
 
 
 def is_demo() -> bool:

@@ -77,7 +77,8 @@ def answer(found: LearningCurve) -> str:
         f"From {count(first.num_lesions)} to {counted(last.num_lesions, 'training lesion')} the "
         f"AUROC for melanoma goes from {score_estimate(melanoma[0])} to "
         f"{score_estimate(melanoma[2])}; the last step, from {percent(before.fraction)} of them "
-        f"to all, brings {step:+.3f}{', less than its interval is wide' if is_small else ''}. That step brings most to "
+        f"to all, brings {step:+.3f}"
+        f"{', less than its interval is wide' if is_small else ''}. That step brings most to "
         f"{_NAMES[most][0].lower()}{_NAMES[most][1:]} ({gains[most]:+.3f}), of which there are "
         f"{counted(last.class_lesions[most], 'training lesion')}."
     )
