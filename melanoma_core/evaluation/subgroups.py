@@ -23,7 +23,7 @@ class DiagnosisFigures:
     """How well photographs of one diagnosis are told from all others."""
 
     auroc: Estimate  # against the rest
-    recall: Estimate  # share of its photographs where it is the likeliest diagnosis
+    sensitivity: Estimate  # proportion of its photographs where it is the likeliest diagnosis
     num_photographs: int  # that show it
     num_lesions: int
 
@@ -50,7 +50,7 @@ def _of_diagnosis(
     shows_it = true == column
     return DiagnosisFigures(
         auroc=evaluate.auroc(measured, shows_it, prob[:, column]),
-        recall=evaluate.proportion(measured, shows_it, prob.argmax(axis=1) == column),
+        sensitivity=evaluate.proportion(measured, shows_it, prob.argmax(axis=1) == column),
         num_photographs=int(shows_it.sum()),
         num_lesions=measured.num_lesions(shows_it),
     )

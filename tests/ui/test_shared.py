@@ -430,7 +430,7 @@ def test_a_card_as_tables_says_what_was_not_recorded():
     before = DatasetUse("old*set*", "", "", 1200, 2, 3)
     sets = card_tables.data_sets(card(inherited_datasets=(before,)))
     assert [column[-1] for column in sets.values()] == [
-        r"old\*set\* (taught before)", "not recorded", "1,200", "–", "–", "not recorded",
+        r"old\*set\* (from parent models)", "not recorded", "1,200", "–", "–", "not recorded",
     ]  # fmt: skip
     figures = card_tables.figures(card())
     assert figures["All"][0] == f"81{NARROW}% (79–83{NARROW}%)"

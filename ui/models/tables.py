@@ -23,7 +23,7 @@ def diagnoses(found: Mapping[str, DiagnosisFigures]) -> Table:
     return {
         "Diagnosis": [_MERGED[code] if code in _MERGED else BY_CODE[code].name for code in codes],
         "AUROC against the rest": [score_cell(found[code].auroc) for code in codes],
-        "Found as the likeliest": [percent_estimate(found[code].recall) for code in codes],
+        "Found as the likeliest": [percent_estimate(found[code].sensitivity) for code in codes],
         "Photographs": [count(found[code].num_photographs) for code in codes],
         "Lesions": [count(found[code].num_lesions) for code in codes],
     }
