@@ -1,5 +1,6 @@
 """What every test file may ask for."""
 
+import copy
 import gc
 import itertools
 import os
@@ -44,6 +45,24 @@ def _places_of_their_own(_places, monkeypatch):
 def _main_module():
     """Streamlit's AppTest leaves its page as `__main__`; a process spawned then could not start."""
     sys.modules["__main__"] = _MAIN
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _charts_are_held_against_the_schema():
+    """A chart with a key that Plotly does not know fails, in a page as anywhere else."""
+    import plotly.graph_objects as go
+
+    from ui.plots import Chart
+
+    send = Chart.to_dict
+
+    def check_and_send(chart):
+        go.Figure(copy.deepcopy(send(chart)))
+        return send(chart)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Chart, "to_dict", check_and_send)
+        yield
 
 
 @pytest.fixture
