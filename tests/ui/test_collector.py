@@ -10,7 +10,7 @@ import pytest
 
 from ui import collector
 
-CONFIG = Path(__file__).resolve().parents[1] / ".streamlit" / "config.toml"
+CONFIG = Path(__file__).resolve().parents[2] / ".streamlit" / "config.toml"
 
 
 class Circle:

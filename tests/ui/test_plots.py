@@ -8,7 +8,7 @@ from plotly import io, tools
 
 from ui.plots import Chart
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 def test_streamlit_sends_a_chart_as_it_was_written():
