@@ -33,13 +33,11 @@ def show(model: Model, point: OperatingPoint) -> None:
     probability = example.prediction.melanoma_probability
     with st.container(border=True):
         st.subheader("What you will see", anchor=False)
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.image(example.picture, alt="Example, a lesion drawn by code", width=110)
-            st.markdown(
-                f"**{result_text.icon(above)} {result_text.heading(above)}**  \n"
-                f"{small(f':material/draw: An example. {result_text.DRAWN}')}",
-                width="stretch",
-            )
+        st.image(example.picture, alt="Example, a lesion drawn by code", width=110)
+        st.markdown(
+            f"**{result_text.icon(above)} {result_text.heading(above)}**  \n"
+            f"{small(f':material/draw: An example. {result_text.DRAWN}')}"
+        )
         st.plotly_chart(
             charts.ruler(probability, point.threshold, theme.in_use()), config=charts.CONFIG,
             key="example", alt=f"Example: {charts.ruler_alt(probability, point.threshold)}",

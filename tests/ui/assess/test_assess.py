@@ -12,6 +12,7 @@ from melanoma_core.models import store
 from tests.support import stub_models
 from tests.support.made_pages import button, chart, open_app, text, unfold, upload
 from ui import frame, uploads
+from ui.assessments import ground_for_map
 
 NARROW = "\u202f"
 PHOTOGRAPH = reading.jpeg(synthetic.lesion(3, (120, 160)))
@@ -549,6 +550,37 @@ def test_a_damaged_candidate_is_named_and_is_not_taken_for_the_model_in_use(empt
     assert error.value.startswith("**A model that is not in use is damaged.** nine-2026-11-20")
     assert "in use failed" not in text(app)
     assert "Candidates: nine-2026-11-14." in text(app)
+
+
+def test_what_is_in_use_is_read_anew_once_it_has_changed_and_not_before(models_dir, monkeypatch):
+    reads = []
+    read = store.champions
+    monkeypatch.setattr(store, "champions", lambda folder: reads.append(1) or read(folder))
+    app = open_app()
+    reads.clear()
+    upload(app, PHOTOGRAPH)
+    assert not reads
+    stub_models.add(models_dir, stub_models.card("nine-2026-11-20"))
+    reads.clear()
+    assert "nine-2026-11-20 has come into use since" in text(app.run())
+    assert len(reads) == 1
+    champion = models_dir / "champion.json"
+    sound = champion.read_bytes()
+    champion.write_text("{")
+    for _ in range(2):  # an error is not kept either
+        assert "champion.json, which names the model in use, cannot be read" in text(app.run())
+    champion.write_bytes(sound)
+    assert not app.run().error
+    champion.unlink()
+    button(app, "New lesion").click().run()
+    assert app.info[0].value.startswith("**No model is in use yet.**")
+
+
+def test_a_small_photograph_is_enlarged_for_a_map_and_only_there():
+    small = synthetic.lesion(1, (120, 160))
+    assert ground_for_map(small).shape == (480, 640, 3)
+    large = synthetic.lesion(1, (480, 640))
+    assert ground_for_map(large) is large
 
 
 def damage(models_dir, model_id):
