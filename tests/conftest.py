@@ -17,6 +17,16 @@ PROJECT = Path(__file__).resolve().parents[1]
 _MAIN = sys.modules["__main__"]
 
 
+def pytest_collection_modifyitems(items):
+    """Files that drive a browser or train come first, so that none of them is left for the end."""
+    slow = {
+        item.path
+        for item in items
+        if {"browser", "trained_models"} & set(item.fixturenames) or hasattr(item.module, "keras")
+    }
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_collection_finish():
     """Keep what has been imported by now out of every search for garbage.
 
