@@ -24,11 +24,11 @@ app: $(VENV)/app.stamp
 	$(BIN)/python -m streamlit run app.py --server.showEmailPrompt=false \
 	  --server.address=localhost $(ARGS)
 
-# The tests of a file stay together, for they share what takes long to make. Those that time
-# something come last, with the machine to themselves.
+# The tests of a file stay together, for they share what takes long to make. Those that depend on
+# the time that something takes come last, with the machine to themselves.
 test: $(VENV)/dev.stamp chromium
 ifeq ($(strip $(ARGS)),)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not alone"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone"
 	$(BIN)/python -m pytest -m alone $$(grep -rl --include='test_*.py' 'mark\.alone' tests)
 else
 	$(BIN)/python -m pytest $(ARGS)

@@ -1,5 +1,6 @@
 """What every test file may ask for."""
 
+import copy
 import gc
 import itertools
 import os
@@ -14,6 +15,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 PROJECT = Path(__file__).resolve().parents[1]
 _MAIN = sys.modules["__main__"]
+
+
+def pytest_collection_modifyitems(items):
+    """Files that drive a browser or train come first, so that none of them is left for the end."""
+    slow = {
+        item.path
+        for item in items
+        if {"browser", "trained_models"} & set(item.fixturenames) or hasattr(item.module, "keras")
+    }
+    items.sort(key=lambda item: item.path not in slow)
 
 
 def pytest_collection_finish():
@@ -44,6 +55,24 @@ def _places_of_their_own(_places, monkeypatch):
 def _main_module():
     """Streamlit's AppTest leaves its page as `__main__`; a process spawned then could not start."""
     sys.modules["__main__"] = _MAIN
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _charts_are_held_against_the_schema():
+    """A chart with a key that Plotly does not know fails, in a page as anywhere else."""
+    import plotly.graph_objects as go
+
+    from ui.plots import Chart
+
+    send = Chart.to_dict
+
+    def check_and_send(chart):
+        go.Figure(copy.deepcopy(send(chart)))
+        return send(chart)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Chart, "to_dict", check_and_send)
+        yield
 
 
 @pytest.fixture

@@ -38,3 +38,5 @@ class Squares:
             for num_read, _ in enumerate(pool.map(read_one, paths), start=1):
                 if on_progress is not None:
                     on_progress(num_read, len(paths))
+        # In the order of the paths, however the threads finished: cards name these files.
+        self.refused = {path: self.refused[path] for path in paths if path in self.refused}

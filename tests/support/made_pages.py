@@ -4,6 +4,7 @@ import functools
 import json
 from pathlib import Path
 
+import plotly.graph_objects as go
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
@@ -28,6 +29,12 @@ def upload(app, data, name="a.jpg", kind="image/jpeg"):
     return app.file_uploader[0].set_value((name, data, kind)).run()
 
 
+def unfold(app, key):
+    """Open an expander whose content is worked out only then."""
+    app.session_state[key] = True  # as the browser says; AppTest has no click for it
+    return app.run()
+
+
 def text(app):
     """All text of the page and the sidebar, as Markdown, a line each."""
     blocks = [
@@ -50,3 +57,8 @@ def chart(app, key):
     """The Plotly figure of a chart: its alt text, and what Streamlit sends to the browser."""
     (proto,) = [element.proto for element in app.get("plotly_chart") if key in element.proto.id]
     return proto.alt, json.loads(proto.spec), json.loads(proto.config)
+
+
+def figure_of(chart):
+    """The Plotly figure that a chart of `ui` is."""
+    return go.Figure(chart.to_dict())
