@@ -62,6 +62,7 @@ def add(
         DatasetError: the validation or the test split cannot be measured.
         ModelError: a model of this name exists, or the export differs from the network.
     """
+    training_data.check_splits(data.rows)
     building = store.building_dir(models_dir)
     try:
         plans.write_status(run_dir, "exporting")

@@ -1,4 +1,4 @@
-"""Color casts: measured, held within limits, and left alone where they are within them."""
+"""Color casts: measured, clamped to limits, and left alone where they are within them."""
 
 import doctest
 
@@ -78,8 +78,6 @@ def test_network_sees_what_the_layer_leaves_and_is_the_same_otherwise(name):
     plain = architectures.build(name, SIZE, 9)
     limited = architectures.build(name, SIZE, 9, color_cast_limits=LIMITS)
     limited.set_weights(plain.get_weights())
-    assert architectures.color_cast_limits(limited) == LIMITS
-    assert architectures.color_cast_limits(plain) == ()
     cast = lesion(-0.2, 0.5)
     answer = np.asarray(limited(cast[None].astype(np.float32)))
     np.testing.assert_allclose(answer, np.asarray(plain(held(cast)[None])), atol=1e-4)
