@@ -42,7 +42,7 @@ def main() -> None:
     with records.recorded(
         "learning_curve", arguments.results, "tensorflow-cpu", "keras", "scikit-learn"
     ) as record:
-        table = held_out.divided(arguments)
+        table = held_out.combined_with_splits(arguments)
         embeddings, table = _embedded(table, arguments)
         parts = {split: (table["split"] == split).to_numpy() for split in ("train", "val", "test")}
         test = evaluate.evaluation(
