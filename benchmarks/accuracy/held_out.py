@@ -38,6 +38,11 @@ def add_model_option(parser: argparse.ArgumentParser) -> None:
 def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
     """Add the options for models and data sets; `names` are the default files in `DATA`."""
     add_model_option(parser)
+    add_dataset_option(parser, *names)
+
+
+def add_dataset_option(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Add the option for data sets; `names` are the default files in `DATA`."""
     parser.add_argument(
         "--dataset",
         action="append",
