@@ -25,6 +25,7 @@ from melanoma_core import paths
 from melanoma_core.diagnoses import CODES, SEVEN_CLASSES
 from melanoma_core.evaluation import evaluate
 from melanoma_core.evaluation.evaluate import Evaluation
+from melanoma_core.images.squares import Squares
 from melanoma_core.metrics import classification, estimates
 from melanoma_core.metrics.estimates import Estimate
 
@@ -93,7 +94,6 @@ def _embedded(
         import keras
 
         from melanoma_core.networks import architectures
-        from melanoma_core.training import input_pipeline
 
         network = architectures.build(
             "mobilenet_v2", arguments.image_size, len(CODES), weights_path=arguments.weights
@@ -101,11 +101,12 @@ def _embedded(
         extractor = keras.Model(network.input, network.get_layer("embedding").output)
         chunks, image_ids = [], []
         for start in range(0, len(table), _CHUNK):
-            images, rows, refused = input_pipeline.read_images(
-                table.iloc[start : start + _CHUNK], arguments.image_size
-            )
-            if refused:  # all figures must be for the same photographs
-                sys.exit("\n".join(refused))
+            rows = table.iloc[start : start + _CHUNK]
+            squares = Squares(arguments.image_size)
+            squares.read(list(rows["path"]))
+            if squares.refused:  # all figures must be for the same photographs
+                sys.exit("\n".join(squares.refused.values()))
+            images = np.stack([squares.images[path] for path in rows["path"]])
             chunks.append(extractor.predict_on_batch(images))
             image_ids += list(rows["image_id"])
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -28,6 +28,7 @@ from melanoma_core import paths
 from melanoma_core.data import datasets, splits
 from melanoma_core.diagnoses import CODES
 from melanoma_core.images.augmentations import NO_AUGMENTATION, augment
+from melanoma_core.images.squares import Squares
 from melanoma_core.metrics import classification
 
 _DATA = Path("../shared/data")
@@ -185,11 +186,11 @@ def _parts(table: pd.DataFrame, arguments: argparse.Namespace) -> tuple[Part, Pa
 
 def part_of(table: pd.DataFrame, image_size: int = _IMAGE_SIZE) -> Part:
     """The photographs of the rows, resized to a square of `image_size` pixels a side."""
-    from melanoma_core.training import input_pipeline
-
-    images, _, refused = input_pipeline.read_images(table, image_size)
-    if refused:  # all figures must be for the same photographs
-        sys.exit("\n".join(refused))
+    squares = Squares(image_size)
+    squares.read(list(table["path"]))
+    if squares.refused:  # all figures must be for the same photographs
+        sys.exit("\n".join(squares.refused.values()))
+    images = np.stack([squares.images[path] for path in table["path"]])
     return Part(images, np.array([CODES.index(code) for code in table["diagnosis"]]))
 
 

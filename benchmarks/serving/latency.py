@@ -87,7 +87,7 @@ def _steps(model: Model, files: list[bytes], num_runs: int) -> dict[str, Millise
     def maps(run: int) -> None:
         prediction = predictions[run % len(files)]
         logits = model.network.logits(prediction.embedding)
-        calibration.probabilities(logits, model.card.temperature)
+        calibration.probabilities(logits, model.card.calibration)
         grad_cam.grad_cams(model, prediction)
 
     steps: dict[str, Callable[[int], object]] = {
@@ -153,7 +153,7 @@ def _keras_classifier(
     from melanoma_core.networks import architectures
 
     card = model.card
-    network = architectures.of_card(card, (directory / "network.weights.h5").read_bytes())
+    network = architectures.of_card(card, store.read_files(directory)[2])
     gradcam = Gradcam(network, clone=False)
     score = CategoricalScore(card.diagnoses.index("MEL"))
 
@@ -165,7 +165,7 @@ def _keras_classifier(
             score, batch, penultimate_layer="features", seek_penultimate_conv_layer=False,
             expand_cam=False, normalize_cam=False,
         )  # fmt: skip
-        return calibration.probabilities(logits, card.temperature), np.asarray(maps[0])
+        return calibration.probabilities(logits, card.calibration), np.asarray(maps[0])
 
     return classify
 

@@ -68,7 +68,7 @@ def _plan(folder: Path) -> RunPlan:
                 image = synthetic.lesion(next(seeds), (150, 200), synthetic.KINDS[number % 2])
                 (class_dir / f"{split}_{name}_{number}.jpg").write_bytes(reading.jpeg(image))
     config = TrainConfig(network=_NETWORK, image_size=180, epochs=_EPOCHS)
-    return RunPlan(config, (str(dataset_dir),), None, None, is_cleaned=False)
+    return RunPlan(config, (str(dataset_dir),), is_cleaned=False)
 
 
 async def _measure(

@@ -46,7 +46,7 @@ def write_or_die(path, data):
         os.kill(os.getpid(), signal.SIGKILL)
     write(path, data)
 checkpoints._write_synced = write_or_die
-main(["train", "--run-dir", sys.argv[2]])
+main(["resume", sys.argv[2]])
 """
 
 
@@ -63,7 +63,7 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="kills-") as folder,
     ):
         work_dir = Path(folder)
-        plan = RunPlan(_CONFIG, (str(_write_dataset(work_dir / "synthetic")),), None, None)
+        plan = RunPlan(_CONFIG, (str(_write_dataset(work_dir / "synthetic")),))
         run_dir = _write_plan(work_dir, "uninterrupted", plan)
         _finish(run_dir)
         expected, seconds = _weights(work_dir, run_dir), _seconds_of_epochs(run_dir)
@@ -123,7 +123,7 @@ def _write_plan(work_dir: Path, name: str, plan: RunPlan) -> Path:
 
 
 def _command(run_dir: Path) -> list[str]:
-    return [sys.executable, "-m", "melanoma_core", "train", "--run-dir", str(run_dir)]
+    return [sys.executable, "-m", "melanoma_core", "resume", str(run_dir)]
 
 
 def _environment(work_dir: Path) -> dict[str, str]:

@@ -86,7 +86,7 @@ def row_of(run_dir: Path) -> Row:
         "epochs_done": len(epochs),
         "augment": _augmentation(config.augment),
         "others": _others(config),
-        "start": plan.from_model or (Path(plan.weights).name if plan.weights else "nothing"),
+        "start": plan.parent or (Path(plan.weights).name if plan.weights else "nothing"),
         **{name: f"{last[name]:.4f}" if name in last else "" for name in _FIGURES},
     }
     return {

@@ -1,7 +1,7 @@
 """Time and peak memory to train the head on the nine-class set.
 
 Run as `python -m benchmarks.training.train_head` from the project's root. It starts the same child
-process as the page Train, `python -m melanoma_core train --quick`, with an empty folder of runs and
+process as the page Train, `python -m melanoma_core train-head`, with an empty folder of runs and
 a copy of the models, and waits for the candidate. As on the page, the archive is unpacked
 beforehand, and the time includes the data doctor's audit.
 """
@@ -72,7 +72,7 @@ def main() -> None:
 def _train(dataset: Path, folder: Path, models_dir: Path) -> tuple[float, float, list[str]]:
     """Seconds, peak memory in MB of 1024 × 1024 bytes, and the child's output."""
     command = [
-        sys.executable, "-m", "melanoma_core", "train", "--quick", "--dataset", str(dataset),
+        sys.executable, "-m", "melanoma_core", "train-head", "--dataset", str(dataset),
         "--run-dir", str(folder / "runs" / _RUN_ID),
     ]  # fmt: skip
     environment = {**os.environ, "MELANOMA_MODELS": str(models_dir)}

@@ -48,13 +48,13 @@ class TrainingData:
         """The photographs of a split, one row each."""
         return self.rows[self.rows["split"] == name].reset_index(drop=True)
 
-    def training_files(self) -> pd.DataFrame:
-        """The training photographs, one row per file.
+    def files(self, split: str) -> pd.DataFrame:
+        """The photographs of a split, one row per file: several data sets may have one each.
 
         Trained on one archive's files for one diagnosis and another's for the next, a network
         learns to recognize the archive. Files of all archives under one label prevent that.
         """
-        rows = self.split("train")
+        rows = self.split(split)
         further = [
             record | {"path": path}
             for record in rows.to_dict("records")
@@ -112,7 +112,7 @@ def read(plan: RunPlan, run_dir: Path, parents: Sequence[Parent], image_size: in
     check(plan, data, parents)
     if not plan.updates_weights:
         data = _without_new_photographs(data, parents)
-    num_further = len(data.training_files()) - len(data.split("train"))
+    num_further = len(data.files("train")) - len(data.split("train"))
     if plan.updates_weights and num_further:
         note = f"Photographs also used in a further file, from another data set: {num_further:,}."
         data = dataclasses.replace(data, notes=(*data.notes, note))

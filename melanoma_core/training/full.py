@@ -94,7 +94,7 @@ def make(
         RunStopped: the run was asked to stop.
         DatasetError: the teacher probabilities cannot be read.
     """
-    config, files, val = plan.config, data.training_files(), data.split("val")
+    config, files, val = plan.config, data.files("train"), data.split("val")
     labels, counts = training_data.labels(files), training_data.counts(files)
     targets, data_sha256, notes = _targets(plan, data, files)
     plans.check_same_data(run_dir, data_sha256)
