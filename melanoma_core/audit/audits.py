@@ -199,7 +199,7 @@ class _Cleaning:
 
     def twins(self) -> list[row_groups.Rows]:
         """Rows that nothing tells apart: one image id, one diagnosis, one split."""
-        return row_groups.same(list(zip(self.ids, self._codes, self._splits, strict=True)))
+        return row_groups.equal_rows(list(zip(self.ids, self._codes, self._splits, strict=True)))
 
     def drop(self, row: int, reason: str) -> None:
         self._changes[row] = Change(row, self.ids[row], True, reason)
@@ -224,7 +224,7 @@ class _Cleaning:
         left = self._left(rows)
         if len(left) < 2:
             return
-        strictest = file_trees.strictest(self._splits[row] for row in left)
+        strictest = file_trees.strictest_split(self._splits[row] for row in left)
         of_strictest = [row for row in left if self._splits[row] == strictest]
         # One that had the right diagnosis all along, so that the fewest rows are changed.
         kept = min(of_strictest, key=self._changes.__contains__)
@@ -235,7 +235,7 @@ class _Cleaning:
 
     def keep_strictest(self, rows: Sequence[int]) -> None:
         left = self._left(rows)
-        strictest = file_trees.strictest(self._splits[row] for row in left)
+        strictest = file_trees.strictest_split(self._splits[row] for row in left)
         for row in left:
             if self._splits[row] != strictest:
                 self.drop(row, f"Its picture or its lesion is in {strictest}.")

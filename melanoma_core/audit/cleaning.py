@@ -86,7 +86,9 @@ def _joined(parts: Sequence[Fingerprints]) -> Fingerprints:
 
 
 def _copies(found: Fingerprints) -> list[tuple[int, int]]:
-    pairs = [(group[0], place) for group in row_groups.same(found.sha256) for place in group[1:]]
+    pairs = [
+        (group[0], place) for group in row_groups.equal_rows(found.sha256) for place in group[1:]
+    ]
     return pairs + [(copy.first, copy.second) for copy in near_duplicates.near(found)]
 
 
@@ -130,10 +132,10 @@ def without_leaks(
     leaking = [
         row
         for rows in row_groups.connected(
-            len(table), [*pairs, *row_groups.same(list(table["group_id"]))]
+            len(table), [*pairs, *row_groups.equal_rows(list(table["group_id"]))]
         )
         for row in rows
-        if splits[row] != file_trees.strictest(splits[each] for each in rows)
+        if splits[row] != file_trees.strictest_split(splits[each] for each in rows)
     ]
     if not leaking:
         return table, ()

@@ -65,7 +65,7 @@ class Official:
 class Evidence:
     """A data set with its photographs' fingerprints and copies, and what references know of it."""
 
-    table: pd.DataFrame  # of `datasets.COLUMNS`, numbered from 0
+    table: pd.DataFrame  # of `schema.COLUMNS`, numbered from 0
     found: Fingerprints
     near: tuple[NearCopy, ...]
     known: Mapping[str, Official]  # by image id
@@ -114,12 +114,12 @@ class Evidence:
     @cached_property
     def exact(self) -> list[Rows]:
         """Rows of the same pixels."""
-        return row_groups.same(self.found.sha256)
+        return row_groups.equal_rows(self.found.sha256)
 
     @cached_property
     def photographs(self) -> list[Rows]:
         """Rows of one photograph: of one image id, or of the same pixels; single rows too."""
-        return row_groups.connected(len(self.ids), [*row_groups.same(self.ids), *self.exact])
+        return row_groups.connected(len(self.ids), [*row_groups.equal_rows(self.ids), *self.exact])
 
     @cached_property
     def near_pairs(self) -> list[Rows]:

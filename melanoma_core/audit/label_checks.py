@@ -4,7 +4,7 @@ from collections import Counter
 
 from melanoma_core import diagnoses
 from melanoma_core.audit.findings import INVALIDATES_LABELS, WORTH_KNOWING, Evidence, Finding
-from melanoma_core.data.row_groups import same
+from melanoma_core.data.row_groups import equal_rows
 from melanoma_core.data.schema import SPLITS
 from melanoma_core.metrics import classification
 
@@ -52,7 +52,9 @@ def contradictions(evidence: Evidence) -> Finding | None:
 def several_photographs(evidence: Evidence) -> Finding | None:
     """Lesions with more than one photograph."""
     groups = [
-        rows for rows in same(evidence.lesions) if len({evidence.ids[row] for row in rows}) > 1
+        rows
+        for rows in equal_rows(evidence.lesions)
+        if len({evidence.ids[row] for row in rows}) > 1
     ]
     if not groups:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Sequence
 import numpy as np
 
 from melanoma_core.audit.findings import INVALIDATES_TEST, WORTH_KNOWING, Evidence, Finding
-from melanoma_core.data.row_groups import Rows, same
+from melanoma_core.data.row_groups import Rows, equal_rows
 from melanoma_core.data.schema import SPLITS
 
 MIN_PHOTOGRAPHS = 50  # of a split whose shift is worth measuring
@@ -40,7 +40,7 @@ def same_lesion(evidence: Evidence) -> Finding | None:
     """Held-out files that show a lesion of which training has a photograph."""
     found = _on_both_sides(
         evidence,
-        same(evidence.lesions),
+        equal_rows(evidence.lesions),
         "same_lesion_in_two_splits",
         "Training has a photograph of these held-out lesions, so the test asks about lesions that "
         "the network has seen.",

@@ -97,7 +97,7 @@ def _what_it_is(card: Card) -> dict[str, str]:
 def _seen(card: Card) -> str:
     parts = (
         "Lesions that it learnt from. How well it does on a kind of which it saw fewer than "
-        f"{coverage.FEW} is not known; the app says so when a case lies outside.",
+        f"{coverage.MIN_LESIONS} is not known; the app says so when a case lies outside.",
         formats.left_uncounted(card),
         model_card_tables.seen(card),
         formats.color_cast_limits(card),

@@ -137,15 +137,15 @@ def _named_as_in(first: Measured, second: Measured, sets: Mapping[str, str]) -> 
     """
     table = first.evaluation.table
     known: dict[tuple[str, str], str] = {
-        (source, schema.without_set(image_id, source)): image_id
+        (source, schema.remove_source(image_id, source)): image_id
         for image_id, source in zip(table["image_id"], table["source"], strict=True)
     }
 
     def named(image_id: str, source: str) -> str:
-        alone = schema.without_set(image_id, source)
+        alone = schema.remove_source(image_id, source)
         if class_folders.is_archive_id(alone):
             return alone
-        return known.get((sets[source], alone), schema.with_set(alone, sets[source]))
+        return known.get((sets[source], alone), schema.add_source(alone, sets[source]))
 
     table = second.evaluation.table
     ids = [named(*row) for row in zip(table["image_id"], table["source"], strict=True)]
@@ -176,7 +176,7 @@ def _names(first: Measured, second: Measured, sets: Mapping[str, str]) -> pd.Dat
     table = pd.concat([first.evaluation.table, second.evaluation.table])
     table = table.set_index("image_id", drop=False)
     in_second = {theirs: mine for mine, theirs in sets.items()}
-    alone = list(map(schema.without_set, table["image_id"], table["source"]))
+    alone = list(map(schema.remove_source, table["image_id"], table["source"]))
     source = [in_second.get(name, name) for name in table["source"]]
     return pd.concat([table, table.assign(image_id=alone, source=source)])
 

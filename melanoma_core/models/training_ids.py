@@ -37,7 +37,7 @@ class TrainingIds:
         """
         known = table["lesion_id"].notna().to_numpy()
         is_taught = np.isin(_digests(table["lesion_id"].astype(str)), self.lesions) & known
-        for ids in zip(*map(schema.forms, table["image_id"], table["source"]), strict=True):
+        for ids in zip(*map(schema.possible_ids, table["image_id"], table["source"]), strict=True):
             is_taught |= np.isin(_digests(ids), self.images)
         return np.asarray(is_taught)
 

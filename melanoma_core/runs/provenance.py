@@ -66,7 +66,7 @@ def held_out(lineage: Lineage, table: pd.DataFrame) -> list[str | None]:
     """The split that each row was in for the model; None where it was not held out."""
     return [
         next((lineage.held_out[name] for name in names if name in lineage.held_out), None)
-        for names in map(schema.forms, table["image_id"], table["source"])
+        for names in map(schema.possible_ids, table["image_id"], table["source"])
     ]
 
 
@@ -119,7 +119,7 @@ def assign(
     lesion that the model was taught is for training with all of its photographs.
 
     Args:
-        table: has the columns of `datasets.COLUMNS`.
+        table: has the columns of `schema.COLUMNS`.
         lineage: of the model.
         datasets: as they were read.
         seed: of the draw.
@@ -127,7 +127,7 @@ def assign(
     """
     known = np.array(held_out(lineage, table), dtype=object)
     known[may_be_taught(lineage, table, datasets)] = "train"
-    divided = splits.assign(table.assign(split=known), seed=seed, keep_given=True, copies=copies)
+    divided = splits.assign(table.assign(split=known), seed=seed, keep_existing=True, copies=copies)
     # `assign` holds out all of a mixed group, and some of a diagnosis that nothing is held out of.
     is_taught = pd.Series(known == "train", index=divided.index)
     is_held_out = pd.Series([split in HELD_OUT for split in known], index=divided.index)

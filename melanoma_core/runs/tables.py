@@ -70,7 +70,7 @@ def read_datasets(plan: RunPlan) -> tuple[Dataset, ...]:
     """The data sets of a plan, with the splits that it judges them by."""
     read = [datasets.read(Path(path)) for path in plan.datasets]
     if plan.splits is not None:
-        given = splits.in_file(Path(plan.splits))
+        given = splits.read_file(Path(plan.splits))
         read = [
             _with_splits(found, [given.get(image_id) for image_id in found.table["image_id"]])
             for found in read
@@ -101,7 +101,7 @@ def divided(plan: RunPlan, cleaned: Cleaned, lineage: Lineage | None) -> Trainin
             combined.table, lineage, cleaned.datasets, seed=seed, copies=copies
         )
     else:
-        rows = splits.assign(combined.table, seed=seed, keep_given=True, copies=copies)
+        rows = splits.assign(combined.table, seed=seed, keep_existing=True, copies=copies)
     notes = [*cleaned.notes, *combined.notes]
     if lineage is not None and plan.teaches:
         notes.insert(0, f"Training went on from the model {lineage.model_id}.")

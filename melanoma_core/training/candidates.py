@@ -139,7 +139,7 @@ def _build(
         differential=evaluate.differential(val, test),
         figures=evaluate.figures_by_source(test, counts["train"], points[0].threshold),
         class_counts=counts,
-        seen=coverage.seen(origin.table[origin.table["split"] == "train"]),
+        seen=coverage.count_lesions(origin.table[origin.table["split"] == "train"]),
         datasets=tuple(_use(dataset, table) for dataset in origin.datasets),
         split_sha256=split_sha256(origin.table),
         notes=(*origin.notes, *(f"Left out: {reason}" for reason in refused)),

@@ -73,7 +73,7 @@ def fit(
             f"The photographs to learn from are of {len(present)} diagnoses; at least two are "
             "needed. Add a data set that holds others."
         )
-    taught = balance.taught(counts, config.balance, config.balance_by)
+    taught = balance.effective_counts(counts, config.balance, config.balance_by)
     weights = (taught[labels] / counts[labels]).astype(np.float64)
     shift = balance.prior_shift(taught, real_counts)
     middle, directions = _directions(vectors)

@@ -86,7 +86,7 @@ def read(path: Path) -> SoftTargets:
                 "Take one of its rows out."
             )
         values = [
-            csv_tables.number(cells[column], f"{sheet.name}, line {line}, {column}")
+            csv_tables.parse_number(cells[column], f"{sheet.name}, line {line}, {column}")
             for column in columns
         ]
         shares = tuple(math.nan if value is None else value for value in values)

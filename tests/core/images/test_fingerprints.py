@@ -43,7 +43,7 @@ def test_progress_is_told_after_each_photograph(files):
 
 def test_facts_give_checksums_and_sizes_and_no_picture():
     found = fingerprints.of_facts(["a", "b", "a"], np.array([[90, 120]] * 3, np.int32))
-    assert row_groups.same(found.sha256) == [(0, 2)]
+    assert row_groups.equal_rows(found.sha256) == [(0, 2)]
     assert near_duplicates.near(found) == []
     assert np.isnan(found.colors).all()
     assert not found.refused

@@ -34,11 +34,11 @@ def pairs(found):
 
 
 def test_same_pixels_are_one_group_whatever_their_number():
-    assert row_groups.same(["x", "y", "x", None, "z", "y", "x", None]) == [(0, 2, 6), (1, 5)]
+    assert row_groups.equal_rows(["x", "y", "x", None, "z", "y", "x", None]) == [(0, 2, 6), (1, 5)]
 
 
 def test_files_that_cannot_be_read_are_no_copies_of_each_other():
-    assert row_groups.same([None, None]) == []
+    assert row_groups.equal_rows([None, None]) == []
 
 
 @pytest.mark.parametrize("kind", planted_copies.COPIES)

@@ -266,7 +266,7 @@ def test_the_csv_can_be_read_back(tmp_path):
     from melanoma_core.data import csv_tables
 
     found = experiment_records.leakage(made_lessons.write(tmp_path, leakage=made_lessons.leakage()))
-    written = csv_tables.written(*leakage_panel.curve_rows(found))
+    written = csv_tables.to_csv(*leakage_panel.curve_rows(found))
     rows = list(csv.DictReader(io.StringIO(written.decode("utf-8-sig"))))
     assert float(rows[-1]["test_accuracy"]) == pytest.approx(made_lessons.ENDS["clean"][2])
 
