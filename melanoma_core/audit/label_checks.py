@@ -6,7 +6,7 @@ from melanoma_core import diagnoses
 from melanoma_core.audit.findings import INVALIDATES_LABELS, WORTH_KNOWING, Evidence, Finding
 from melanoma_core.data.row_groups import equal_rows
 from melanoma_core.data.schema import SPLITS
-from melanoma_core.metrics import classification
+from melanoma_core.metrics import sample_size
 
 SENSITIVITY = 0.8  # at which the width of an interval is given
 MAX_INTERVAL_WIDTH = 0.2  # 60 lesions or so
@@ -87,7 +87,7 @@ def small_classes(evidence: Evidence) -> Finding | None:
     parts = {}
     for code in (code for code in diagnoses.CODES if code in set(evidence.codes)):
         num_lesions = len(lesions.get(code, ()))
-        width = interval_width(num_lesions)
+        width = sample_size.interval_width(SENSITIVITY, num_lesions)
         if width > MAX_INTERVAL_WIDTH:
             parts[f"{_name(code)}: interval {100 * width:.0f} percentage points wide"] = num_lesions
     if not parts:
@@ -102,18 +102,6 @@ def small_classes(evidence: Evidence) -> Finding | None:
         f"{100 * MAX_INTERVAL_WIDTH:.0f} percentage points.",
         parts=parts,
     )
-
-
-def interval_width(num_lesions: int) -> float:
-    """Width of the 95 % interval of a sensitivity of 80 % measured on so many lesions.
-
-    >>> round(interval_width(16), 2)
-    0.36
-    """
-    if num_lesions == 0:
-        return 1.0
-    low, high = classification.wilson_interval(round(SENSITIVITY * num_lesions), num_lesions)
-    return high - low
 
 
 def _name(code: str) -> str:

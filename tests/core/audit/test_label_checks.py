@@ -3,7 +3,6 @@
 import pytest
 
 from melanoma_core.audit import label_checks
-from melanoma_core.metrics.classification import wilson_interval
 from tests.support import made_evidence
 
 
@@ -42,7 +41,7 @@ def test_small_classes_are_counted_in_lesions_of_the_test_split():
     rows += [(f"t{n}", "MEL", "train") for n in range(100)] + [("k", "SK", "train")]
     found = label_checks.small_classes(made_evidence.of(*rows))
     assert found.parts == {
-        "Melanoma: interval 36 percentage points wide": 16,
+        "Melanoma: interval 37 percentage points wide": 16,
         "Seborrheic keratosis: interval 100 percentage points wide": 0,
     }
 
@@ -52,7 +51,8 @@ def test_set_without_splits_is_measured_whole():
     assert list(found.parts.values()) == [10]
 
 
-def test_width_is_that_of_wilsons_interval():
-    low, high = wilson_interval(80, 100)
-    assert label_checks.interval_width(100) == pytest.approx(high - low)
-    assert label_checks.interval_width(60) < label_checks.MAX_INTERVAL_WIDTH + 0.01
+@pytest.mark.parametrize(("num_lesions", "is_small"), [(59, True), (60, False)])
+def test_a_class_is_small_below_sixty_lesions(num_lesions, is_small):
+    rows = [(f"n{n}", "NV") for n in range(num_lesions)]
+    finding = label_checks.small_classes(made_evidence.of(*rows))
+    assert (finding is not None) is is_small

@@ -145,7 +145,7 @@ def test_the_wanted_width_gives_a_number_of_melanomas(records, models):
     assert "389 melanomas (about 390 melanomas) 4 points" in alt
     marks = [t for t in spec["data"] if t.get("marker", {}).get("symbol") == "diamond"]
     assert [mark["x"] for mark in marks] == [[16], [197]]  # the starting set's, the model's own
-    assert marks[0]["y"] == pytest.approx([100 * sample_size.width(0.95, 16)])
+    assert marks[0]["y"] == pytest.approx([100 * sample_size.interval_width(0.95, 16)])
 
 
 def test_the_sensitivity_that_is_expected_is_the_models(records, models):
