@@ -141,7 +141,7 @@ def _add_bins(
         if share.num_photographs
     ]
     figure.add_scatter(
-        x=[100 * b.mean_probability for b in filled], y=[100 * b.share for b in filled],
+        x=[100 * b.mean_probability for b in filled], y=[100 * b.observed for b in filled],
         mode="lines+markers",
         line={"color": color, "width": 2, "dash": "solid" if shares else "dot"},
         marker={
@@ -163,7 +163,7 @@ def _add_bins(
 def reliability_alt(diagram: Diagram) -> str:
     """The diagram after calibration in words."""
     bins = ", ".join(
-        f"{percent(b.mean_probability)} came true in {percent(b.share)} of {count(b.num_rows)}"
+        f"{percent(b.mean_probability)} came true in {percent(b.observed)} of {count(b.num_rows)}"
         for b in diagram.after
         if b.num_rows
     )

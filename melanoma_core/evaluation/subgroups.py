@@ -102,7 +102,7 @@ def came_true(
     Returns:
         `num_bins` shares from low to high; NaN in an empty bin.
     """
-    bin_of = calibration.bins_of(y_prob, num_bins)
+    bin_of = calibration.bin_indices(y_prob, num_bins)
     return tuple(evaluate.share(measured, bin_of == index, hits) for index in range(num_bins))
 
 
