@@ -26,7 +26,7 @@ from melanoma_core.evaluation.formats import (
 )
 from melanoma_core.evaluation.markdown import bullets, literal, table
 from melanoma_core.evaluation.subgroups import DiagnosisFigures
-from melanoma_core.metrics.conformal import LARGE
+from melanoma_core.metrics.conformal import MAX_SET_SIZE
 from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models.cards import Card, OperatingPoint
 
@@ -196,7 +196,7 @@ def differential(card: Card) -> str:
         for name, figure in (
             ("True diagnosis in the set", found.coverage),
             ("The same of melanomas", found.melanoma_coverage),
-            (f"Sets for review: more than {LARGE}, or melanoma beside a benign diagnosis",
+            (f"Sets for review: more than {MAX_SET_SIZE}, or melanoma beside a benign diagnosis",
              found.review_share),
         )
     ]  # fmt: skip

@@ -22,14 +22,14 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measured figure with its 95 % interval; NaN where it is not defined."""
+    """A measured value with its 95 % interval; NaN if undefined."""
 
     value: float
     low: float
     high: float
     num_photographs: int  # that it was measured on
     num_lesions: int
-    num_hits: int | None = None  # of a share: photographs in the numerator
+    num_hits: int | None = None  # of a proportion: photographs in the numerator
 
 
 def share_interval(hits: ArrayLike, groups: ArrayLike) -> Interval:
@@ -82,14 +82,14 @@ def _drawn(groups: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     return drawn, group_of
 
 
-def to_record(figure: Estimate) -> dict[str, Any]:
-    """A figure as a JSON object; NaN becomes null."""
-    record: dict[str, Any] = without_nan(dataclasses.asdict(figure))
+def to_record(estimate: Estimate) -> dict[str, Any]:
+    """An estimate as a JSON object; NaN becomes null."""
+    record: dict[str, Any] = without_nan(dataclasses.asdict(estimate))
     return record
 
 
 def from_record(fields: dict[str, Any]) -> Estimate:
-    """The figure that `to_record` wrote."""
+    """The estimate that `to_record` wrote."""
     value, low, high = (
         math.nan if fields[name] is None else fields[name] for name in ("value", "low", "high")
     )
@@ -97,7 +97,7 @@ def from_record(fields: dict[str, Any]) -> Estimate:
 
 
 def without_nan(value: Any) -> Any:
-    """The value as JSON can hold it: NaN becomes null, tuples become lists."""
+    """The value with NaN as null and tuples as lists, as JSON needs it."""
     if isinstance(value, dict):
         return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
