@@ -191,7 +191,7 @@ def _print_false_alarms(ham10000: Dataset) -> dict[str, Any]:
     """Pairs of distinct lesions that are called copies, most of all among the most alike."""
     table = _one_a_lesion(ham10000, _NUM_PAIRS)
     found = fingerprints.of_files([Path(path) for path in table["path"]])
-    called = {(copy.first, copy.second) for copy in near_duplicates.near(found)}
+    called = {(copy.first, copy.second) for copy in near_duplicates.find(found)}
     alike = _most_alike(found.thumbnails, _NUM_PAIRS)
     of_alike = len(called & alike)
     num_pairs = len(table) * (len(table) - 1) // 2

@@ -82,7 +82,7 @@ def audit(
         report: is told the number of photographs read, and of all.
     """
     found = _fingerprints(dataset.table, report)
-    evidence = findings.evidence(dataset, found, near_duplicates.near(found), references)
+    evidence = findings.evidence(dataset, found, near_duplicates.find(found), references)
     made = (check(evidence) for check in CHECKS)
     return Audit(
         name=dataset.name,

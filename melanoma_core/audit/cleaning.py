@@ -89,7 +89,7 @@ def _copies(found: Fingerprints) -> list[tuple[int, int]]:
     pairs = [
         (group[0], place) for group in row_groups.equal_rows(found.sha256) for place in group[1:]
     ]
-    return pairs + [(copy.first, copy.second) for copy in near_duplicates.near(found)]
+    return pairs + [(copy.first, copy.second) for copy in near_duplicates.find(found)]
 
 
 def named_copies(

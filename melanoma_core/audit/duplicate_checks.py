@@ -208,6 +208,6 @@ def near_copy_ids(table: pd.DataFrame, report: Report | None = None) -> tuple[tu
     found = fingerprints.of_files([Path(path) for path in table["path"]], report)
     image_ids = list(table["image_id"])
     pairs = [(group[0], row) for group in row_groups.equal_rows(found.sha256) for row in group[1:]]
-    pairs += [(copy.first, copy.second) for copy in near_duplicates.near(found)]
+    pairs += [(copy.first, copy.second) for copy in near_duplicates.find(found)]
     named = ((image_ids[first], image_ids[second]) for first, second in pairs)
     return tuple(dict.fromkeys((first, second) for first, second in named if first != second))

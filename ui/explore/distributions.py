@@ -141,7 +141,7 @@ def _counted_sizes(found: Catalogue) -> tuple[dict[str, int], str]:
         num_read = min(len(table), MAX_HEADERS)
         rows = np.linspace(0, len(table) - 1, num_read).astype(int)
         sizes = image_sizes.read(table["path"].iloc[rows])
-    shown, num_others = image_sizes.common(sizes, NUM_SIZES)
+    shown, num_others = image_sizes.most_common(sizes, NUM_SIZES)
     numbers = {f"{width} × {height}": number for (width, height), number in shown.items()}
     if num_others:
         numbers["other sizes"] = num_others
