@@ -133,7 +133,7 @@ def _found_alone(audit: audits.Audit) -> dict[str, int]:
 def _found_with_tables(audit: audits.Audit) -> dict[str, int]:
     of_kind = {finding.kind: finding for finding in audit.findings}
     lesions, denied = of_kind["same_lesion_in_two_splits"], of_kind["contradicts_table"]
-    ham10000, isic2017 = audit.known
+    ham10000, isic2017 = audit.references
     return {
         "files that HAM10000 has": ham10000.num_files,
         "test files of a known lesion": sum(lesions.parts.values()),

@@ -1,4 +1,4 @@
-"""Findings on labels and lesions: what an official table denies, and what is too little."""
+"""Checks of labels and lesions: contradictions with published tables, and small classes."""
 
 from collections import Counter
 
@@ -8,12 +8,12 @@ from melanoma_core.data.row_groups import equal_rows
 from melanoma_core.data.schema import SPLITS
 from melanoma_core.metrics import sample_size
 
-SENSITIVITY = 0.8  # at which the width of an interval is given
-MAX_INTERVAL_WIDTH = 0.2  # 60 lesions or so
+SENSITIVITY = 0.8  # at which interval widths are stated
+MAX_INTERVAL_WIDTH = 0.2  # needs 60 lesions
 
 
 def contradictions(evidence: Evidence) -> Finding | None:
-    """Photographs whose diagnosis an official table of the same image ids denies."""
+    """Photographs whose diagnosis a published table contradicts."""
     filed: dict[str, set[str]] = {}
     rows_of: dict[str, list[int]] = {}
     for row, (image_id, code) in enumerate(zip(evidence.ids, evidence.codes, strict=True)):
@@ -21,17 +21,15 @@ def contradictions(evidence: Evidence) -> Finding | None:
         rows_of.setdefault(image_id, []).append(row)
     parts: Counter[str] = Counter()
     labels = {}
-    for image_id in filter(evidence.known.__contains__, filed):
-        official = evidence.known[image_id]
-        wrong = sorted(filter(official.contradicts, filed[image_id]))
+    for image_id in filter(evidence.reference_records.__contains__, filed):
+        record = evidence.reference_records[image_id]
+        wrong = sorted(filter(record.contradicts, filed[image_id]))
         if not wrong:
             continue
-        labels[image_id] = official.diagnosis
+        labels[image_id] = record.diagnosis
         also = "also" if filed[image_id] - set(wrong) else "only"
         for code in wrong:
-            parts[
-                f"{_name(official.diagnosis)} by {official.source}, {also} {_name(code)} here"
-            ] += 1
+            parts[f"{_name(record.diagnosis)} by {record.source}, {also} {_name(code)} here"] += 1
     if not labels:
         return None
     ids = [image_id for image_id in filed if image_id in labels]
@@ -40,8 +38,8 @@ def contradictions(evidence: Evidence) -> Finding | None:
         severity=INVALIDATES_LABELS,
         count=len(ids),
         unit="photographs",
-        meaning="A published table gives these photographs another diagnosis than they have here. "
-        "The table is believed, not the folder.",
+        meaning="A published table has a different diagnosis for these photographs. The table is "
+        "used, not the folder.",
         ids=tuple(ids),
         parts=dict(parts.most_common()),
         groups=tuple(tuple(rows_of[image_id]) for image_id in ids),
@@ -63,25 +61,25 @@ def several_photographs(evidence: Evidence) -> Finding | None:
         severity=WORTH_KNOWING,
         count=len(groups),
         unit="lesions",
-        meaning="These lesions have several photographs. Divide the data by lesion, and count "
-        "lesions, not photographs, where an interval is given.",
+        meaning="These lesions have several photographs. Divide the data by lesion, and base "
+        "intervals on lesions, not photographs.",
         ids=tuple(dict.fromkeys(evidence.ids[row] for rows in groups for row in rows)),
         groups=tuple(groups),
     )
 
 
 def small_classes(evidence: Evidence) -> Finding | None:
-    """Classes with too few lesions to measure, in the split that figures are measured on.
+    """Classes with too few lesions for a narrow (Wilson) interval.
 
-    That is the test split, else the validation split, else the whole set. A photograph of which
-    the lesion is not known counts as one. Intervals are Wilson's.
+    Counted in the test split, else the validation split, else the whole set. A photograph without
+    a known lesion counts as a lesion.
     """
     present = set(evidence.splits)
     measured = next((split for split in reversed(SPLITS) if split in present), None)
     lesions: dict[str, set[str]] = {}
     for row, code in enumerate(evidence.codes):
         if (measured is None or evidence.splits[row] == measured) and (
-            row not in evidence.found.refused
+            row not in evidence.fingerprints.refused
         ):
             lesions.setdefault(code, set()).add(evidence.lesions[row] or evidence.ids[row])
     parts = {}

@@ -92,7 +92,7 @@ def divided(plan: RunPlan, cleaned: Cleaned, lineage: Lineage | None) -> Trainin
         DatasetError: the data sets or the split file do not fit together.
     """
     combined = datasets.combine(cleaned.datasets)
-    copies = cleaning.named_copies(combined, cleaned.copies)
+    copies = cleaning.copies_by_image_id(combined, cleaned.copies)
     seed = plan.config.seed
     if plan.splits is not None:
         rows = splits.apply_file(combined.table, Path(plan.splits))

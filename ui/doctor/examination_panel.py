@@ -124,20 +124,20 @@ def show_scope(found: Catalogue, audit: Audit) -> None:
             ),
             hide_index=True, width="stretch", height="content", alt="What was looked for",
         )  # fmt: skip
-    if audit.known:
+    if audit.references:
         with st.expander("What the references know", icon=":material/menu_book:"):
             _show_known(audit)
 
 
 def _show_known(audit: Audit) -> None:
-    for known in audit.known:
+    for known in audit.references:
         st.markdown(
             f"**{literal(known.name)}** knows {count(known.num_files)} of the files "
             f"({count(known.num_ids)} image ids)."
         )
     rows = [
         (known.name, BY_CODE[official].name, BY_CODE[here].name, num_files)
-        for known in audit.known
+        for known in audit.references
         for (official, here), num_files in known.filed.items()
     ]
     columns = ("Reference", "Diagnosis there", "Filed here as", "Files")
