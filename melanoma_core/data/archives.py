@@ -5,7 +5,6 @@ and leaves files behind when it fails. Here every entry is checked before anythi
 are counted as they inflate, and the folder appears by a single rename.
 """
 
-import fcntl
 import hashlib
 import os
 import re
@@ -15,10 +14,10 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from melanoma_core import paths
 from melanoma_core.errors import DatasetError
 
 MAX_MEMBERS = 40_000  # ISIC 2019, the largest public set of this kind, has 25,331 photographs
@@ -92,7 +91,7 @@ def unpack(zip_path: Path, target_dir: Path) -> Path:
             entries = archive.infolist()
             starts = _check(name, entries, file, archive.start_dir)
             target_dir.parent.mkdir(parents=True, exist_ok=True)
-            with _locked(target_dir.parent):
+            with paths.locked(target_dir.parent):
                 _clear_partial(target_dir.parent)
                 if not target_dir.exists():
                     _write_folder(name, entries, starts, file, target_dir)
@@ -268,17 +267,6 @@ def _inflate(entry: zipfile.ZipInfo, start: int, file: IO[bytes]) -> Iterator[by
             chunk = inflater.unconsumed_tail
     if entry.compress_type == zipfile.ZIP_DEFLATED and left == 0:
         yield inflater.flush()
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Hold the directory's lock, which the system releases when the process dies."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _clear_partial(directory: Path) -> None:
