@@ -65,8 +65,8 @@ _DERIVED = re.compile(
     r"_(segmentation|superpixels|mask|attribute_\w+)$"
 )  # annotations, not photographs
 _COPY = re.compile(r"\s*\(\d+\)$")  # added by browsers and file managers to second copies
-_LICENCE_NAMES = frozenset({"license", "license.txt"})
-_LICENCE_LENGTH = 200  # characters: a card names a license, it does not quote it
+_LICENSE_NAMES = frozenset({"license", "license.txt"})
+_LICENSE_LENGTH = 200  # characters: a card names a license, it does not quote it
 _SPLIT_NAMES = {
     "train": "train",
     "training": "train",
@@ -130,7 +130,7 @@ def _walk(root: Path, name: str) -> FileTree:
                 images[here / file_name] = path.stat().st_size
             elif _is_table(path):
                 tables.append(csv_tables.read(path, str(here / file_name)))
-            elif file_name.lower() in _LICENCE_NAMES and (line := _first_line(path)):
+            elif file_name.lower() in _LICENSE_NAMES and (line := _first_line(path)):
                 licenses.setdefault(here, line)
         if not dir_names and len(images) == num_images:
             empty_dirs.append(here)
@@ -147,11 +147,11 @@ def _raise(error: OSError) -> None:
 
 
 def _first_line(path: Path) -> str:
-    """The first line that is not blank, printable and cut to `_LICENCE_LENGTH`."""
+    """The first line that is not blank, printable and cut to `_LICENSE_LENGTH`."""
     with path.open("rb") as file:
         lines = file.read(4096).decode("utf-8-sig", "replace").splitlines()
     printable = ("".join(filter(str.isprintable, line)).strip() for line in lines)
-    return next(filter(None, printable), "")[:_LICENCE_LENGTH]
+    return next(filter(None, printable), "")[:_LICENSE_LENGTH]
 
 
 def _is_photograph(path: Path) -> bool:

@@ -39,7 +39,7 @@ _NOTES = {
     "unk": "“UNK”, which is not a diagnosis, is left out: {:,}.",
     "benign": "“benign”, which is not a diagnosis, is left out: {:,}.",
 }
-_LICENCES = {"2016": "CC0", "2017": "CC0", "2018": "CC BY-NC 4.0", "2019": "CC BY-NC 4.0"}
+_LICENSES = {"2016": "CC0", "2017": "CC0", "2018": "CC BY-NC 4.0", "2019": "CC BY-NC 4.0"}
 _YEAR = re.compile(r"IS(?:IC|BI)[-_ ]?(20\d\d)", re.IGNORECASE)
 _SHOWN = 3  # ids that an error lists
 
@@ -106,7 +106,7 @@ def _name_and_license(tables: Iterable[CsvTable]) -> tuple[str | None, str]:
     if any("dx" in table.header for table in tables):
         return "ham10000", "CC BY-NC 4.0"
     years = sorted({year for table in tables for year in _YEAR.findall(table.name)})
-    licenses = sorted({_LICENCES.get(year, "not stated") for year in years})
+    licenses = sorted({_LICENSES.get(year, "not stated") for year in years})
     return f"isic{years[0]}" if len(years) == 1 else None, ", ".join(licenses) or "not stated"
 
 
