@@ -1,7 +1,8 @@
 # Needs git, make and Python 3.11 to 3.13; everything else goes into .venv.
 #
 #   make app     set up once, then serve the app
-#   make test    set up once, then run all tests; make test ARGS="tests/core/metrics/test_classification.py -x"
+#   make test    set up once, then run all tests, two files at a time (WORKERS=4: four);
+#                make test ARGS="tests/core/metrics/test_classification.py -x" runs those alone, one by one
 #   make lint    style, format and types
 #   make clean   remove .venv and caches; models, data sets and runs stay
 #
@@ -11,6 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?=
 CHROMIUM ?= yes
+WORKERS ?= 2
 ARGS ?=
 
 .PHONY: app test lint clean chromium
@@ -22,8 +24,15 @@ app: $(VENV)/app.stamp
 	$(BIN)/python -m streamlit run app.py --server.showEmailPrompt=false \
 	  --server.address=localhost $(ARGS)
 
+# The tests of a file stay together, for they share what takes long to make. Those that depend on
+# the time that something takes come last, with the machine to themselves.
 test: $(VENV)/dev.stamp chromium
+ifeq ($(strip $(ARGS)),)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone"
+	$(BIN)/python -m pytest -m alone $$(grep -rl --include='test_*.py' 'mark\.alone' tests)
+else
 	$(BIN)/python -m pytest $(ARGS)
+endif
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

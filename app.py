@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from ui import frame
+from ui import collector, frame
 
 st.set_page_config(
     page_title="Melanoma: referral threshold for dermoscopic photographs",
     page_icon=frame.ASSETS / "icon.png",
     layout="wide",
 )
+collector.start()
 frame.show_logo()
 page = st.navigation(
     {

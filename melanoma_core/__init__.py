@@ -1,5 +1,7 @@
 """Melanoma detection on dermoscopic photographs: training, inference and their records.
 
-The modules stand on floors and import only from floors below their own (tests/test_architecture.py
-holds the table). The package knows no Streamlit, and only the Keras floors load TensorFlow.
+Packages by task, which import each other in one direction (tests/test_architecture.py holds the
+table). The core imports no Streamlit, and only `networks` and `training` load TensorFlow.
 """
+
+__version__ = "0.9.0"

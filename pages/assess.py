@@ -4,12 +4,19 @@ import streamlit as st
 
 from melanoma_core.images import reading
 from ui import case_details, errors, frame, result_text, sessions, uploads
-from ui.assess import panels
+from ui.assess import example_panel, panels
 from ui.assessments import assess
 from ui.serving import serving_or_words
 
 actions, line = frame.title_row("Assess a lesion")
 serving = serving_or_words()
+with errors.kept():
+    upload, example = uploads.came(), uploads.example()
+    if serving and upload:
+        image = reading.read(upload.data, upload.name)
+        sessions.keep(assess(serving.model, image))
+    elif serving and example is not None:
+        sessions.keep(assess(serving.model, example, is_drawn=True))
 found = sessions.assessment()
 
 card = found.card if found else serving.model.card if serving else None
@@ -29,17 +36,9 @@ if found:
 elif serving:
     left, right = st.columns([13, 10], gap="medium")
     with left, st.container(border=True):
-        upload = uploads.ask()
+        uploads.ask()
     with left, st.container(border=True):
-        example = uploads.ask_example()
+        uploads.ask_example()
     with right:
-        panels.show_expectations(serving.model.card)
-    if upload:
-        with errors.kept():
-            image = reading.read(upload.data, upload.name)
-            sessions.keep(assess(serving.model, image))
-        sessions.drop_uploads()
-        st.rerun()
-    if example is not None:
-        sessions.keep(assess(serving.model, example, is_drawn=True))
-        st.rerun()
+        example_panel.show(serving.model, point)
+        panels.show_not_for(serving.model.card)

@@ -1,7 +1,11 @@
 """What every test file may ask for."""
 
+import copy
+import gc
+import itertools
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,13 +14,65 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 PROJECT = Path(__file__).resolve().parents[1]
+_MAIN = sys.modules["__main__"]
+
+
+def pytest_collection_modifyitems(items):
+    """Files that drive a browser or train come first, so that none of them is left for the end."""
+    slow = {
+        item.path
+        for item in items
+        if {"browser", "trained_models"} & set(item.fixturenames) or hasattr(item.module, "keras")
+    }
+    items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish():
+    """Keep what has been imported by now out of every search for garbage.
+
+    Once TensorFlow is loaded, Streamlit has Keras make a search after each run of a page: 0.2 s.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def _places(tmp_path_factory):
+    """A folder that is not there yet for each test; pytest's own would be sought among all."""
+    folder = tmp_path_factory.mktemp("places")
+    return (folder / str(number) for number in itertools.count())
 
 
 @pytest.fixture(autouse=True)
-def _places_of_their_own(tmp_path_factory, monkeypatch):
+def _places_of_their_own(_places, monkeypatch):
     """Unpacked data sets and runs of a test go to a temporary folder, never into the checkout."""
-    for variable in ("MELANOMA_DATASETS", "MELANOMA_RUNS"):
-        monkeypatch.setenv(variable, str(tmp_path_factory.mktemp(variable.lower())))
+    place = next(_places)
+    monkeypatch.setenv("MELANOMA_DATASETS", str(place / "datasets"))
+    monkeypatch.setenv("MELANOMA_RUNS", str(place / "runs"))
+
+
+@pytest.fixture(autouse=True)
+def _main_module():
+    """Streamlit's AppTest leaves its page as `__main__`; a process spawned then could not start."""
+    sys.modules["__main__"] = _MAIN
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _charts_are_held_against_the_schema():
+    """A chart with a key that Plotly does not know fails, in a page as anywhere else."""
+    import plotly.graph_objects as go
+
+    from ui.plots import Chart
+
+    send = Chart.to_dict
+
+    def check_and_send(chart):
+        go.Figure(copy.deepcopy(send(chart)))
+        return send(chart)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Chart, "to_dict", check_and_send)
+        yield
 
 
 @pytest.fixture
@@ -38,7 +94,7 @@ def chromium():
     pytest.skip("No Chromium on this machine; install Debian's package `chromium`.")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser(chromium):
     """The browser itself; a test file that asks for it skips itself where Playwright is absent."""
     from playwright.sync_api import expect, sync_playwright
@@ -54,12 +110,22 @@ def browser(chromium):
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(chromium, trained_models, tmp_path_factory):
-    """The app with the tiny model in use, in a process of its own."""
+    """The app with the tiny model in use, in a process of its own; its models are only read."""
     from tests.support import made_browser
 
     with made_browser.serve(trained_models, tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def server_without_models(chromium, tmp_path_factory):
+    """The app without a model, in a process of its own."""
+    from tests.support import made_browser
+
+    models_dir = tmp_path_factory.mktemp("models")
+    with made_browser.serve(models_dir, tmp_path_factory.mktemp("server")) as server:
         yield server
 
 

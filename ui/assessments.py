@@ -11,7 +11,8 @@ from melanoma_core.models import grad_cam, predict
 from melanoma_core.models.cards import Card
 from melanoma_core.models.predict import Model, Prediction
 
-_DISPLAY_SIDES = (640, 1024)  # px of the long side that is kept to be shown: at least, at most
+_LONGEST = 1024  # px of the long side that is kept to be shown
+_SHORTEST_LONG = 640  # px of it under a map, or the map's line would be fat
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def assess(model: Model, image: NDArray[np.uint8], *, is_drawn: bool = False) ->
     network_image = reading.resize(image, model.network.graph.image_size)
     prediction = predict.classify(model, network_image)
     return Assessment(
-        picture=_picture(image),
+        picture=reading.reduce(image, _LONGEST),
         is_drawn=is_drawn,
         prediction=prediction,
         maps=grad_cam.grad_cams(model, prediction) if model.card.has_saliency else None,
@@ -57,12 +58,11 @@ def assess(model: Model, image: NDArray[np.uint8], *, is_drawn: bool = False) ->
     )
 
 
-def _picture(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The image at a size for display; a small one is enlarged, or the map's line would be fat."""
-    smallest, largest = _DISPLAY_SIDES
-    height, width = image.shape[:2]
-    if max(height, width) >= smallest:
-        return reading.reduce(image, largest)
-    scale = smallest / max(height, width)
+def ground_for_map(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The picture at the size at which a map is laid over it; a small one is enlarged."""
+    height, width = picture.shape[:2]
+    if max(height, width) >= _SHORTEST_LONG:
+        return picture
+    scale = _SHORTEST_LONG / max(height, width)
     size = (round(width * scale), round(height * scale))
-    return np.array(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
+    return np.array(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))

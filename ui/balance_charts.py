@@ -4,13 +4,13 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from melanoma_core.data.coverage import NOT_RECORDED
 from melanoma_core.diagnoses import BY_CODE
 from ui import model_charts
 from ui.formats import count
+from ui.plots import CLEAR, Chart, Spec
 from ui.theme import Ground
 
 SPLIT_NAMES = {
@@ -28,7 +28,7 @@ def classes(
     codes: Sequence[str],
     planned: Mapping[str, NDArray[Any]],
     ground: Ground,
-) -> go.Figure:
+) -> Chart:
     """Bars of each class in each split, and over some of them an outline of what becomes of them.
 
     Args:
@@ -37,44 +37,54 @@ def classes(
         planned: (C,) what each class will count for, by split, where that is drawn too.
         ground: colors of the theme.
     """
-    figure = go.Figure()
     names = [BY_CODE[code].name for code in codes]
+    data: list[Spec] = []
+    notes: list[Spec] = []
+    axes: dict[str, Spec] = {}
     for number, (split, domain) in enumerate(_domains(list(counts), planned), start=1):
-        axis = "x" if number == 1 else f"x{number}"
+        place = "" if number == 1 else str(number)
         rows = counts[split]
         ends = np.maximum(rows, planned.get(split, rows))
-        figure.add_bar(
-            x=rows, y=names, orientation="h", xaxis=axis, width=0.62,
-            marker={"color": [BY_CODE[code].color for code in codes], "line": {"width": 0}},
-            hoverinfo="skip",
+        bar = {
+            "type": "bar", "y": names, "orientation": "h", "xaxis": f"x{place}",
+            "hoverinfo": "skip",
+        }  # fmt: skip
+        colors = [BY_CODE[code].color for code in codes]
+        data.append(
+            bar
+            | {
+                "x": rows.tolist(), "width": 0.62,
+                "marker": {"color": colors, "line": {"width": 0}},
+            }
         )  # fmt: skip
         if split in planned:
-            figure.add_bar(
-                x=planned[split], y=names, orientation="h", xaxis=axis, width=0.86,
-                hoverinfo="skip",
-                marker={"color": "rgba(0,0,0,0)", "line": {"color": ground.ink, "width": 1.5}},
-            )  # fmt: skip
-        _add_numbers(figure, axis, names, ends, _labels(rows, planned.get(split)), ground)
-        figure.add_annotation(
-            x=domain[0], y=1, xref="paper", yref="paper", xanchor="left", yanchor="bottom",
-            yshift=4, showarrow=False, font={"color": ground.ink, "size": 13},
-            text=f"<b>{SPLIT_NAMES[split]}</b> {_total(rows, planned.get(split))}",
+            outline = {"color": CLEAR, "line": {"color": ground.ink, "width": 1.5}}
+            data.append(bar | {"x": planned[split].tolist(), "width": 0.86, "marker": outline})
+        labels = _labels(rows, planned.get(split))
+        data.append(_numbers(f"x{place}", names, ends, labels, ground))
+        notes.append(
+            {
+                "x": domain[0], "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left",
+                "yanchor": "bottom", "yshift": 4, "showarrow": False,
+                "font": {"color": ground.ink, "size": 13},
+                "text": f"<b>{SPLIT_NAMES[split]}</b> {_total(rows, planned.get(split))}",
+            }
         )  # fmt: skip
         # Room for the numbers behind the longest bar.
         reach = 1.45 if split in planned else 1.6
-        figure.update_layout(
-            {f"xaxis{'' if number == 1 else number}": {
-                "domain": domain, "range": [0, reach * max(1, ends.max())], "visible": False,
-                "fixedrange": True,
-            }}
-        )  # fmt: skip
-    figure.update_yaxes(
-        autorange="reversed", showgrid=False, zeroline=False, fixedrange=True, ticks="",
-        automargin=False, tickfont={"color": ground.ink, "size": 13},
-    )  # fmt: skip
-    figure.update_layout(barmode="overlay")
-    model_charts.bare(figure, _HEADING + _ROW_HEIGHT * len(codes) + 8)
-    return figure.update_layout(margin={"l": 0, "r": 0, "t": _HEADING, "b": 0})
+        axes[f"xaxis{place}"] = {
+            "domain": domain, "range": [0, float(reach * max(1, ends.max()))], "visible": False,
+            "fixedrange": True,
+        }  # fmt: skip
+    layout = model_charts.bare(_HEADING + _ROW_HEIGHT * len(codes) + 8) | {
+        "margin": {"l": 0, "r": 0, "t": _HEADING, "b": 0}, "barmode": "overlay", **axes,
+        "yaxis": {
+            "autorange": "reversed", "showgrid": False, "zeroline": False, "fixedrange": True,
+            "ticks": "", "automargin": False, "tickfont": {"color": ground.ink, "size": 13},
+        },
+        "annotations": notes,
+    }  # fmt: skip
+    return Chart(data, layout)
 
 
 def _domains(splits: Sequence[str], wide: Container[str]) -> list[tuple[str, list[float]]]:
@@ -105,19 +115,18 @@ def _labels(rows: NDArray[np.int64], planned: NDArray[Any] | None) -> list[str]:
     ]
 
 
-def _add_numbers(
-    figure: go.Figure,
+def _numbers(
     axis: str,
     names: Sequence[str],
     ends: NDArray[np.float64],
     labels: Sequence[str],
     ground: Ground,
-) -> None:
-    figure.add_scatter(
-        x=ends, y=names, xaxis=axis, mode="text", text=[f" {label}" for label in labels],
-        textposition="middle right", textfont={"color": ground.ink, "size": 13}, hoverinfo="skip",
-        cliponaxis=False,
-    )  # fmt: skip
+) -> Spec:
+    return {
+        "type": "scatter", "x": ends.tolist(), "y": names, "xaxis": axis, "mode": "text",
+        "text": [f" {label}" for label in labels], "textposition": "middle right",
+        "textfont": {"color": ground.ink, "size": 13}, "hoverinfo": "skip", "cliponaxis": False,
+    }  # fmt: skip
 
 
 def classes_alt(

@@ -189,7 +189,7 @@ def _show_table(
     if plan.method == "weights":
         weights = balance.class_weights(before, plan.balance)
         columns["Weight in the loss"] = [round(float(weight), 4) for weight in weights]
-    with st.expander("The counts as a table, and how to train so", icon=":material/table:"):
+    with st.expander("Counts as a table, and the training command", icon=":material/table:"):
         st.dataframe(columns, hide_index=True, width="stretch", alt="Photographs of each class")
         rows = list(zip(*columns.values(), strict=True))
         st.download_button(
@@ -198,7 +198,17 @@ def _show_table(
             "class-counts.csv", "text/csv", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
         st.code(
-            f"python -m melanoma_core train --dataset … --balance {plan.balance} "
+            f"python -m melanoma_core train --dataset … {_balance_option(plan.balance)} "
             f"--balance-by {plan.method}{'' if is_clean else ' --no-clean'}",
             language="bash", wrap_lines=True,
         )  # fmt: skip
+
+
+def _balance_option(name: str) -> str:
+    """The option of the command line for a balance.
+
+    >>> _balance_option("sqrt"), _balance_option("floor:400")
+    ('--balance sqrt', '--oversample-to 400')
+    """
+    floor = balance.balance_floor(name)
+    return f"--balance {name}" if floor is None else f"--oversample-to {floor}"

@@ -92,8 +92,9 @@ def show_seen(card: Card) -> None:
     """Draw the tables of what the model has and has not seen."""
     num_lesions = sum(card.seen["skin_tone"].values())
     st.markdown(
-        f"The model learned from {counted(num_lesions, 'lesion')}. A kind of which it saw fewer "
-        f"than {coverage.MIN_LESIONS} counts as not seen: how often it is right there is not known. "
+        f"The model learned from {counted(num_lesions, 'lesion')}. A kind of which it saw "
+        f"fewer than {coverage.MIN_LESIONS} counts as not seen: how often it is right there is not "
+        "known. "
         f"{formats.left_uncounted(card)}"
     )
     for column, attributes in zip(

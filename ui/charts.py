@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-import plotly.graph_objects as go
-
 from melanoma_core.diagnoses import BY_CODE, GROUPS
 from melanoma_core.evaluation.formats import cutoff
 from melanoma_core.metrics.clinical_impact import ClinicalImpact
 from melanoma_core.models.predict import Prediction
+from ui import result_text
 from ui.formats import count, percent
+from ui.plots import CLEAR, Chart, Spec
 from ui.theme import Ground
 
 CONFIG = {"displayModeBar": False, "staticPlot": True}
@@ -52,46 +52,49 @@ def groups(prediction: Prediction) -> tuple[Group, ...]:
     return tuple(found)
 
 
-def bars(prediction: Prediction, ground: Ground) -> go.Figure:
+def bars(prediction: Prediction, ground: Ground) -> Chart:
     """Every probability as a bar, under the name and the sum of its group."""
-    figure = go.Figure()
     codes: list[str] = []
     places: list[int] = []
+    notes: list[Spec] = []
+    rules: list[Spec] = []
     heading = 10
     for group in groups(prediction):
-        _add_heading(figure, group, heading, ground)
+        notes += _heading(group, heading, ground)
+        rules.append(
+            {
+                "type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": heading + 11,
+                "y1": heading + 11, "line": {"color": ground.rest, "width": 1},
+            }
+        )  # fmt: skip
         first = heading + _HEADING_TO_BAR
         places += [first + _BAR_TO_BAR * i for i in range(len(group.codes))]
         codes += group.codes
         heading = places[-1] + _BAR_TO_HEADING
     height = places[-1] + 20
-    figure.add_bar(
-        x=[100 * prediction.probability(code) for code in codes],
-        y=places,
-        orientation="h",
-        width=_BAR_WIDTH,
-        marker_color=[BY_CODE[code].color for code in codes],
-        text=[percent(prediction.probability(code)) for code in codes],
-        textposition="outside",
-        textfont={"color": ground.ink, "size": 13},
-        constraintext="none",  # or Plotly shrinks the numbers to the height of the bar
-        cliponaxis=False,
-    )
-    # To 116 always, so that bars of two lesions compare and the number beside 100 % has room; at
-    # 108 the number beside 97 % was cut off in a narrow card. The bars
-    # begin at 0.5: headings and rules cross the whole card, and the longest name fits on a phone.
-    figure.update_xaxes(range=[0, 116], domain=[0.5, 1], visible=False, fixedrange=True)
-    figure.update_yaxes(
-        range=[height, 0],
-        tickvals=places,
-        ticktext=[BY_CODE[code].name for code in codes],
-        tickfont={"color": ground.ink, "size": 13},
-        automargin=False,
-        showgrid=False,
-        zeroline=False,
-        fixedrange=True,
-    )
-    return _bare(figure, height + 2)
+    bar = {
+        "type": "bar", "orientation": "h", "width": _BAR_WIDTH, "y": places,
+        "x": [100 * prediction.probability(code) for code in codes],
+        "marker": {"color": [BY_CODE[code].color for code in codes]},
+        "text": [percent(prediction.probability(code)) for code in codes],
+        "textposition": "outside", "textfont": {"color": ground.ink, "size": 13},
+        "constraintext": "none",  # or Plotly shrinks the numbers to the height of the bar
+        "cliponaxis": False,
+    }  # fmt: skip
+    layout = _bare(height + 2) | {
+        # To 116 always, so that bars of two lesions compare and the number beside 100 % has room;
+        # at 108 the number beside 97 % was cut off in a narrow card. The bars begin at 0.5:
+        # headings and rules cross the whole card, and the longest name fits on a phone.
+        "xaxis": {"range": [0, 116], "domain": [0.5, 1], "visible": False, "fixedrange": True},
+        "yaxis": {
+            "range": [height, 0], "tickvals": places,
+            "ticktext": [BY_CODE[code].name for code in codes],
+            "tickfont": {"color": ground.ink, "size": 13}, "automargin": False, "showgrid": False,
+            "zeroline": False, "fixedrange": True,
+        },
+        "annotations": notes, "shapes": rules,
+    }  # fmt: skip
+    return Chart([bar], layout)
 
 
 def bars_alt(prediction: Prediction) -> str:
@@ -105,41 +108,52 @@ def bars_alt(prediction: Prediction) -> str:
     return "Probability of each diagnosis. " + " ".join(parts)
 
 
-def ruler(probability: float, threshold: float, ground: Ground) -> go.Figure:
+def ruler(probability: float, threshold: float, ground: Ground) -> Chart:
     """Where this lesion and the referral threshold lie between 0 and 100 %."""
     is_above = probability >= threshold
-    figure = go.Figure()
-    for start, end, color, opacity in (
-        (0, 100 * threshold, ground.rest, 1.0),
-        (100 * threshold, 100, ABOVE_COLOR, 0.3),
-    ):
-        figure.add_shape(
-            type="rect", x0=start, x1=end, y0=-1, y1=1, line_width=0, fillcolor=color,
-            opacity=opacity, layer="below",
-        )  # fmt: skip
-    figure.add_shape(
-        type="line", x0=100 * threshold, x1=100 * threshold, y0=-2.6, y1=2.2, layer="below",
-        line={"color": ground.ink, "width": 2},
+    shapes: list[Spec] = [
+        {
+            "type": "rect", "x0": start, "x1": end, "y0": -1, "y1": 1, "line": {"width": 0},
+            "fillcolor": color, "opacity": opacity, "layer": "below",
+        }
+        for start, end, color, opacity in (
+            (0, 100 * threshold, ground.rest, 1.0),
+            (100 * threshold, 100, ABOVE_COLOR, 0.3),
+        )
+    ]  # fmt: skip
+    shapes.append(
+        {
+            "type": "line", "x0": 100 * threshold, "x1": 100 * threshold, "y0": -2.6, "y1": 2.2,
+            "layer": "below", "line": {"color": ground.ink, "width": 2},
+        }
     )  # fmt: skip
-    figure.add_scatter(
-        x=[100 * probability], y=[0], mode="markers", cliponaxis=False, showlegend=False,
-        marker={
+    lesion = {
+        "type": "scatter", "x": [100 * probability], "y": [0], "mode": "markers",
+        "cliponaxis": False,
+        "marker": {
             "symbol": "diamond", "size": 17, "color": ABOVE_COLOR if is_above else BELOW_COLOR,
             "line": {"color": _EDGE_COLOR, "width": 1.5},
         },
-    )  # fmt: skip
+    }  # fmt: skip
     # The lesion's label stands above and the threshold's below, so that they cannot collide.
-    _add_label(figure, probability, 5.6, f"<b>{ruler_label(probability, threshold)}</b>", ground)
-    _add_label(figure, threshold, -5.0, f"Referral threshold {cutoff(threshold)}", ground)
+    notes = [
+        _label(probability, 5.6, f"<b>{ruler_label(probability, threshold)}</b>", ground),
+        _label(threshold, -5.0, f"Referral threshold {cutoff(threshold)}", ground),
+    ]
     if threshold < 0.3:
-        figure.add_annotation(
-            x=100, y=-5.0, text=percent(1.0), xanchor="right", showarrow=False,
-            font={"color": ground.soft, "size": 12},
+        notes.append(
+            {
+                "x": 100, "y": -5.0, "text": percent(1.0), "xanchor": "right", "showarrow": False,
+                "font": {"color": ground.soft, "size": 12},
+            }
         )  # fmt: skip
-    figure.update_xaxes(range=[0, 100], visible=False, fixedrange=True)
-    figure.update_yaxes(range=[-8, 8], visible=False, fixedrange=True)
-    _bare(figure, _RULER_HEIGHT)
-    return figure.update_layout(margin={"l": 9, "r": 9, "t": 2, "b": 0})  # half a diamond
+    layout = _bare(_RULER_HEIGHT) | {
+        "margin": {"l": 9, "r": 9, "t": 2, "b": 0},  # half a diamond
+        "xaxis": {"range": [0, 100], "visible": False, "fixedrange": True},
+        "yaxis": {"range": [-8, 8], "visible": False, "fixedrange": True},
+        "annotations": notes, "shapes": shapes,
+    }  # fmt: skip
+    return Chart([lesion], layout)
 
 
 def ruler_label(probability: float, threshold: float) -> str:
@@ -148,6 +162,12 @@ def ruler_label(probability: float, threshold: float) -> str:
     if percent(probability) != percent(threshold):
         return label
     return f"{label}, just above" if probability >= threshold else f"{label}, just below"
+
+
+def ruler_alt(probability: float, threshold: float) -> str:
+    """The ruler in words, for a screen reader."""
+    side = result_text.heading(probability >= threshold)
+    return f"{side}: {ruler_label(probability, threshold)}, referral threshold {cutoff(threshold)}."
 
 
 @dataclass(frozen=True)
@@ -173,37 +193,44 @@ def _share(num_lesions: int, kind: str, fate: str, color: str) -> Share:
     return Share(num_lesions, f"{kind} {fate}" if num_lesions == 1 else f"{kind}s {fate}", color)
 
 
-def squares(clinic: ClinicalImpact, ground: Ground) -> go.Figure:
+def squares(clinic: ClinicalImpact, ground: Ground) -> Chart:
     """Every lesion of a clinic as a square, with the four counts below."""
     drawn = shares(clinic, ground)
     numbers = [number for number, share in enumerate(drawn) for _ in range(share.num_lesions)]
-    rows = [numbers[i : i + _SQUARES_A_ROW] for i in range(0, len(numbers), _SQUARES_A_ROW)]
     steps = len(drawn)
-    figure = go.Figure()
-    figure.add_heatmap(
-        z=rows, zmin=-0.5, zmax=steps - 0.5, showscale=False, xgap=2, ygap=2,
-        colorscale=[
+    heatmap = {
+        "type": "heatmap", "zmin": -0.5, "zmax": steps - 0.5, "showscale": False,
+        "xgap": 2, "ygap": 2,
+        "z": [numbers[i : i + _SQUARES_A_ROW] for i in range(0, len(numbers), _SQUARES_A_ROW)],
+        "colorscale": [
             [(number + end) / steps, share.color]
             for number, share in enumerate(drawn)
             for end in (0, 1)
         ],
-    )  # fmt: skip
-    for number, share in enumerate(drawn):
-        figure.add_annotation(
-            x=0.5 * (number % 2), y=0, xref="paper", yref="paper", showarrow=False,
-            xanchor="left", yanchor="top", yshift=-8 - _LEGEND_LINE * (number // 2),
-            text=f'<span style="color:{share.color};font-size:17px">■</span> '
+    }  # fmt: skip
+    notes = [
+        {
+            "x": 0.5 * (number % 2), "y": 0, "xref": "paper", "yref": "paper", "showarrow": False,
+            "xanchor": "left", "yanchor": "top", "yshift": -8 - _LEGEND_LINE * (number // 2),
+            "text": f'<span style="color:{share.color};font-size:17px">■</span> '
             f"<b>{count(share.num_lesions)}</b> {share.name}",
-            font={"color": ground.ink, "size": 13},
-        )  # fmt: skip
-    figure.update_xaxes(visible=False, fixedrange=True, constrain="domain", constraintoward="left")
-    figure.update_yaxes(
-        visible=False, fixedrange=True, constrain="domain", constraintoward="bottom",
-        autorange="reversed", scaleanchor="x",
-    )  # fmt: skip
+            "font": {"color": ground.ink, "size": 13},
+        }
+        for number, share in enumerate(drawn)
+    ]  # fmt: skip
     legend = 2 * _LEGEND_LINE + 8
-    _bare(figure, _SQUARES_HEIGHT + legend)
-    return figure.update_layout(margin={"l": 0, "r": 0, "t": 2, "b": legend})
+    layout = _bare(_SQUARES_HEIGHT + legend) | {
+        "margin": {"l": 0, "r": 0, "t": 2, "b": legend},
+        "xaxis": {
+            "visible": False, "fixedrange": True, "constrain": "domain", "constraintoward": "left",
+        },
+        "yaxis": {
+            "visible": False, "fixedrange": True, "constrain": "domain",
+            "constraintoward": "bottom", "autorange": "reversed", "scaleanchor": "x",
+        },
+        "annotations": notes,
+    }  # fmt: skip
+    return Chart([heatmap], layout)
 
 
 def squares_alt(clinic: ClinicalImpact, ground: Ground) -> str:
@@ -213,29 +240,30 @@ def squares_alt(clinic: ClinicalImpact, ground: Ground) -> str:
     return f"Of {count(sum(share.num_lesions for share in drawn))} lesions: {counts}."
 
 
-def _add_heading(figure: go.Figure, group: Group, y: float, ground: Ground) -> None:
-    for x, anchor, text in ((0, "left", group.name), (1, "right", percent(group.probability))):
-        figure.add_annotation(
-            x=x, y=y, xref="paper", xanchor=anchor, yanchor="middle", text=f"<b>{text}</b>",
-            showarrow=False, borderpad=0, font={"color": ground.ink, "size": 13},
-        )  # fmt: skip
-    figure.add_shape(
-        type="line", x0=0, x1=1, xref="paper", y0=y + 11, y1=y + 11,
-        line={"color": ground.rest, "width": 1},
-    )  # fmt: skip
+def _heading(group: Group, y: float, ground: Ground) -> list[Spec]:
+    """A group's name at the left edge of the card and its sum at the right one."""
+    return [
+        {
+            "x": x, "y": y, "xref": "paper", "xanchor": anchor, "yanchor": "middle",
+            "text": f"<b>{text}</b>", "showarrow": False, "borderpad": 0,
+            "font": {"color": ground.ink, "size": 13},
+        }
+        for x, anchor, text in ((0, "left", group.name), (1, "right", percent(group.probability)))
+    ]  # fmt: skip
 
 
-def _add_label(figure: go.Figure, share: float, y: float, text: str, ground: Ground) -> None:
+def _label(share: float, y: float, text: str, ground: Ground) -> Spec:
     """A label centered on its mark, or ending at it where it would leave the card."""
     anchor = "left" if share < 0.3 else "right" if share > 0.7 else "center"
-    figure.add_annotation(
-        x=100 * share, y=y, text=text, xanchor=anchor, showarrow=False, borderpad=0,
-        font={"color": ground.ink, "size": 13},
-    )  # fmt: skip
+    return {
+        "x": 100 * share, "y": y, "text": text, "xanchor": anchor, "showarrow": False,
+        "borderpad": 0, "font": {"color": ground.ink, "size": 13},
+    }  # fmt: skip
 
 
-def _bare(figure: go.Figure, height: int) -> go.Figure:
-    return figure.update_layout(
-        height=height, margin={"l": 2, "r": 4, "t": 2, "b": 0}, showlegend=False,
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", dragmode=False,
-    )  # fmt: skip
+def _bare(height: int) -> Spec:
+    """The layout that all share: no legend, no ground, no controls."""
+    return {
+        "height": height, "margin": {"l": 2, "r": 4, "t": 2, "b": 0}, "showlegend": False,
+        "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "dragmode": False,
+    }  # fmt: skip

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
 from melanoma_core.data.catalogues import CODES_BY_GROUP
 from melanoma_core.data.coverage import NOT_RECORDED
@@ -12,6 +11,7 @@ from melanoma_core.diagnoses import BENIGN, BY_CODE, MALIGNANT, PRE_MALIGNANT
 from ui import model_charts, subgroup_charts
 from ui.balance_charts import SPLIT_NAMES
 from ui.formats import count
+from ui.plots import CLEAR, Chart, Spec
 from ui.theme import Ground
 
 SYMBOLS = {MALIGNANT: "diamond", PRE_MALIGNANT: "triangle-up", BENIGN: "circle"}
@@ -20,9 +20,7 @@ _SIZES = {"diamond": 8, "triangle-up": 8, "circle": 7}  # look alike in area
 _MARGIN = 1.04  # the outermost points, whole
 
 
-def embedding_map(
-    points: pd.DataFrame, ground: Ground, highlighted: Sequence[str] = ()
-) -> go.Figure:
+def embedding_map(points: pd.DataFrame, ground: Ground, highlighted: Sequence[str] = ()) -> Chart:
     """Every photograph where the network sees it; near each other is what it finds alike.
 
     Marks are drawn as shapes, not by WebGL, which some browsers of clinics lack; a map holds at
@@ -33,41 +31,43 @@ def embedding_map(
         ground: colors of the page.
         highlighted: diagnoses that stand out; the others are pale then. None: all are alike.
     """
-    figure = go.Figure()
+    data: list[Spec] = []
     present = [code for code in CODES_BY_GROUP if (points["diagnosis"] == code).any()]
     pale = [code for code in present if highlighted and code not in highlighted]
     for code in [*pale, *(code for code in present if code not in pale)]:
         rows = points[points["diagnosis"] == code]
         symbol = SYMBOLS[BY_CODE[code].group]
         is_pale = code in pale
-        figure.add_scatter(
-            x=rows["x"], y=rows["y"], mode="markers", name=f"{BY_CODE[code].name} {len(rows):,}",
-            legendrank=present.index(code), customdata=_words(rows),
-            marker={
-                "symbol": symbol, "size": _SIZES[symbol] - 2 * is_pale,
-                "color": ground.rest if is_pale else BY_CODE[code].color,
-                "opacity": 0.8,
-                # What was held out stands before what was taught by an edge of ink.
-                "line": {
-                    "color": ground.ink,
-                    "width": np.where(rows["is_held_out"] & (not is_pale), 1.2, 0.0),
+        data.append(
+            {
+                "type": "scatter", "x": rows["x"].tolist(), "y": rows["y"].tolist(),
+                "mode": "markers", "name": f"{BY_CODE[code].name} {len(rows):,}",
+                "legendrank": present.index(code), "customdata": _words(rows),
+                "marker": {
+                    "symbol": symbol, "size": _SIZES[symbol] - 2 * is_pale,
+                    "color": ground.rest if is_pale else BY_CODE[code].color,
+                    "opacity": 0.8,
+                    # What was held out stands before what was taught by an edge of ink.
+                    "line": {
+                        "color": ground.ink,
+                        "width": np.where(rows["is_held_out"] & (not is_pale), 1.2, 0.0).tolist(),
+                    },
                 },
-            },
-            hovertemplate="%{customdata}<extra></extra>",
+                "hovertemplate": "%{customdata}<extra></extra>",
+            }
         )  # fmt: skip
-    reach = [-_MARGIN, _MARGIN]
-    for update in (figure.update_xaxes, figure.update_yaxes):
-        update(range=reach, visible=False, fixedrange=True)
-    model_charts.bare(figure, _HEIGHT)
+    axis = {"range": [-_MARGIN, _MARGIN], "visible": False, "fixedrange": True}
     # A key is needed where nine colors lie among each other; a click on it hides a diagnosis.
-    return figure.update_layout(
-        margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=True, hovermode="closest",
-        legend={
+    layout = model_charts.bare(_HEIGHT) | {
+        "margin": {"l": 0, "r": 0, "t": 0, "b": 0}, "showlegend": True, "hovermode": "closest",
+        "legend": {
             "orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom",
             "itemsizing": "constant", "font": {"color": ground.ink, "size": 13},
-            "bgcolor": "rgba(0,0,0,0)", "entrywidth": 0.32, "entrywidthmode": "fraction",
+            "bgcolor": CLEAR, "entrywidth": 0.32, "entrywidthmode": "fraction",
         },
-    )  # fmt: skip
+        "xaxis": axis, "yaxis": axis,
+    }  # fmt: skip
+    return Chart(data, layout)
 
 
 def _words(rows: pd.DataFrame) -> list[str]:

@@ -1,5 +1,8 @@
 """What stands around every page: logo, model in use, privacy, and each page's title row."""
 
+import base64
+import functools
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.pages_manager import PagesManager
@@ -18,7 +21,14 @@ PRIVACY = "Photographs stay in this session. Nothing of a patient is saved unles
 
 def show_logo() -> None:
     """The logo over the navigation; its sign alone when the sidebar is closed."""
-    st.logo(ASSETS / "logo.svg", icon_image=ASSETS / "icon.svg", size="large")
+    st.logo(_address("logo.svg"), icon_image=_address("icon.svg"), size="large")
+
+
+@functools.cache
+def _address(name: str) -> str:
+    """A drawing as its own address, which Streamlit would otherwise make in every run."""
+    content = base64.b64encode((ASSETS / name).read_bytes()).decode()
+    return f"data:image/svg+xml;base64,{content}"
 
 
 def show_notice() -> None:

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from melanoma_core.diagnoses import BY_CODE
@@ -14,6 +12,7 @@ from melanoma_core.metrics.calibration import ReliabilityBin
 from melanoma_core.metrics.estimates import Estimate
 from ui.charts import BELOW_COLOR
 from ui.formats import count, counted, percent
+from ui.plots import CLEAR, Chart, Spec
 from ui.theme import Ground
 
 CONFIG = {"displayModeBar": False}  # what a mark is of is said where the pointer rests on it
@@ -49,7 +48,7 @@ def roc(
     shipped: Sequence[Mark],
     explored: tuple[Estimate, Estimate],
     ground: Ground,
-) -> go.Figure:
+) -> Chart:
     """What every threshold finds and refers for nothing, with the thresholds in use marked.
 
     Args:
@@ -60,36 +59,55 @@ def roc(
         ground: colors of the page.
     """
     others, melanomas, thresholds = curve
-    figure = go.Figure()
-    _add_diagonal(figure, ground)
-    figure.add_scatter(
-        x=100 * others, y=100 * melanomas, mode="lines", line={"color": LINE_COLOR, "width": 2},
-        customdata=[_threshold(float(threshold)) for threshold in thresholds],
-        hovertemplate="Threshold %{customdata}: %{y:.0f} of 100 melanomas found, "
-        "%{x:.0f} of 100 others referred<extra></extra>",
-    )  # fmt: skip
+    data: list[Spec] = [
+        {
+            "type": "scatter", "x": (100 * others).tolist(), "y": (100 * melanomas).tolist(),
+            "mode": "lines", "line": {"color": LINE_COLOR, "width": 2},
+            "customdata": [_threshold(float(threshold)) for threshold in thresholds],
+            "hovertemplate": "Threshold %{customdata}: %{y:.0f} of 100 melanomas found, "
+            "%{x:.0f} of 100 others referred<extra></extra>",
+        }
+    ]  # fmt: skip
+    notes: list[Spec] = []
     for mark in shipped:
         x, y = 100 * (1 - mark.specificity), 100 * mark.sensitivity
-        figure.add_scatter(
-            x=[x], y=[y], mode="markers", hovertemplate=f"{mark.label}<extra></extra>",
-            marker={"symbol": "diamond", "size": 12, "color": MELANOMA_COLOR,
-                    "line": {"color": "#FFFFFF", "width": 1.5}},
+        data.append(
+            {
+                "type": "scatter", "x": [x], "y": [y], "mode": "markers",
+                "hovertemplate": f"{mark.label}<extra></extra>",
+                "marker": {
+                    "symbol": "diamond", "size": 12, "color": MELANOMA_COLOR,
+                    "line": {"color": "#FFFFFF", "width": 1.5},
+                },
+            }
         )  # fmt: skip
         # Below the curve, where nothing else is drawn.
-        figure.add_annotation(
-            x=x, y=y, text=mark.label, showarrow=False, xanchor="left", yanchor="top",
-            xshift=6, yshift=-2, font={"color": ground.ink, "size": 13},
+        notes.append(
+            {
+                "x": x, "y": y, "text": mark.label, "showarrow": False, "xanchor": "left",
+                "yanchor": "top", "xshift": 6, "yshift": -2,
+                "font": {"color": ground.ink, "size": 13},
+            }
         )  # fmt: skip
     sensitivity, specificity = explored
-    figure.add_scatter(
-        x=[100 * (1 - specificity.value)], y=[100 * sensitivity.value], mode="markers",
-        marker={"size": 13, "color": "rgba(0,0,0,0)", "line": {"color": ground.ink, "width": 2.5}},
-        error_x=_reach(specificity, ground, is_mirrored=True), error_y=_reach(sensitivity, ground),
-        hovertemplate="The threshold that you look at<extra></extra>",
+    data.append(
+        {
+            "type": "scatter", "x": [100 * (1 - specificity.value)],
+            "y": [100 * sensitivity.value], "mode": "markers",
+            "marker": {
+                "size": 13, "color": CLEAR, "line": {"color": ground.ink, "width": 2.5},
+            },
+            "error_x": _reach(specificity, ground, is_mirrored=True),
+            "error_y": _reach(sensitivity, ground),
+            "hovertemplate": "The threshold that you look at<extra></extra>",
+        }
     )  # fmt: skip
-    share_axis(figure.update_xaxes, "Other photographs referred", ground)
-    share_axis(figure.update_yaxes, "Melanoma photographs found", ground)
-    return bare(figure, _ROC_HEIGHT)
+    layout = bare(_ROC_HEIGHT) | {
+        "xaxis": share_axis("Other photographs referred", ground),
+        "yaxis": share_axis("Melanoma photographs found", ground),
+        "annotations": notes, "shapes": [_diagonal(ground)],
+    }  # fmt: skip
+    return Chart(data, layout)
 
 
 def roc_alt(shipped: Sequence[Mark], explored: tuple[Estimate, Estimate]) -> str:
@@ -105,32 +123,31 @@ def roc_alt(shipped: Sequence[Mark], explored: tuple[Estimate, Estimate]) -> str
     )
 
 
-def reliability(diagram: Diagram, ground: Ground) -> go.Figure:
+def reliability(diagram: Diagram, ground: Ground) -> Chart:
     """How often what was given a probability came true, before and after calibration."""
-    figure = go.Figure()
-    _add_diagonal(figure, ground)
-    _add_bins(figure, "before", diagram.before, ground.soft)
-    _add_bins(figure, "after", diagram.after, LINE_COLOR, diagram.shares)
-    for place, (sign, name, color) in enumerate(
-        (("■", "before", ground.soft), ("●", "after", LINE_COLOR))
-    ):
-        figure.add_annotation(
-            x=0.03, y=1, xref="paper", yref="paper", xanchor="left", yanchor="top",
-            yshift=-4 - 20 * place, showarrow=False, font={"color": ground.ink, "size": 13},
-            text=f'<span style="color:{color}">{sign}</span> {name} calibration',
-        )  # fmt: skip
-    share_axis(figure.update_xaxes, "Probability given", ground)
-    share_axis(figure.update_yaxes, "Came true", ground)
-    return bare(figure, _DIAGRAM_HEIGHT)
+    notes = [
+        {
+            "x": 0.03, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left",
+            "yanchor": "top", "yshift": -4 - 20 * place, "showarrow": False,
+            "font": {"color": ground.ink, "size": 13},
+            "text": f'<span style="color:{color}">{sign}</span> {name} calibration',
+        }
+        for place, (sign, name, color) in enumerate(
+            (("■", "before", ground.soft), ("●", "after", LINE_COLOR))
+        )
+    ]  # fmt: skip
+    layout = bare(_DIAGRAM_HEIGHT) | {
+        "xaxis": share_axis("Probability given", ground),
+        "yaxis": share_axis("Came true", ground),
+        "annotations": notes, "shapes": [_diagonal(ground)],
+    }  # fmt: skip
+    before = _bins("before", diagram.before, ground.soft)
+    return Chart([before, _bins("after", diagram.after, LINE_COLOR, diagram.shares)], layout)
 
 
-def _add_bins(
-    figure: go.Figure,
-    when: str,
-    bins: Sequence[ReliabilityBin],
-    color: str,
-    shares: Sequence[Estimate] = (),
-) -> None:
+def _bins(
+    when: str, bins: Sequence[ReliabilityBin], color: str, shares: Sequence[Estimate] = ()
+) -> Spec:
     filled = [b for b in bins if b.num_rows]
     # The interval of a handful would cross the whole chart; the table has it.
     reaches = [
@@ -140,24 +157,26 @@ def _add_bins(
         for share in shares
         if share.num_photographs
     ]
-    figure.add_scatter(
-        x=[100 * b.mean_probability for b in filled], y=[100 * b.observed for b in filled],
-        mode="lines+markers",
-        line={"color": color, "width": 2, "dash": "solid" if shares else "dot"},
-        marker={
+    return {
+        "type": "scatter", "mode": "lines+markers",
+        "x": [100 * b.mean_probability for b in filled], "y": [100 * b.observed for b in filled],
+        "line": {"color": color, "width": 2, "dash": "solid" if shares else "dot"},
+        "marker": {
             "size": 9, "symbol": "circle" if shares else "square",
-            "color": ["rgba(0,0,0,0)" if b.num_rows < ENOUGH_IN_BIN else color for b in filled],
+            "color": [CLEAR if b.num_rows < ENOUGH_IN_BIN else color for b in filled],
             "line": {"color": color, "width": 2},
         },
-        error_y={
+        "error_y": {
             "array": [100 * up for up, _ in reaches],
             "arrayminus": [100 * down for _, down in reaches],
             "color": color, "thickness": 1.5, "width": 0,
         },
-        customdata=[f"{count(b.num_hits)} of {counted(b.num_rows, 'photograph')}" for b in filled],
-        hovertemplate=f"{when.capitalize()}: %{{customdata}} (%{{y:.0f}} of 100), mean "
+        "customdata": [
+            f"{count(b.num_hits)} of {counted(b.num_rows, 'photograph')}" for b in filled
+        ],
+        "hovertemplate": f"{when.capitalize()}: %{{customdata}} (%{{y:.0f}} of 100), mean "
         "probability %{x:.0f} of 100<extra></extra>",
-    )  # fmt: skip
+    }  # fmt: skip
 
 
 def reliability_alt(diagram: Diagram) -> str:
@@ -175,7 +194,7 @@ def _threshold(threshold: float) -> str:
     return cutoff(threshold) if threshold <= 1 else "above every probability"
 
 
-def _reach(figure: Estimate, ground: Ground, *, is_mirrored: bool = False) -> dict[str, Any]:
+def _reach(figure: Estimate, ground: Ground, *, is_mirrored: bool = False) -> Spec:
     """Error bars as long as the interval; `is_mirrored` where 1 − the figure is drawn."""
     up, down = 100 * (figure.high - figure.value), 100 * (figure.value - figure.low)
     if is_mirrored:
@@ -186,24 +205,24 @@ def _reach(figure: Estimate, ground: Ground, *, is_mirrored: bool = False) -> di
     }  # fmt: skip
 
 
-def _add_diagonal(figure: go.Figure, ground: Ground) -> None:
-    figure.add_shape(
-        type="line", x0=0, x1=100, y0=0, y1=100, layer="below",
-        line={"color": ground.soft, "width": 1, "dash": "dash"},
-    )  # fmt: skip
+def _diagonal(ground: Ground) -> Spec:
+    return {
+        "type": "line", "x0": 0, "x1": 100, "y0": 0, "y1": 100, "layer": "below",
+        "line": {"color": ground.soft, "width": 1, "dash": "dash"},
+    }  # fmt: skip
 
 
-def share_axis(update: Any, title: str, ground: Ground) -> None:
-    """Have an axis run from 0 to 100 %, by its method `update`."""
-    update(
-        range=[-2, 102], tickvals=[0, 25, 50, 75, 100], ticktext=["0", "25", "50", "75", "100 %"],
-        title=axis_title(title, ground), tickfont={"color": ground.soft, "size": 12},
-        showgrid=False, zeroline=False, fixedrange=True, showline=True, linecolor=ground.rest,
-        automargin=True,
-    )  # fmt: skip
+def share_axis(title: str, ground: Ground) -> Spec:
+    """An axis from 0 to 100 %."""
+    return {
+        "range": [-2, 102], "tickvals": [0, 25, 50, 75, 100],
+        "ticktext": ["0", "25", "50", "75", "100 %"], "title": axis_title(title, ground),
+        "tickfont": {"color": ground.soft, "size": 12}, "showgrid": False, "zeroline": False,
+        "fixedrange": True, "showline": True, "linecolor": ground.rest, "automargin": True,
+    }  # fmt: skip
 
 
-def plain_axis(ground: Ground) -> dict[str, Any]:
+def plain_axis(ground: Ground) -> Spec:
     """A line with soft numbers and nothing else, for either axis."""
     return {
         "fixedrange": True, "showgrid": False, "zeroline": False, "automargin": True,
@@ -211,15 +230,15 @@ def plain_axis(ground: Ground) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def axis_title(text: str, ground: Ground) -> dict[str, Any]:
+def axis_title(text: str, ground: Ground) -> Spec:
     """The title of an axis, in ink."""
     return {"text": text, "font": {"color": ground.ink, "size": 13}, "standoff": 6}
 
 
-def bare(figure: go.Figure, height: int) -> go.Figure:
-    """The figure without legend, ground and controls, at this height in pixels."""
-    return figure.update_layout(
-        height=height, margin={"l": 2, "r": 24, "t": 6, "b": 0}, showlegend=False,
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", dragmode=False,
-        hoverlabel={"font": {"size": 13}},
-    )  # fmt: skip
+def bare(height: int) -> Spec:
+    """A layout without legend, ground and controls, at this height in pixels."""
+    return {
+        "height": height, "margin": {"l": 2, "r": 24, "t": 6, "b": 0}, "showlegend": False,
+        "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "dragmode": False,
+        "hoverlabel": {"font": {"size": 13}},
+    }  # fmt: skip

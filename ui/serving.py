@@ -1,5 +1,6 @@
 """The model that answers on every page, loaded once a process."""
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,8 +30,27 @@ def serving() -> Serving | None:
         ModelError: there is a model in use, but neither it nor the one before can answer.
     """
     models_dir = paths.models_dir()
-    entries = store.champions(models_dir)
-    return _load(str(models_dir), entries) if entries else None
+    entries = _in_use(models_dir, _stamp(models_dir / "champion.json"))
+    return _load(str(models_dir), repr(entries), entries) if entries else None
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    """What is another one after the file was replaced; None where there is none."""
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+@functools.lru_cache(maxsize=8)
+def _in_use(models_dir: Path, stamp: tuple[int, int, int] | None) -> tuple[Champion, ...]:
+    """What champion.json says; read anew when its stamp is another. An error is not kept.
+
+    Where the file is replaced between the stamp and the reading, this run has the new entries
+    already; the next one finds another stamp.
+    """
+    return store.champions(models_dir)
 
 
 def serving_or_words() -> Serving | None:
@@ -81,12 +101,13 @@ def _is_sound(loaded: Serving) -> bool:
 @st.cache_resource(
     show_spinner="Loading the model, a few seconds", max_entries=2, validate=_is_sound
 )
-def _load(models_dir: str, entries: tuple[Champion, ...]) -> Serving:
+def _load(models_dir: str, key: str, _entries: tuple[Champion, ...]) -> Serving:
     """Cached by what champion.json says: another model in use is served on the next run.
 
-    The entries are those that were read with the key: a model that comes into use while this loads
+    The key is the entries as text, which takes Streamlit a tenth of the time to hash. The entries
+    are those that were read with the key: a model that comes into use while this loads
     must not be kept under the name of the one before. The cache is shared by all visitors; a model
     holds nothing of a patient.
     """
-    model, problem = predict.load_champion(Path(models_dir), entries)
-    return Serving(model, entries[0], problem)
+    model, problem = predict.load_champion(Path(models_dir), _entries)
+    return Serving(model, _entries[0], problem)

@@ -28,7 +28,7 @@ def assessment() -> Assessment | None:
 
 
 def keep(found: Assessment) -> None:
-    """Show this lesion from the next run on."""
+    """Show this lesion from now on."""
     clear()
     st.session_state[_ASSESSMENT] = found
 
@@ -62,12 +62,12 @@ def clear() -> None:
 
 
 def upload_key(kind: str) -> str:
-    """The key of an upload widget; `drop_uploads` makes the next run draw an empty one."""
+    """The key of an upload widget; after `drop_uploads` it is that of an empty one."""
     return f"{kind}_{st.session_state.get(_ROUND, 0)}"
 
 
 def drop_uploads() -> None:
-    """Let go of the upload widgets that are on screen, with the bytes and names they hold."""
+    """Let go of the upload widgets that were on screen, with the bytes and names they hold."""
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
 
 

@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import plotly.graph_objects as go
-
 from ui import model_charts
 from ui.formats import counted
+from ui.plots import Chart, Spec
 from ui.theme import Ground
 
 _HEIGHT = 250  # px
@@ -50,7 +49,7 @@ def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) else math.nan
 
 
-def curves(lines: Sequence[Line], ground: Ground, unit: str = "Epoch") -> go.Figure:
+def curves(lines: Sequence[Line], ground: Ground, unit: str = "Epoch") -> Chart:
     """Measures over the epochs, each named at its last point; `unit` is what the axis counts."""
     num_epochs = max(len(line.values) for line in lines)
     epochs = list(range(1, num_epochs + 1))
@@ -60,24 +59,33 @@ def curves(lines: Sequence[Line], ground: Ground, unit: str = "Epoch") -> go.Fig
     low, high = low - space, high + space
     room = _HEIGHT - 70  # px of the plot itself, about
     places = parted([(_last(line.values) - low) / (high - low) * room for line in lines])
-    figure = go.Figure()
+    data: list[Spec] = []
+    notes: list[Spec] = []
     for line, place in zip(lines, places, strict=True):
-        figure.add_scatter(
-            x=epochs, y=list(line.values), mode="lines+markers" if num_epochs < 3 else "lines",
-            line={"color": line.color, "width": 2.5},
-            hovertemplate=f"{unit} %{{x}}: {line.name} %{{y:.3f}}<extra></extra>",
+        data.append(
+            {
+                "type": "scatter", "x": epochs, "y": list(line.values),
+                "mode": "lines+markers" if num_epochs < 3 else "lines",
+                "line": {"color": line.color, "width": 2.5},
+                "hovertemplate": f"{unit} %{{x}}: {line.name} %{{y:.3f}}<extra></extra>",
+            }
         )  # fmt: skip
-        figure.add_annotation(
-            x=1, xref="paper", xanchor="left", xshift=6, y=low + place / room * (high - low),
-            text=line.name, showarrow=False, font={"color": ground.ink, "size": 13},
-            yanchor="middle",
+        notes.append(
+            {
+                "x": 1, "xref": "paper", "xanchor": "left", "xshift": 6,
+                "y": low + place / room * (high - low), "text": line.name, "showarrow": False,
+                "font": {"color": ground.ink, "size": 13}, "yanchor": "middle",
+            }
         )  # fmt: skip
     axis = model_charts.plain_axis(ground)
-    figure.update_xaxes(title=model_charts.axis_title(unit, ground), tickformat="d", **axis)
-    figure.update_yaxes(range=[low, high], nticks=5, **axis)
-    model_charts.bare(figure, _HEIGHT)
     longest = max(len(line.name) for line in lines)
-    return figure.update_layout(margin={"l": 2, "r": 12 + 7 * longest, "t": 6, "b": 0})
+    layout = model_charts.bare(_HEIGHT) | {
+        "margin": {"l": 2, "r": 12 + 7 * longest, "t": 6, "b": 0},
+        "xaxis": axis | {"title": model_charts.axis_title(unit, ground), "tickformat": "d"},
+        "yaxis": axis | {"range": [low, high], "nticks": 5},
+        "annotations": notes,
+    }
+    return Chart(data, layout)
 
 
 def curves_alt(title: str, lines: Sequence[Line], unit: str = "epoch") -> str:

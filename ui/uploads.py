@@ -11,6 +11,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.typing import UploadedFile
 
+from melanoma_core.errors import ImageError
 from melanoma_core.images import synthetic
 from ui import errors, sessions
 from ui.formats import small
@@ -19,6 +20,7 @@ TYPES = ("jpg", "jpeg", "png", "webp", "tif", "tiff")
 # The server lets archives of data sets through, which are larger (`server.maxUploadSize`).
 MAX_PHOTOGRAPH_MB = 20
 _NAME_BYTES = 120  # of a file's name; systems take 255
+_UPLOADER, _CAMERA = "uploader", "camera"  # kinds of upload widgets
 CAMERA = "Camera"
 FILE = "File"
 
@@ -31,7 +33,7 @@ class Upload:
     name: str = field(repr=False)  # for a refusal to name; never logged or written
 
 
-def ask() -> Upload | None:
+def ask() -> None:
     """Draw the uploader or the camera, and the refusal of the photograph before, if any."""
     # What exceeds this while a file arrives, 1 MB otherwise, would go into a temporary file.
     MultiPartParser.spool_max_size = 2**20 * (MAX_PHOTOGRAPH_MB + 1)
@@ -44,35 +46,47 @@ def ask() -> Upload | None:
         key="photograph_source", label_visibility="collapsed",
     )  # fmt: skip
     if source == CAMERA:
-        file = st.camera_input(
+        st.camera_input(
             "Photograph of one lesion, through the dermatoscope",
-            key=sessions.upload_key("camera"),
+            key=sessions.upload_key(_CAMERA),
         )
     else:
-        file = st.file_uploader(
+        st.file_uploader(
             "Photograph of one lesion, through the dermatoscope",
             type=TYPES,
             max_upload_size=MAX_PHOTOGRAPH_MB,
-            key=sessions.upload_key("uploader"),
+            key=sessions.upload_key(_UPLOADER),
         )
     refused = sessions.refusal()
     if refused:
         errors.show(refused)
     st.markdown(small("Names, dates and places inside the file are removed; nothing is saved."))
+
+
+def came() -> Upload | None:
+    """The photograph that this run was started for, taken out of its widget; None without one.
+
+    Called before `ask`, so that the run which brings a photograph can show its result: the widget
+    with the file is not drawn again, and Streamlit forgets it at the end of this run.
+
+    Raises:
+        ImageError: it is larger than a photograph may be.
+    """
+    files = (st.session_state.get(sessions.upload_key(kind)) for kind in (_UPLOADER, _CAMERA))
+    file = next((file for file in files if file is not None), None)
     if file is None:
         return None
+    sessions.drop_uploads()
     upload = take(file)
     if len(upload.data) > MAX_PHOTOGRAPH_MB * 2**20:  # which a browser does not send by itself
-        sessions.refuse(
-            f"**The photograph is larger than {MAX_PHOTOGRAPH_MB} MB.** Export it as a JPEG file."
+        raise ImageError(
+            f"The photograph is larger than {MAX_PHOTOGRAPH_MB} MB. Export it as a JPEG file."
         )
-        sessions.drop_uploads()
-        st.rerun()
     return upload
 
 
-def ask_example() -> NDArray[np.uint8] | None:
-    """Draw the button for an example; the lesion drawn by code once it was pressed."""
+def ask_example() -> None:
+    """Draw the button for an example; `example` has it in the run that follows."""
     st.subheader("No photograph at hand?", anchor=False)
     st.markdown(
         small(
@@ -81,6 +95,10 @@ def ask_example() -> NDArray[np.uint8] | None:
         )
     )
     st.button("Try an example lesion", icon=":material/draw:", on_click=sessions.want_example)
+
+
+def example() -> NDArray[np.uint8] | None:
+    """The lesion drawn by code that this run was started for; None without one."""
     number = sessions.take_example()
     if number is None:
         return None

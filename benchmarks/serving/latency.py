@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, SignatureRunner
 from numpy.typing import NDArray
 
 from benchmarks import tables
@@ -99,14 +99,19 @@ def _steps(model: Model, files: list[bytes], num_runs: int) -> dict[str, Millise
     return {name: _times(step, num_runs) for name, step in steps.items()}
 
 
+def graph(directory: Path, num_threads: int) -> SignatureRunner:
+    """The bare network of a model, to be called with `image`, on so many threads."""
+    content = (directory / "network.tflite").read_bytes()
+    interpreter = Interpreter(model_content=content, num_threads=num_threads)
+    interpreter.allocate_tensors()
+    return interpreter.get_signature_runner()
+
+
 def _print_threads(directory: Path, num_runs: int) -> None:
     """Print the times of the bare graph with one thread and with two."""
-    content = (directory / "network.tflite").read_bytes()
     rows = []
     for num_threads in (1, 2):
-        interpreter = Interpreter(model_content=content, num_threads=num_threads)
-        interpreter.allocate_tensors()
-        runner = interpreter.get_signature_runner()
+        runner = graph(directory, num_threads)
         size = runner.get_input_details()["image"]["shape"]
         batch = np.random.default_rng(0).uniform(0, 255, size).astype(np.float32)
         times = _times(lambda run, r=runner, b=batch: r(image=b), num_runs)

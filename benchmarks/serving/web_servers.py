@@ -45,6 +45,10 @@ class Server:
         line = next(line for line in status.splitlines() if line.startswith(f"{field}:"))
         return int(line.split()[1]) / 1024
 
+    def forget_peak(self) -> None:
+        """Let VmHWM count from now on."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
     def cpu_seconds(self) -> float:
         """Processor time that it has used, in user and in system mode."""
         stat = Path(f"/proc/{self.process.pid}/stat").read_text()

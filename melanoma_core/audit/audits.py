@@ -15,7 +15,7 @@ from melanoma_core.data import datasets, file_trees, row_groups
 from melanoma_core.data.datasets import Dataset
 from melanoma_core.data.schema import PIXELS, SIZE, SPLITS
 from melanoma_core.images import fingerprints, near_duplicates
-from melanoma_core.images.fingerprints import Fingerprints, Report
+from melanoma_core.images.fingerprints import Fingerprints, OnImage, Report
 
 CHECKS = (  # most severe first
     leakage_checks.same_photograph,
@@ -71,7 +71,10 @@ class Change:
 
 
 def audit(
-    dataset: Dataset, references: Sequence[Dataset] = (), report: Report | None = None
+    dataset: Dataset,
+    references: Sequence[Dataset] = (),
+    report: Report | None = None,
+    on_image: OnImage | None = None,
 ) -> Audit:
     """Run every check on a data set.
 
@@ -80,8 +83,9 @@ def audit(
         references: data sets with some of the same image ids, for their lesions and, if labeled by
             a published table, their diagnoses. Matched by image id only.
         report: called with the numbers of photographs read and in total.
+        on_image: as in `fingerprints.of_files`.
     """
-    prints = _fingerprints(dataset.table, report)
+    prints = _fingerprints(dataset.table, report, on_image)
     evidence = findings.collect_evidence(dataset, prints, near_duplicates.find(prints), references)
     results = (check(evidence) for check in CHECKS)
     return Audit(
@@ -95,11 +99,13 @@ def audit(
     )
 
 
-def _fingerprints(table: pd.DataFrame, report: Report | None) -> Fingerprints:
+def _fingerprints(
+    table: pd.DataFrame, report: Report | None, on_image: OnImage | None
+) -> Fingerprints:
     """Fingerprints of the files or, if there are none, from the table's facts about them."""
     if datasets.has_facts_alone(table):
         return fingerprints.of_facts(list(table[PIXELS]), table[list(SIZE)].to_numpy(np.int32))
-    return fingerprints.of_files([Path(path) for path in table["path"]], report)
+    return fingerprints.of_files([Path(path) for path in table["path"]], report, on_image)
 
 
 def _class_counts(evidence: Evidence) -> dict[str, dict[str, int]]:

@@ -11,7 +11,7 @@ import pandas as pd
 from melanoma_core.audit import audits, duplicate_checks
 from melanoma_core.data import file_trees, row_groups
 from melanoma_core.data.datasets import Dataset
-from melanoma_core.images.fingerprints import Fingerprints, Report
+from melanoma_core.images.fingerprints import Fingerprints, OnImage, Report
 
 _LEAK = "Left out, because a near copy or another photograph of the lesion is held out: {:,}."
 
@@ -25,19 +25,24 @@ class Cleaned:
     notes: tuple[str, ...]  # counts of dropped and relabeled files, with reasons
 
 
-def clean(datasets: Sequence[Dataset], report: Report | None = None) -> Cleaned:
+def clean(
+    datasets: Sequence[Dataset], report: Report | None = None, on_image: OnImage | None = None
+) -> Cleaned:
     """Audit and clean every data set, with the published tables among the others as references.
 
     Args:
         datasets: from `datasets.read`, with the splits to check for leaks.
         report: called with the numbers of photographs read and in total.
+        on_image: as in `fingerprints.of_files`.
     """
     num_files = sum(len(dataset.table) for dataset in datasets)
     cleaned, prints, notes = [], [], []
     num_done = 0
     for dataset in datasets:
         references = [other for other in datasets if other is not dataset and other.is_official]
-        audit = audits.audit(dataset, references, _with_offset(report, num_done, num_files))
+        audit = audits.audit(
+            dataset, references, _with_offset(report, num_done, num_files), on_image
+        )
         table, changes = audits.clean(dataset, audit.findings)
         num_done += len(dataset.table)
         cleaned.append(dataclasses.replace(dataset, table=table))

@@ -19,7 +19,7 @@ from melanoma_core.evaluation import shared_tests
 from melanoma_core.evaluation.evaluate import Evaluation
 from melanoma_core.evaluation.shared_tests import Measured
 from melanoma_core.images import synthetic
-from melanoma_core.metrics import classification
+from melanoma_core.metrics import classification, estimates
 from melanoma_core.models import predict
 from melanoma_core.models.predict import Model
 
@@ -233,16 +233,17 @@ def _deciding(
     )
     return (
         _change(
-            "sensitivity", SENSITIVITY_MARGIN, _mean, (),
+            "sensitivity", SENSITIVITY_MARGIN, _mean, estimates.means, (),
             [of_model[is_melanoma] for of_model in referred], groups[is_melanoma], lost_melanomas,
         ),
         _change(
-            "melanoma AUROC", AUROC_MARGIN, classification.auroc, (is_melanoma.astype(float),),
+            "melanoma AUROC", AUROC_MARGIN, classification.auroc, estimates.aurocs,
+            (is_melanoma.astype(float),),
             [part.score for part in (champion, candidate)],
             groups, max(lost_melanomas, lost_others),
         ),
         _change(
-            "specificity", SPECIFICITY_MARGIN, _mean, (),
+            "specificity", SPECIFICITY_MARGIN, _mean, estimates.means, (),
             [1 - of_model[~is_melanoma] for of_model in referred],
             groups[~is_melanoma], lost_others,
         ),
@@ -256,16 +257,14 @@ def _others(champion: _Part, candidate: _Part, groups: NDArray[np.int64]) -> tup
     likeliest = [prob.argmax(axis=1) for prob in probs]
     return (
         _change(
-            "balanced accuracy",
-            None,
-            classification.balanced_accuracy,
-            (true,),
-            likeliest,
-            groups,
-            0.0,
+            "balanced accuracy", None, classification.balanced_accuracy, estimates.balanced_accuracies,
+            (true,), likeliest, groups, 0.0,
         ),
-        _change("calibration error (ECE)", None, classification.ece, (true,), probs, groups, 0.0),
-    )
+        _change(
+            "calibration error (ECE)", None, classification.ece, estimates.eces,
+            (true,), probs, groups, 0.0,
+        ),
+    )  # fmt: skip
 
 
 def _mean(values: NDArray[np.float64]) -> float:
@@ -276,6 +275,7 @@ def _change(
     name: str,
     margin: float | None,
     statistic: Callable[..., float],
+    resampled: Callable[..., NDArray[np.float64]],
     shared: tuple[NDArray[np.float64] | NDArray[np.int64], ...],
     of_each: list[NDArray[np.float64]] | list[NDArray[np.int64]],
     groups: NDArray[np.int64],
@@ -287,18 +287,16 @@ def _change(
         name: of the figure.
         margin: largest loss allowed.
         statistic: called as `statistic(*shared, of_champion)`, and of the candidate.
+        resampled: the same of every resample, called with the groups after them.
         shared: arrays with N rows that both are held against.
         of_each: of the champion and of the candidate, with N rows each.
         groups: (N,) what is resampled whole.
         unseen_loss: the bound where every resample shows the same: that no change was seen is no
             proof that there is none.
     """
-
-    def difference(*arrays: NDArray[np.float64]) -> float:
-        *both, before, after = arrays
-        return statistic(*both, after) - statistic(*both, before)
-
-    changes = classification.bootstrap(difference, (*shared, *of_each), groups)
+    # The draws are the same for both, so a change is of one resample.
+    drawn_before, drawn_after = (resampled(*shared, array, groups) for array in of_each)
+    changes = drawn_after - drawn_before
     low, high = classification.percentile_interval(changes, _ONE_SIDED)
     if low == high == 0:
         low = -unseen_loss

@@ -213,7 +213,7 @@ def differential(val: Evaluation, test: Evaluation, level: float = LEVEL) -> Dif
         val_melanomas=num_melanomas,
         coverage=share(test, everything, holds),
         melanoma_coverage=share(test, test.is_melanoma == 1, holds),
-        mean_size=_with_interval(test, _mean, (members.sum(axis=1),)),
+        mean_size=_with_interval(test, _mean, estimates.means, (members.sum(axis=1),)),
         review_share=share(test, everything, conformal.needs_review(members)),
     )
 
@@ -273,12 +273,20 @@ def figures(
     return {
         "accuracy": share(measured, everything, likeliest == true),
         "balanced_accuracy": _with_interval(
-            measured, classification.balanced_accuracy, (true, likeliest)
+            measured,
+            classification.balanced_accuracy,
+            estimates.balanced_accuracies,
+            (true, likeliest),
         ),
         "prior_adjusted_balanced_accuracy": _with_interval(
-            measured, classification.balanced_accuracy, (true, adjusted.argmax(axis=1))
+            measured,
+            classification.balanced_accuracy,
+            estimates.balanced_accuracies,
+            (true, adjusted.argmax(axis=1)),
         ),
-        "macro_auroc": _with_interval(measured, classification.macro_auroc, (true, prob)),
+        "macro_auroc": _with_interval(
+            measured, classification.macro_auroc, estimates.macro_aurocs, (true, prob)
+        ),
         "melanoma_auroc": auroc(measured, measured.is_melanoma, measured.melanoma_probability),
         "keratoses_auroc": auroc(measured, true == _KERATOSES, prob[:, _KERATOSES]),
         **calibration_figures(measured),
@@ -291,8 +299,10 @@ def calibration_figures(measured: Evaluation) -> dict[str, Estimate]:
     """Calibration error ("ece") and Brier score ("brier") of the seven classes."""
     true, prob = measured.seven_true, measured.seven_prob
     return {
-        "ece": _around_value(_with_interval(measured, classification.ece, (true, prob))),
-        "brier": _with_interval(measured, classification.brier, (true, prob)),
+        "ece": _around_value(
+            _with_interval(measured, classification.ece, estimates.eces, (true, prob))
+        ),
+        "brier": _with_interval(measured, classification.brier, estimates.briers, (true, prob)),
     }
 
 
@@ -379,18 +389,16 @@ def auroc(measured: Evaluation, y_true: NDArray[Any], y_score: NDArray[np.float6
         y_true: (N,) of 0 and 1.
         y_score: (N,).
     """
-    low, high = estimates.auroc_interval(y_true, y_score, measured.groups)
-    return Estimate(
-        classification.auroc(y_true, y_score), low, high, len(measured), measured.num_lesions()
-    )
+    return _with_interval(measured, classification.auroc, estimates.aurocs, (y_true, y_score))
 
 
 def _with_interval(
     measured: Evaluation,
     statistic: Callable[..., float],
+    resampled: Callable[..., NDArray[np.float64]],
     arrays: tuple[NDArray[Any], ...],
 ) -> Estimate:
-    low, high = classification.bootstrap_interval(statistic, arrays, measured.groups)
+    low, high = classification.percentile_interval(resampled(*arrays, measured.groups))
     return Estimate(statistic(*arrays), low, high, len(measured), measured.num_lesions())
 
 

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from melanoma_core.errors import ImageError
-from melanoma_core.images import reading
+from melanoma_core.images import reading, threads
 
 SIDE = 64  # px of a thumbnail; hairs and pigment network are visible, compression hardly is
 
 Report = Callable[[int, int], None]  # called with the numbers of photographs done and in total
+OnImage = Callable[[str, NDArray[np.uint8]], None]  # called with a path and its decoded image
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,15 @@ class Fingerprints:
     has_pictures: bool = True  # False: made by `of_facts`, without thumbnails and colors
 
 
-def of_files(files: Sequence[Path], report: Report | None = None) -> Fingerprints:
+def of_files(
+    files: Sequence[Path], report: Report | None = None, on_image: OnImage | None = None
+) -> Fingerprints:
     """The fingerprints of these files; unreadable files keep their index in `refused`.
 
     Args:
         files: photographs.
         report: called after each photograph.
+        on_image: called with each path and decoded image, to save decoding it a second time.
     """
     num_files = len(files)
     sha256: list[str | None] = [None] * num_files
@@ -45,19 +49,26 @@ def of_files(files: Sequence[Path], report: Report | None = None) -> Fingerprint
     sizes = np.zeros((num_files, 2), np.int32)
     colors = np.full((num_files, 3), np.nan, np.float32)
     refused: dict[int, str] = {}
-    for index, file in enumerate(files):
+
+    def read(index: int) -> None:
         try:
-            image = reading.read_file(file)
+            image = reading.read_file(files[index])
         except ImageError as error:
             refused[index] = str(error)
-        else:
-            sha256[index] = pixel_sha256(image)
-            thumbnails[index] = thumbnail(image)
-            sizes[index] = image.shape[:2]
-            colors[index] = image.mean(axis=(0, 1))
-        if report is not None:
-            report(index + 1, num_files)
-    return Fingerprints(tuple(sha256), thumbnails, sizes, colors, refused)
+            return
+        sha256[index] = pixel_sha256(image)
+        thumbnails[index] = thumbnail(image)
+        sizes[index] = image.shape[:2]
+        colors[index] = image.mean(axis=(0, 1))
+        if on_image is not None:
+            on_image(str(files[index]), image)
+
+    with threads.pool() as pool:
+        for num_read, _ in enumerate(pool.map(read, range(num_files)), start=1):
+            if report is not None:
+                report(num_read, num_files)
+    reasons = dict(sorted(refused.items()))
+    return Fingerprints(tuple(sha256), thumbnails, sizes, colors, reasons)
 
 
 def of_facts(checksums: Sequence[str], sizes: NDArray[np.int32]) -> Fingerprints:

@@ -214,7 +214,10 @@ def _confirmed(
         second[of_view] = _turned(thumbnails[pairs[of_view, 1]].astype(np.float32), view)
     coarse = _correlation(_halved(first), _halved(second))
     alike = coarse >= MIN_THUMBNAIL_CORRELATION
-    fine = _shifted_correlation(_fine(first[alike]), _fine(second[alike]))
+    fine = _shifted_correlation(
+        _fine_of(first[alike], pairs[alike, 0]),
+        _fine_of(second[alike], pairs[alike, 1] * VIEWS + pairs[alike, 2]),
+    )
     for pair, of_coarse, of_fine in zip(pairs[alike], coarse[alike], fine, strict=True):
         if of_fine >= MIN_FINE_CORRELATION:
             yield int(pair[0]), int(pair[1]), float(of_coarse), float(of_fine)
@@ -225,6 +228,12 @@ def _halved(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     averaged = pictures.reshape(-1, half, 2, half, 2).mean((2, 4))
     centered: NDArray[np.float32] = averaged - averaged.mean((1, 2), keepdims=True)
     return centered
+
+
+def _fine_of(pictures: NDArray[np.float32], names: NDArray[np.int64]) -> NDArray[np.float32]:
+    """`_fine` of each picture; those of one name are one, and it stands in many pairs."""
+    _, first_places, place_of = np.unique(names, return_index=True, return_inverse=True)
+    return _fine(pictures[first_places])[place_of]
 
 
 def _fine(pictures: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """Calibrated probabilities from logits, and how reliable they are."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +15,38 @@ MAX_TEMPERATURE = 20.0
 _BIAS_SPREAD = 0.5  # standard deviation of the prior on class biases: odds off by a factor of 1.6
 
 
-def probabilities(logits: ArrayLike, temperature: float = 1.0) -> NDArray[np.float64]:
-    """Softmax of `logits / temperature`, computed in float64 without overflow.
+@dataclass(frozen=True)
+class Calibration:
+    """What turns a network's logits into probabilities; the network's weights stay as they are.
+
+    softmax((logits + prior_shift + class_bias) / temperature).
+    """
+
+    temperature: float = 1.0  # above 0; more than 1 makes probabilities milder
+    # (C,) from the class proportions that the network was trained on to the real ones; empty: none.
+    prior_shift: tuple[float, ...] = ()
+    class_bias: tuple[float, ...] = ()  # (C,) fitted on validation photographs; empty: none
+
+    def shift(self, logits: ArrayLike) -> NDArray[np.float64]:
+        """The logits (N, C) or (C,) with prior shift and class bias, before the temperature."""
+        values = np.asarray(logits, dtype=np.float64)
+        for added in (self.prior_shift, self.class_bias):
+            if added:
+                values = values + np.asarray(added)
+        return values
+
+
+UNCALIBRATED = Calibration()
+
+
+def probabilities(
+    logits: ArrayLike, calibration: Calibration = UNCALIBRATED
+) -> NDArray[np.float64]:
+    """Calibrated probabilities of logits, computed in float64 without overflow.
 
     Args:
         logits: (N, C) or (C,), finite.
-        temperature: above 0; 1 leaves the logits as they are, more makes them milder.
+        calibration: of the model; by default none, a plain softmax.
 
     Returns:
         The shape of `logits`; the last axis sums to 1.
@@ -30,15 +57,36 @@ def probabilities(logits: ArrayLike, temperature: float = 1.0) -> NDArray[np.flo
     >>> probabilities([0.0, 0.0, 1000.0]).tolist()
     [0.0, 0.0, 1.0]
     """
-    values = np.asarray(logits, dtype=np.float64)
+    values = calibration.shift(logits)
     if not np.isfinite(values).all():
         raise ValueError("A logit is NaN or infinite; the network or its input is damaged.")
+    temperature = calibration.temperature
     if not (math.isfinite(temperature) and temperature > 0):
         raise ValueError(f"The temperature is {temperature}; it must be a number above 0.")
     scaled = values / temperature
     powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    shares: NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
-    return shares
+    normalized: NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
+    return normalized
+
+
+def fit(
+    logits: ArrayLike, y_true_index: ArrayLike, prior_shift: Sequence[float] = ()
+) -> Calibration:
+    """The calibration that explains the validation photographs best, for a given prior shift.
+
+    Args:
+        logits: (N, C) of the validation split.
+        y_true_index: (N,) of class indices below C.
+        prior_shift: (C,) as in `Calibration`.
+
+    Raises:
+        RunError: there is no row.
+        ValueError: as `fit_temperature`.
+    """
+    shifted = Calibration(prior_shift=tuple(prior_shift)).shift(logits)
+    class_bias = fit_class_bias(shifted, y_true_index)
+    temperature = fit_temperature(shifted + class_bias, y_true_index)
+    return Calibration(temperature, tuple(prior_shift), tuple(class_bias.tolist()))
 
 
 def fit_temperature(logits: ArrayLike, y_true_index: ArrayLike) -> float:
@@ -75,7 +123,9 @@ def fit_temperature(logits: ArrayLike, y_true_index: ArrayLike) -> float:
     for _ in range(60):  # an interval of 6 halved 60 times is below the spacing of floats
         middle = (low + high) / 2
         # The slope of the loss by 1 / temperature.
-        slope = float(np.mean(np.sum(probabilities(gaps, math.exp(middle)) * gaps, axis=1)))
+        slope = float(
+            np.mean(np.sum(probabilities(gaps, Calibration(math.exp(middle))) * gaps, axis=1))
+        )
         if slope == 0:
             break
         if slope > 0:

@@ -85,13 +85,24 @@ def ece(y_true_index: ArrayLike, y_prob: ArrayLike, num_bins: int = 15) -> float
         y_prob: (N, C), each row summing to 1.
         num_bins: bins closed on the right, as in the paper.
     """
-    truth, prob = _classes(y_true_index, y_prob)
-    if truth.size == 0:
+    bins, gaps = confidence_gaps(y_true_index, y_prob, num_bins)
+    if bins.size == 0:
         return math.nan
+    return float(np.abs(np.bincount(bins, weights=gaps)).sum() / bins.size)
+
+
+def confidence_gaps(
+    y_true_index: ArrayLike, y_prob: ArrayLike, num_bins: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """What `ece` sums up: the bin of each row, and how far its likeliest class was off.
+
+    Returns:
+        bins (N,), from 0; 1 or 0, for right or wrong, less the highest probability, (N,).
+    """
+    truth, prob = _classes(y_true_index, y_prob)
     highest = prob.max(axis=1)
     is_right = prob.argmax(axis=1) == truth
-    bins = calibration.bin_indices(highest, num_bins)
-    return float(np.abs(np.bincount(bins, weights=is_right - highest)).sum() / truth.size)
+    return calibration.bin_indices(highest, num_bins), is_right - highest
 
 
 def brier(y_true_index: ArrayLike, y_prob: ArrayLike) -> float:
@@ -104,10 +115,15 @@ def brier(y_true_index: ArrayLike, y_prob: ArrayLike) -> float:
     >>> brier([0, 1], [[1.0, 0.0], [0.5, 0.5]])
     0.25
     """
+    distances = squared_distances(y_true_index, y_prob)
+    return float(np.mean(distances)) if distances.size else math.nan
+
+
+def squared_distances(y_true_index: ArrayLike, y_prob: ArrayLike) -> NDArray[np.float64]:
+    """What `brier` is the mean of: (N,) squared distances to being right and certain."""
     truth, prob = _classes(y_true_index, y_prob)
-    if truth.size == 0:
-        return math.nan
-    return float(np.mean(np.sum((prob - np.eye(prob.shape[1])[truth]) ** 2, axis=1)))
+    distances: NDArray[np.float64] = ((prob - np.eye(prob.shape[1])[truth]) ** 2).sum(axis=1)
+    return distances
 
 
 def threshold_at_sensitivity(y_true: ArrayLike, y_prob: ArrayLike, sensitivity: float) -> float:

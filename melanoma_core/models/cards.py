@@ -10,6 +10,7 @@ from melanoma_core.data.coverage import ATTRIBUTES
 from melanoma_core.errors import ModelError
 from melanoma_core.images.color_casts import Limits
 from melanoma_core.metrics import estimates
+from melanoma_core.metrics.calibration import Calibration
 from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.paths import sha256
 
@@ -78,6 +79,9 @@ class Card:
     has_saliency: bool
     diagnoses: tuple[str, ...]  # codes, in the order of the outputs
     temperature: float
+    # (C,) of `Calibration`; empty: none.
+    prior_shift: tuple[float, ...]
+    class_bias: tuple[float, ...]
     operating_points: tuple[OperatingPoint, ...]
     differential: Differential
     figures: dict[str, dict[str, Estimate]]  # by source, then by name, on the test split
@@ -92,11 +96,14 @@ class Card:
     intended_use: str
     not_for: tuple[str, ...]
     files: dict[str, str]  # SHA-256 by name
-    # Those that only the models that it was made from were taught, as their cards count them.
-    inherited_datasets: tuple[DatasetUse, ...] = ()
-    # Of each diagnosis, what calibration added to the last layer's bias; empty: it added nothing.
-    class_bias: tuple[float, ...] = ()
-    color_cast_limits: Limits = ()  # that its network holds color casts within; empty: it does not
+    # Those that only its parent models were trained on, counted as on their cards.
+    inherited_datasets: tuple[DatasetUse, ...]
+    color_cast_limits: Limits  # to which its network clamps color casts; empty: it does not
+
+    @property
+    def calibration(self) -> Calibration:
+        """What turns the network's logits into probabilities."""
+        return Calibration(self.temperature, self.prior_shift, self.class_bias)
 
     def operating_point(self, target: float = 0.95) -> OperatingPoint:
         """The operating point placed to find this share of the melanomas.
@@ -130,43 +137,57 @@ class Card:
             fields = json.loads(text)
             if fields.pop(_CHECKSUM) != _checksum(fields):
                 raise ValueError("it was changed after it was written")
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise _unreadable(error) from error
+        return cls.from_fields(fields)
+
+    @classmethod
+    def from_fields(cls, record: dict[str, Any]) -> "Card":
+        """The card of these JSON values.
+
+        Raises:
+            ModelError: a field is missing, unknown or damaged.
+        """
+        fields = dict(record)
+        try:
             fields["operating_points"] = tuple(
-                OperatingPoint(**_with_figures(point, "sensitivity", "specificity"))
+                OperatingPoint(**_with_estimates(point, "sensitivity", "specificity"))
                 for point in fields["operating_points"]
             )
-            measured = ("coverage", "melanoma_coverage", "mean_size", "review_share")
-            fields["differential"] = Differential(
-                **_with_figures(fields["differential"], *measured)
-            )
+            names = ("coverage", "melanoma_coverage", "mean_size", "review_share")
+            fields["differential"] = Differential(**_with_estimates(fields["differential"], *names))
             fields["figures"] = {
                 source: {name: estimates.from_record(figure) for name, figure in figures.items()}
                 for source, figures in fields["figures"].items()
             }
-            fields.setdefault("inherited_datasets", [])  # cards of before have none
             for name in ("datasets", "inherited_datasets"):
                 fields[name] = tuple(DatasetUse(**use) for use in fields[name])
             fields["history"] = tuple(
                 {name: math.nan if value is None else value for name, value in epoch.items()}
                 for epoch in fields["history"]
             )
-            for name in ("diagnoses", "notes", "not_for"):
+            for name in (
+                "diagnoses", "notes", "not_for", "prior_shift", "class_bias", "color_cast_limits",
+            ):  # fmt: skip
                 fields[name] = tuple(fields[name])
-            for name in ("class_bias", "color_cast_limits"):
-                fields[name] = tuple(fields.get(name, ()))
             lacking = [name for name in ATTRIBUTES if name not in fields["seen"]]
             if lacking:
-                raise ValueError(f"what was seen lacks {', '.join(lacking)}")
+                raise ValueError(f"the data coverage lacks {', '.join(lacking)}")
             return cls(**fields)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ModelError(
-                f"The model’s card cannot be read ({error}). Restore the model’s folder from a "
-                "copy, or train again."
-            ) from error
+            raise _unreadable(error) from error
+
+
+def _unreadable(error: Exception) -> ModelError:
+    return ModelError(
+        f"The model’s card cannot be read ({error}). Restore the model’s folder from a copy, or "
+        "train again."
+    )
 
 
 def _checksum(fields: dict[str, Any]) -> str:
     return sha256(json.dumps(fields).encode())
 
 
-def _with_figures(fields: dict[str, Any], *names: str) -> dict[str, Any]:
+def _with_estimates(fields: dict[str, Any], *names: str) -> dict[str, Any]:
     return {**fields, **{name: estimates.from_record(fields[name]) for name in names}}

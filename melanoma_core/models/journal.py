@@ -43,6 +43,7 @@ class Kind(StrEnum):
     PROMOTED = "promoted"
     OVERRULED = "overruled"  # put into use against the comparison, with a reason
     ROLLED_BACK = "rolled back"
+    UPGRADED = "upgraded"  # its files were brought to a new form
     RECOUNTED = "recounted"  # journal.head.json was missing and was made anew
 
 

@@ -5,27 +5,29 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class NetworkInfo:
-    """What there is to know of a network before it is built."""
+    """Facts about a network, known before it is built."""
 
     description: str
-    image_size: int  # pixels a side that it is usually trained at
+    image_size: int  # px a side that it is usually trained at
     has_saliency: bool  # ends in global average pooling and one dense layer
-    needs_weights: bool  # starts from weights in a file that the user names
+    needs_weights: bool  # starts from ImageNet weights in a file that the user names
 
 
-JOINED = "_and_"  # between the names of networks that stand side by side in one
+ENSEMBLE_SEPARATOR = "_and_"  # between the names of networks in an ensemble
 
 
 NETWORKS = {
     "mobilenet_v2": NetworkInfo("MobileNetV2", 160, True, True),
     "efficientnet_lite0": NetworkInfo("EfficientNet-Lite0", 192, True, True),
     "efficientnet_lite2": NetworkInfo("EfficientNet-Lite2", 224, True, True),
-    f"mobilenet_v2{JOINED}efficientnet_lite0": NetworkInfo(
-        "MobileNetV2 and EfficientNet-Lite0 side by side, one vote each", 192, True, True
+    f"mobilenet_v2{ENSEMBLE_SEPARATOR}efficientnet_lite0": NetworkInfo(
+        "MobileNetV2 and EfficientNet-Lite0, an ensemble with equal weights", 192, True, True
     ),
     "starting_cnn": NetworkInfo(
-        "The starting project's kind of network, from nothing: a baseline", 180, False, False
+        "The starting project's kind of network, from random weights: a baseline", 180, False, False
     ),
     "tiny": NetworkInfo("Two small convolutions, for tests", 32, True, False),
-    f"tiny{JOINED}tiny": NetworkInfo("Two of these side by side, for tests", 32, True, False),
+    f"tiny{ENSEMBLE_SEPARATOR}tiny": NetworkInfo(
+        "An ensemble of two of these, for tests", 32, True, False
+    ),
 }

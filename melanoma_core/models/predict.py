@@ -5,6 +5,7 @@ import os
 import threading
 import zipfile
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +83,10 @@ class Network:
         """Logits (C,) of one embedding (K,)."""
         return embedding.astype(np.float64) @ self.kernel + self.bias
 
+    def logits_of(self, images: Iterable[NDArray[np.uint8]]) -> NDArray[np.float64]:
+        """Logits (N, C) of images (S, S, 3) of the network's own size."""
+        return np.array([self.logits(self.graph.run(image)[1]) for image in images])
+
 
 @dataclass(frozen=True)
 class Model:
@@ -138,7 +143,7 @@ def classify(model: Model, image: NDArray[np.uint8]) -> Prediction:
         model_id=model.card.model_id,
         codes=model.card.diagnoses,
         logits=logits,
-        probabilities=calibration.probabilities(logits, model.card.temperature),
+        probabilities=calibration.probabilities(logits, model.card.calibration),
         features=features,
         embedding=embedding,
     )

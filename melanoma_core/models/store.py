@@ -1,13 +1,13 @@
-"""The models on disk: one folder each, written once, and the file that names the one in use.
+"""The models on disk: one folder each, written once, and the file that names the champion.
 
-models/champion.json            the models in use, newest first
-       <model_id>/card.json     what the model is, and the SHA-256 of every other file and of itself
+models/champion.json              the champion and those before it, newest first
+       <model_id>/card.json       what the model is, with the SHA-256 of every other file
                   network.tflite  LiteRT graph: image → last feature map, embedding
                   head.npz        kernel and bias of the dense layer that gives the logits
                   golden.npz      made-up inputs and the probabilities they must give
-                  network.weights.h5  what full training goes on from
-                  evaluation.json     one row a photograph
-                  taught.npz      checksums of the ids that it was taught; not of older models
+                  network.weights.h5  the network's weights as training left them
+                  evaluation.json     one row per photograph
+                  training_ids.npz    checksums of the ids that it was trained on
 """
 
 import contextlib
@@ -30,10 +30,11 @@ from melanoma_core.models.cards import Card
 from melanoma_core.models.journal import Kind
 from melanoma_core.paths import sha256, sync_dir, write_atomic
 
+TRAINING_IDS = "training_ids.npz"
 FILES = (
     "network.tflite", "head.npz", "golden.npz", "network.weights.h5", "evaluation.json",
+    TRAINING_IDS,
 )  # fmt: skip
-TRAINING_IDS = "taught.npz"  # models of before have none
 _BUILDING = ".building-"  # how the folders are called in which models are built
 _held: dict[Path, int] = {}  # open folders in which this process builds; each keeps its lock
 _NUM_REMEMBERED = 6  # the model in use and five to go back to
@@ -62,7 +63,7 @@ def champions(models_dir: Path) -> tuple[Champion, ...]:
     """
     try:
         text = (models_dir / "champion.json").read_bytes()
-        return tuple(_entry(fields) for fields in json.loads(text)["in_use"])
+        return tuple(_entry(fields) for fields in json.loads(text)["champions"])
     except FileNotFoundError:
         return ()
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -106,7 +107,7 @@ def set_champion(
     card = (model_dir(models_dir, model_id) / "card.json").read_bytes()
     newest = Champion(model_id, now, sha256(card), by, kind, reason, against)
     entries = [newest, *(e for e in champions(models_dir) if e.model_id != model_id)]
-    record = {"in_use": [_without_empty(entry) for entry in entries[:_NUM_REMEMBERED]]}
+    record = {"champions": [_without_empty(entry) for entry in entries[:_NUM_REMEMBERED]]}
     write_atomic(models_dir / "champion.json", json.dumps(record, indent=1).encode())
     return newest
 
@@ -191,7 +192,7 @@ def read_files(directory: Path) -> tuple[Card, str, dict[str, bytes]]:
                 "or train again."
             )
         contents[name] = data
-    if set(contents) - {TRAINING_IDS} != set(FILES):
+    if set(contents) != set(FILES):
         raise ModelError(
             f"The card of “{card.model_id}” names {', '.join(sorted(contents)) or 'no files'}; "
             f"a model has {', '.join(FILES)}. Restore the folder from a copy, or train again."
@@ -276,7 +277,7 @@ def add(models_dir: Path, building: Path, card: Card) -> Path:
 
     Args:
         models_dir: where models are kept.
-        building: holds all of `FILES`, and `TRAINING_IDS` where it is known; it is gone afterwards.
+        building: holds all of `FILES`; it is gone afterwards.
         card: its `files` are computed here.
 
     Raises:
@@ -294,7 +295,7 @@ def add(models_dir: Path, building: Path, card: Card) -> Path:
         shutil.rmtree(building)
         raise
     files = {}
-    for name in (*FILES, *([TRAINING_IDS] if (building / TRAINING_IDS).is_file() else [])):
+    for name in FILES:
         with (building / name).open("rb") as file:
             os.fsync(file.fileno())  # or a power cut could leave a folder of empty files
             files[name] = sha256(file.read())

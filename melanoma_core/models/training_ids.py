@@ -1,14 +1,13 @@
-"""Which photographs and lesions a model was taught, so that no test of another one holds them.
+"""IDs of a model's training images and lesions, used to keep them out of other models' test sets.
 
-A model keeps them as checksums of their ids (`training_ids.npz`), with those of the models that its
-training went on from. Models of before keep no such list: of them it is not known.
+A model keeps checksums of them (`training_ids.npz`), its parents' included.
 """
 
 import hashlib
 import io
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,53 +22,55 @@ _DIGEST_BYTES = 8  # two of 100,000 ids share a checksum with a chance of one in
 
 @dataclass(frozen=True)
 class TrainingIds:
-    """Checksums of the ids of all photographs and lesions that a model learned from."""
+    """Checksums of the ids of all training photographs and lesions of a model and its parents."""
 
     images: NDArray[np.uint64]  # (N,), rising
     lesions: NDArray[np.uint64]  # (M,), rising; those that have an id
-    is_whole: bool = True  # False: a model that training went on from keeps no list
+    is_whole: bool = True  # False: of a parent they are not known
 
     def holds(self, table: pd.DataFrame) -> NDArray[np.bool_]:
-        """(N,) whether the photograph, under any of its ids, or its lesion was taught.
+        """(N,) True if the photograph, under any of its ids, or its lesion is among them.
 
         Args:
             table: columns image_id, source and lesion_id.
         """
-        known = table["lesion_id"].notna().to_numpy()
-        is_taught = np.isin(_digests(table["lesion_id"].astype(str)), self.lesions) & known
+        has_lesion = table["lesion_id"].notna().to_numpy()
+        is_known = np.isin(_digests(table["lesion_id"].astype(str)), self.lesions) & has_lesion
         for ids in zip(*map(schema.possible_ids, table["image_id"], table["source"]), strict=True):
-            is_taught |= np.isin(_digests(ids), self.images)
-        return np.asarray(is_taught)
+            is_known |= np.isin(_digests(ids), self.images)
+        return np.asarray(is_known)
 
 
 def of(table: pd.DataFrame) -> TrainingIds:
-    """What a model is taught that learns from these rows; columns image_id and lesion_id."""
+    """Those of a training table; columns image_id and lesion_id."""
     images, lesions = (
         np.unique(_digests(table[column].dropna())) for column in ("image_id", "lesion_id")
     )
     return TrainingIds(images, lesions)
 
 
-def after(before: TrainingIds | None, now: TrainingIds) -> TrainingIds:
-    """What a model was taught that went on from another; None: of that one it is not known."""
-    if before is None:
-        return TrainingIds(now.images, now.lesions, is_whole=False)
+def union(parts: Sequence[TrainingIds]) -> TrainingIds:
+    """Those of a training and of its parents together; whole if each of them is.
+
+    Args:
+        parts: at least one.
+    """
     return TrainingIds(
-        np.union1d(before.images, now.images),
-        np.union1d(before.lesions, now.lesions),
-        before.is_whole and now.is_whole,
+        np.unique(np.concatenate([part.images for part in parts])),
+        np.unique(np.concatenate([part.lesions for part in parts])),
+        all(part.is_whole for part in parts),
     )
 
 
-def to_bytes(found: TrainingIds) -> bytes:
+def to_bytes(ids: TrainingIds) -> bytes:
     """The content of `training_ids.npz`."""
     file = io.BytesIO()
-    np.savez(file, images=found.images, lesions=found.lesions, is_whole=np.array([found.is_whole]))
+    np.savez(file, images=ids.images, lesions=ids.lesions, is_whole=np.array([ids.is_whole]))
     return file.getvalue()
 
 
 def from_bytes(data: bytes) -> TrainingIds:
-    """What `to_bytes` wrote.
+    """The ids that `to_bytes` wrote.
 
     Raises:
         ModelError: the bytes are something else.
@@ -84,8 +85,8 @@ def from_bytes(data: bytes) -> TrainingIds:
         OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile, zlib.error,
     ) as error:  # fmt: skip
         raise ModelError(
-            f"The list of what a model was taught cannot be read ({error}). Restore its folder "
-            "from a copy."
+            f"The model’s list of training ids cannot be read ({error}). Restore its folder from a "
+            "copy."
         ) from error
     return TrainingIds(images, lesions, bool(is_whole))
 

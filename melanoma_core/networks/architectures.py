@@ -6,8 +6,9 @@ layer), because then the class activation map is exact without a gradient. Model
 functional: tf-keras-vis cannot look into a nested one.
 """
 
+import io
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,19 +23,19 @@ from melanoma_core.images import color_casts
 from melanoma_core.images.color_casts import Limits
 from melanoma_core.models import artifacts
 from melanoma_core.models.cards import Card
-from melanoma_core.models.network_table import JOINED
+from melanoma_core.models.network_table import ENSEMBLE_SEPARATOR
 from melanoma_core.networks import efficientnet_lite
 from melanoma_core.networks.efficientnet_lite import Block
 
 _OF_ANOTHER_VERSION = (
-    "The model was made by another version of this program: choose another model, or train it anew."
+    "The model was made by another version of this program: choose another model, or train again."
 )
 
 # Of batch normalization. With 0.999, made for a million images, the statistics lag a thousand steps
 # behind the weights: after the first epoch the validation loss was 4.8 beside 1.6 in training.
 _MOMENTUM = 0.99
 
-_COLORS = "colors"  # name of the layer that holds color casts within limits
+_ENSEMBLE = "side_by_side"  # name of the layer that concatenates the features of an ensemble
 
 
 def build(
@@ -46,15 +47,15 @@ def build(
     weights_path: Path | None = None,
     color_cast_limits: Limits = (),
 ) -> keras.Model:
-    """A network from the table in `configs`, ready to train.
+    """A network from `network_table`, ready to train.
 
     Args:
-        name: a key of `configs.NETWORKS`.
+        name: a key of `NETWORKS`.
         image_size: pixels a side.
         num_classes: number of diagnoses.
-        dropout: share of the embedding dropped in training.
-        weights_path: Keras weights of the backbone without its top; from nothing when None.
-        color_cast_limits: that color casts are held within, as `color_casts.limits`.
+        dropout: proportion of the embedding dropped in training.
+        weights_path: Keras weights of the backbone without its top; random when None.
+        color_cast_limits: to which color casts are clamped, from `color_casts.limits`.
 
     Returns:
         A model from (N, image_size, image_size, 3) in [0, 255] to (N, num_classes) logits.
@@ -63,7 +64,9 @@ def build(
         RunError: the weights cannot be read or do not fit.
     """
     image = keras.Input((image_size, image_size, 3), name="image")
-    seen = ColorCastClamp(color_cast_limits, name=_COLORS)(image) if color_cast_limits else image
+    seen = (
+        ColorCastClamp(color_cast_limits, name="color_cast")(image) if color_cast_limits else image
+    )
     scaled = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(seen)
     if name == "starting_cnn":
         embedding = _starting_cnn(scaled, dropout)
@@ -89,10 +92,10 @@ def _features(name: str, scaled: keras.KerasTensor) -> keras.KerasTensor:
         "tiny": _tiny,
         **{lite: partial(_efficientnet_lite, name=lite) for lite in efficientnet_lite.SCALES},
     }
-    features = [backbones[part](scaled) for part in name.split(JOINED)]
+    features = [backbones[part](scaled) for part in name.split(ENSEMBLE_SEPARATOR)]
     if len(features) == 1:
         return features[0]
-    return layers.Concatenate(name="side_by_side")(features)
+    return layers.Concatenate(name=_ENSEMBLE)(features)
 
 
 def _mobilenet_v2(scaled: keras.KerasTensor) -> keras.KerasTensor:
@@ -144,7 +147,7 @@ def _normalized(tensor: keras.KerasTensor) -> keras.KerasTensor:
 
 
 class ColorCastClamp(layers.Layer):
-    """Brings a color cast beyond the limits back to them; see `color_casts`."""
+    """Clamps a color cast to the limits; see `color_casts`."""
 
     def __init__(self, limits: Sequence[float], **settings: Any) -> None:
         """Take limits as `color_casts.limits` gives them."""
@@ -231,72 +234,77 @@ def load_weights(
         ) from error
 
 
-def of_card(card: Card, weights: bytes) -> keras.Model:
-    """A model's network as Keras has it.
+def of_card(card: Card, files: Mapping[str, bytes]) -> keras.Model:
+    """A model's network in Keras.
 
     Args:
         card: the model's.
-        weights: its network.weights.h5, the very bytes that were checked.
+        files: of the model, by name: the very bytes that were checked.
 
     Raises:
-        RunError: the bytes are no weights of this network.
+        RunError: the files hold no weights of this network.
     """
     network = build(
         card.network, card.image_size, len(card.diagnoses), color_cast_limits=card.color_cast_limits
     )
-    with tempfile.TemporaryDirectory() as aside:
-        path = Path(aside) / "network.weights.h5"
-        path.write_bytes(weights)
-        load_weights(network, path)
+    load_model(network, files)
     return network
 
 
-def interpolate_weights(network: keras.Model, weights_path: Path, share: float) -> None:
-    """Move every weight of `network` towards those in a file, by `share` of the way.
+def load_model(network: keras.Model, files: Mapping[str, bytes]) -> None:
+    """Load a model's weights, its last layer from head.npz; the image size may be another one.
 
-    The bias of a diagnosis that those can never give stays: no mean with it says anything.
+    Raises:
+        RunError: the files hold no weights of this network.
+    """
+    with tempfile.TemporaryDirectory() as aside:
+        path = Path(aside) / "network.weights.h5"
+        path.write_bytes(files["network.weights.h5"])
+        load_weights(network, path)
+    # A new last layer stands in head.npz alone: Keras' file would have to be edited by hand.
+    with np.load(io.BytesIO(files["head.npz"]), allow_pickle=False) as head_file:
+        network.get_layer("logits").set_weights([head_file["kernel"], head_file["bias"]])
+
+
+def interpolate_weights(
+    network: keras.Model,
+    start: Sequence[NDArray[np.float32]],
+    weight: float,
+    is_masked: NDArray[np.bool_],
+) -> None:
+    """Move every weight of `network` towards those that it started from, in place.
 
     The mean of a network and of what it was fine-tuned from mostly errs less than either, also on
     photographs from elsewhere (Wortsman et al., CVPR 2022).
 
     Args:
-        network: fine-tuned from these very weights; changed in place.
-        weights_path: as `load_weights` takes it.
-        share: 0 (nothing changes) to 1.
+        network: fine-tuned from `start`.
+        start: what `network.get_weights()` gave before training.
+        weight: of `start` in the mean, 0 (nothing changes) to 1.
+        is_masked: (C,) classes that `start` was never trained on; their bias stays.
     """
     tuned, tuned_bias = network.get_weights(), head(network)[1]
-    # Without the optimizer: the file of a model holds none, and Keras would refuse it.
-    load_weights(keras.Model(network.input, network.output), weights_path)
-    start = network.get_weights()
-    is_silent = artifacts.is_masked(head(network)[1])
-    network.set_weights([share * a + (1 - share) * b for a, b in zip(start, tuned, strict=True)])
-    set_bias(network, np.where(is_silent, tuned_bias, head(network)[1]))
+    network.set_weights([weight * a + (1 - weight) * b for a, b in zip(start, tuned, strict=True)])
+    set_bias(network, np.where(is_masked, tuned_bias, head(network)[1]))
 
 
 def unmask_classes(network: keras.Model) -> None:
-    """Let the last layer give diagnoses that it never could, before training goes on, in place.
+    """Let the last layer give diagnoses that it was never trained on, in place.
 
-    Their bias becomes the smallest of the others: rare, but within reach of training. Also of those
-    that are not taught now: smoothed labels ask for a trace of each, and with one out of reach they
-    would pull at the whole network for ever.
+    Their bias becomes the smallest of the others: rare, but within reach of training. This holds
+    for classes without training photographs too: label smoothing asks for a trace of each, and a
+    class out of reach would pull at the whole network for ever.
     """
     bias = head(network)[1]
-    is_silent = artifacts.is_masked(bias)
-    set_bias(network, np.where(is_silent, bias[~is_silent].min(), bias))
+    is_masked = artifacts.is_masked(bias)
+    set_bias(network, np.where(is_masked, bias[~is_masked].min(), bias))
 
 
 def mask_classes(
-    network: keras.Model, start_bias: NDArray[np.floating[Any]], is_taught: NDArray[np.bool_]
+    network: keras.Model, bias: NDArray[np.floating[Any]], is_masked: NDArray[np.bool_]
 ) -> None:
-    """Take back, after training, what `unmask_classes` gave to diagnoses that were not taught.
-
-    Args:
-        network: changed in place.
-        start_bias: (C,) of the last layer that training went on from.
-        is_taught: (C,) which diagnoses.
-    """
-    is_silent = artifacts.is_masked(start_bias) & ~is_taught
-    set_bias(network, np.where(is_silent, start_bias, head(network)[1]))
+    """Mask classes again, after training, with their bias (C,) before `unmask_classes`, in place."""
+    set_bias(network, np.where(is_masked, bias, head(network)[1]))
 
 
 def set_bias(network: keras.Model, bias: NDArray[np.floating[Any]]) -> None:
@@ -307,20 +315,19 @@ def set_bias(network: keras.Model, bias: NDArray[np.floating[Any]]) -> None:
 def load_ensemble(
     network: keras.Model, parts: Sequence[keras.Model], temperatures: Sequence[float]
 ) -> None:
-    """Give a network of several backbones the weights of networks of one each.
+    """Give a network of several backbones the weights of networks of one each, in place.
 
-    It becomes their ensemble: its logits are the mean of their temperature-scaled logits. An
-    ensemble of networks that were taught apart mostly errs less than each of them, also on
-    photographs from elsewhere (Lakshminarayanan et al., NeurIPS 2017, by the mean of
-    probabilities). That of logits is one dense layer over all features, so that one forward pass
-    and exact activation maps remain.
+    Its logits are the mean of their temperature-scaled logits. An ensemble of independently trained
+    networks mostly errs less than each of them, also on photographs from elsewhere
+    (Lakshminarayanan et al., NeurIPS 2017, with the mean of probabilities). The mean of logits is
+    one dense layer over all features, so that one forward pass and exact activation maps remain.
 
     Args:
-        network: as `build` gives it; changed in place.
+        network: as `build` gives it.
         parts: as `build` gives them, in the order of the network's name.
         temperatures: of the parts.
     """
-    branches = network.get_layer("side_by_side").input
+    branches = network.get_layer(_ENSEMBLE).input
     kernels, biases = [], []
     for branch, part, temperature in zip(branches, parts, temperatures, strict=True):
         features = part.get_layer("features").output
@@ -331,11 +338,6 @@ def load_ensemble(
         kernels.append(kernel / temperature / len(parts))
         biases.append(bias / temperature / len(parts))
     network.get_layer("logits").set_weights([np.concatenate(kernels), np.sum(biases, axis=0)])
-
-
-def color_cast_limits(network: keras.Model) -> Limits:
-    """Limits that a network holds color casts within; empty where it has none."""
-    return next((layer.limits for layer in network.layers if layer.name == _COLORS), ())
 
 
 def head(network: keras.Model) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -57,10 +57,10 @@ def load(directory: Path, image: NDArray[np.uint8]) -> tuple[keras.Model, tuple[
             f"The network of “{card.model_id}” ends in no feature map, so there are no maps of "
             "its evidence. Use a model with global average pooling."
         )
-    network = architectures.of_card(card, contents["network.weights.h5"])
+    network = architectures.of_card(card, contents)
     logits = np.asarray(network(_batch(network, image), training=False))[0]
     expected = predict.classify(model, image).probabilities
-    difference = np.abs(calibration.probabilities(logits, card.temperature) - expected).max()
+    difference = np.abs(calibration.probabilities(logits, card.calibration) - expected).max()
     if not difference <= _TOLERANCE:
         raise ModelError(
             f"The weights of “{card.model_id}” answer {difference:.2g} away from the graph that "

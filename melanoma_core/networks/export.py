@@ -1,4 +1,4 @@
-"""A Keras network that was trained, handed over as the files of a model."""
+"""A trained Keras network as the files of a model."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from melanoma_core.networks import architectures
 
 
 def trained(network: keras.Model) -> TrainedNetwork:
-    """What `candidates.add` makes a model from.
+    """The network as it goes into a model.
 
     Args:
-        network: as `architectures.build` gives it, trained, its prior corrected.
+        network: as `architectures.build` gives it, trained.
     """
     return TrainedNetwork(
         write=lambda folder: write(network, folder),

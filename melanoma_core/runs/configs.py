@@ -1,4 +1,4 @@
-"""Settings of a training run, saved as JSON with every run, and the table of networks."""
+"""Settings of a training run, saved as JSON with every run."""
 
 import dataclasses
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 from melanoma_core.data.balance import BALANCE_METHODS, BALANCE_POWERS, balance_floor
 from melanoma_core.errors import RunError
-from melanoma_core.images.augmentations import NO_AUGMENTATION, AugmentConfig
+from melanoma_core.images.augmentations import AugmentConfig
 from melanoma_core.models.network_table import NETWORKS
 
 _SEEDS = 2**32  # as many as there are
@@ -16,7 +16,7 @@ _SEEDS = 2**32  # as many as there are
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One training run, complete: the same settings, data and machine give the same weights."""
+    """Settings of a training: with the same data and machine they give the same weights."""
 
     network: str = "mobilenet_v2"
     image_size: int = 160  # pixels a side
@@ -27,15 +27,13 @@ class TrainConfig:
     warmup_epochs: float = 0.5  # a fresh dense layer would otherwise shake the pretrained weights
     label_smoothing: float = 0.05
     dropout: float = 0.2
-    balance: str = "sqrt"  # of `BALANCE_POWERS`, or "floor:n": how much of each class is taught
+    balance: str = "sqrt"  # of `BALANCE_POWERS`, or "floor:n": how often each class is drawn
     balance_by: str = "sampling"  # of `BALANCE_METHODS`
-    mixup: float = 0.0  # alpha of Beta(alpha, alpha), the share of a second photograph; 0: off
+    mixup: float = 0.0  # alpha of Beta(alpha, alpha), the weight of a second photograph; 0: off
     class_weights: bool = False  # weigh the loss by class instead of drawing rare classes more
     augment: AugmentConfig = field(default_factory=AugmentConfig)
-    init_weight: float = 0.0  # of the model gone on from, in the mean of weights that is kept
-    distill_weight: float = (
-        0.0  # of what other networks say, in what is taught; the label is the rest
-    )
+    init_weight: float = 0.0  # weight of the parent's weights in the mean that is kept
+    distill_weight: float = 0.0  # weight of the teacher probabilities in the targets
     clamp_color_cast: bool = False  # to the casts of the training photographs; see `color_casts`
     seed: int = 0
 
@@ -55,8 +53,8 @@ class TrainConfig:
         if self.class_weights and self.balance != "none":
             # Weights are of the photographs as they are: rare classes would come out on top.
             raise RunError(
-                f"class_weights is on and balance is “{self.balance}”: rare classes would be made "
-                "up for twice. Set balance to none, or leave the class weights out."
+                f"class_weights is on and balance is “{self.balance}”: rare classes would be "
+                "balanced twice. Set balance to none, or leave the class weights out."
             )
         if not 0 <= self.init_weight < 1:
             raise RunError(f"init_weight is {self.init_weight}; it must be at least 0 and below 1.")
@@ -84,15 +82,12 @@ class TrainConfig:
     def from_json(cls, text: str) -> "TrainConfig":
         """The settings that `to_json` wrote.
 
-        A change of photographs that the text does not name was not there yet when it was written,
-        and is off: a run of before goes on as it began.
-
         Raises:
             RunError: the text is not such an object.
         """
         try:
             fields: dict[str, Any] = json.loads(text)
-            fields["augment"] = dataclasses.replace(NO_AUGMENTATION, **fields["augment"])
+            fields["augment"] = AugmentConfig(**fields["augment"])
             return cls(**fields)
         except (ValueError, TypeError, KeyError) as error:
             raise RunError(

@@ -1,4 +1,4 @@
-"""What every training is wrapped in: its locks, its row in the journal, and how it ended."""
+"""A run around its work: locks, rows in the journal, and how it ended."""
 
 import contextlib
 import dataclasses
@@ -25,9 +25,9 @@ def carry_out(
     run_dir: Path,
     models_dir: Path,
     work: Callable[[], Card],
-    by: str | None = None,
+    author: str | None = None,
 ) -> Card:
-    """Do the work of a run as the one training of this machine, and write down how it ended.
+    """Do the work of a run as the only training on this machine, and record how it ended.
 
     A run that was killed after its candidate was in its place, and before it could say so, ends
     with that candidate.
@@ -37,7 +37,7 @@ def carry_out(
         run_dir: the run's own folder; its name becomes the model's id.
         models_dir: where the candidate goes, and the journal lies.
         work: trains and gives the candidate's card.
-        by: who asked for it; the system's name of the user by default.
+        author: who asked for it; the system's user name by default.
 
     Raises:
         ModelError: a model of this name exists already, or no model can be called so.
@@ -47,24 +47,24 @@ def carry_out(
     """
     if not (models_dir / run_dir.name).exists():
         store.check_new(models_dir, run_dir.name)  # before anything is made
-    by = user_name() if by is None else by
+    author = user_name() if author is None else author
     with locks.lock(run_dir):
         phase = plans.read_status(run_dir).get("phase")
         if phase == State.FINISHED:
             store.check_new(models_dir, run_dir.name)  # its end stands
-        plans.write_plan(run_dir, plan, by)
+        plans.write_plan(run_dir, plan, author)
         try:
             if phase != STARTING:  # a run that has just been started may be asked to stop already
                 plans.forget_stop(run_dir)
-            with locks.only_training(runs_dir(), run_dir.name, by):
+            with locks.only_training(runs_dir(), run_dir.name, author):
                 card = _made_before(run_dir, models_dir)
                 if card is None:
                     store.check_new(models_dir, run_dir.name)  # not after hours of training
                     journal.append(
-                        models_dir, Event(Kind.TRAINING_STARTED, who=by, run_id=run_dir.name)
+                        models_dir, Event(Kind.TRAINING_STARTED, who=author, run_id=run_dir.name)
                     )
-                    card = _journaled(run_dir, models_dir, work, by)
-                _append_end(card, run_dir, models_dir, by)
+                    card = _journaled(run_dir, models_dir, work, author)
+                _append_end(card, run_dir, models_dir, author)
             plans.write_status(run_dir, State.FINISHED, model_id=card.model_id)
         except RunStopped as stopped:
             _write_end(run_dir, State.STOPPED, stopped)
@@ -78,8 +78,8 @@ def carry_out(
         except OSError as error:
             problem = RunError(
                 f"The run “{run_dir.name}” stopped at a file: {error.strerror or error}. Free "
-                "room or mend its rights, and start it again with the same folder: it goes on "
-                "after its last whole epoch."
+                "disk space or fix its permissions, and start it again with the same folder: it "
+                "resumes after its last finished epoch."
             )
             _write_end(run_dir, State.FAILED, problem)
             raise problem from error
@@ -97,12 +97,12 @@ def user_name() -> str:
         return journal.NOT_GIVEN
 
 
-def _journaled(run_dir: Path, models_dir: Path, work: Callable[[], Card], by: str) -> Card:
+def _journaled(run_dir: Path, models_dir: Path, work: Callable[[], Card], author: str) -> Card:
     """What the work gives; how it ended goes into the journal."""
 
     def write(kind: Kind, reason: str = "") -> None:
         with contextlib.suppress(MelanomaError):  # a full disk may take no row either
-            journal.append(models_dir, Event(kind, who=by, run_id=run_dir.name, reason=reason))
+            journal.append(models_dir, Event(kind, who=author, run_id=run_dir.name, reason=reason))
 
     try:
         return work()
@@ -136,12 +136,12 @@ def _made_before(run_dir: Path, models_dir: Path) -> Card | None:
     return store.read_card(models_dir / run_dir.name)
 
 
-def _append_end(card: Card, run_dir: Path, models_dir: Path, by: str) -> None:
+def _append_end(card: Card, run_dir: Path, models_dir: Path, author: str) -> None:
     journal.append(
         models_dir,
         Event(
             Kind.TRAINING_ENDED,
-            who=by,
+            who=author,
             model_id=card.model_id,
             card_sha256=store.read_files(models_dir / card.model_id)[1],
             run_id=run_dir.name,
@@ -156,7 +156,7 @@ def _write_end(run_dir: Path, phase: str, reason: MelanomaError) -> None:
 
 
 def compared_with_parent(run_dir: Path, models_dir: Path, model_id: str) -> Comparison:
-    """A candidate of quick training against the model whose network it has, on all of its test.
+    """A candidate with a new last layer against its parent, on all of its test.
 
     Raises:
         ModelError: a file of either is damaged, or the test holds too little.

@@ -28,7 +28,7 @@ class Holder:
 
     run_id: str
     since: str  # date and time, UTC
-    by: str  # the name that was given, or the system's name of the user
+    author: str  # the given name, or the system's user name
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def lock(run_dir: Path) -> Iterator[None]:
 
 
 @contextmanager
-def only_training(runs_dir: Path, run_id: str, by: str) -> Iterator[None]:
+def only_training(runs_dir: Path, run_id: str, author: str) -> Iterator[None]:
     """Keep the machine to one training: two would take twice as long, and twice the memory.
 
     Like `lock`, it is free as soon as its holder has ended, in whatever way.
@@ -59,7 +59,7 @@ def only_training(runs_dir: Path, run_id: str, by: str) -> Iterator[None]:
     Args:
         runs_dir: where runs are kept.
         run_id: of the run that is to train.
-        by: who asked for it.
+        author: who asked for it.
 
     Raises:
         RunError: another training is running; says whose it is and since when.
@@ -67,7 +67,7 @@ def only_training(runs_dir: Path, run_id: str, by: str) -> Iterator[None]:
     with _open_lock(runs_dir / _ONE_AT_A_TIME, "training runs") as file:
         if not _taken(file, "The folder of training runs"):
             raise RunError(in_words(holder(runs_dir)))
-        asked = {"run_id": run_id, "since": now(), "by": by}
+        asked = {"run_id": run_id, "since": now(), "author": author}
         _write_into(file, asked)
         yield
 
@@ -77,7 +77,7 @@ def in_words(found: Holder | None) -> str:
     if found is None:
         return "Another training is running; one at a time. Wait until it ends, or stop it."
     return (
-        f"The training “{found.run_id}”, started by {found.by or 'somebody'} at "
+        f"The training “{found.run_id}”, started by {found.author or 'somebody'} at "
         f"{found.since[11:16]} UTC on {found.since[:10]}, is running; one at a time. Wait until it "
         "ends, or stop it."
     )

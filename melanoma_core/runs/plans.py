@@ -1,15 +1,16 @@
 """The files of a training run, through which any process can watch it.
 
-<run_id>/config.json     settings and data sets; who asked for the run, and when
+<run_id>/config.json     settings, data sets and parents; who asked for the run, and when
          status.json     phase, progress, time left
-         history.jsonl   one line a finished epoch
-         data.sha256     of the table that it learns from and is measured on
+         history.jsonl   one line per finished epoch
+         data.sha256     of the table that it is trained and measured on
          checkpoint/     what resuming needs
-         log.txt         what a run that was started in the background printed
+         log.txt         output of a run in the background
          .lock           held by the process that trains; see `locks`
-         .stop           there once the run was asked to stop after its epoch
+         .stop           exists once the run was asked to stop after its epoch
 """
 
+import dataclasses
 import datetime
 import json
 from collections.abc import Sequence
@@ -21,79 +22,85 @@ from melanoma_core.errors import RunError
 from melanoma_core.paths import write_atomic
 from melanoma_core.runs.configs import TrainConfig
 
-# How the photographs are divided where no split file does: as the data sets have them and the rest
-# by lesion, all by lesion, or as they were for the model that training goes on from.
-SPLIT_WAYS = ("given", "drawn", "model")
+# Where no split file is given: the data sets' own splits, the rest drawn by lesion; all drawn by
+# lesion; or as the photographs were divided for the parent model.
+SPLIT_METHODS = ("given", "drawn", "model")
+# What gives the network: training it, a new last layer on a parent's network, the ensemble of two
+# parents, or a parent's network as it is.
+RECIPES = ("full", "head", "ensemble", "recalibrate")
 
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What a run was asked to do; resuming reads it again."""
+    """What a run does; resuming reads it again."""
 
     config: TrainConfig
-    datasets: tuple[str, ...]  # paths of the data sets
-    splits: str | None  # path of a split file that overrides
-    weights: str | None  # path of the backbone's weights
-    from_model: str | None = None  # id of the model that training goes on from
-    is_cleaned: bool = True  # the data doctor's clean table is taught, not the files as they are
-    split_by: str = "given"  # of `SPLIT_WAYS`; `splits` overrides it
-    is_quick: bool = False  # a new head on `from_model`'s network, without TensorFlow
-    joined_with: str | None = None  # id of the model whose network is put beside `from_model`'s
-    soft_targets: str | None = None  # path of what other networks say of the photographs
-    is_recalibration: bool = False  # `from_model`'s network stays; it is calibrated anew
+    datasets: tuple[str, ...]  # paths
+    splits: str | None = None  # path of a split file; overrides `split_by`
+    weights: str | None = None  # path of ImageNet weights of the backbone
+    recipe: str = "full"  # one of `RECIPES`
+    parents: tuple[str, ...] = ()  # ids of the models that the network comes from
+    is_cleaned: bool = True  # trained on the audit's clean table, not on the files as they are
+    split_by: str = "given"  # one of `SPLIT_METHODS`
+    teacher_probs: str | None = None  # path of teacher probabilities
+
+    def __post_init__(self) -> None:
+        if self.recipe not in RECIPES:
+            raise RunError(f"recipe is “{self.recipe}”; it must be one of: {', '.join(RECIPES)}.")
+        if self.split_by not in SPLIT_METHODS:
+            raise RunError(
+                f"split_by is “{self.split_by}”; it must be one of: {', '.join(SPLIT_METHODS)}."
+            )
 
     @property
-    def teaches(self) -> bool:
-        """Whether anything is learned, be it a last layer only."""
-        return self.joined_with is None and not self.is_recalibration
+    def parent(self) -> str | None:
+        """The id of the first parent; None where there is none."""
+        return next(iter(self.parents), None)
+
+    @property
+    def updates_weights(self) -> bool:
+        """True if the run updates any weights."""
+        return self.recipe in ("full", "head")
 
     @property
     def has_epochs(self) -> bool:
-        """Whether a network is trained, epoch by epoch."""
-        return self.teaches and not self.is_quick
+        """True if a network is trained, epoch by epoch."""
+        return self.recipe == "full"
 
-    def how_divided(self) -> dict[str, Any]:
-        """What the division of the photographs hangs on, for a card that has no other settings."""
+    def split_settings(self) -> dict[str, Any]:
+        """What the division of the photographs depends on, for a card without other settings."""
         return {
             "split_by": self.split_by if self.splits is None else "file",
             "is_cleaned": self.is_cleaned,
             "seed": self.config.seed,
         }
 
-    def __post_init__(self) -> None:
-        if self.split_by not in SPLIT_WAYS:
-            raise RunError(
-                f"split_by is “{self.split_by}”; it must be one of: {', '.join(SPLIT_WAYS)}."
-            )
-
 
 def new_id(plan: RunPlan, moment: datetime.datetime | None = None) -> str:
-    """A name for a run and the model it makes: the network, the date and the time (UTC).
-
-    Of two models that are joined the plan does not know the networks.
-    """
+    """A name for a run and the model it makes: what it is, the date and the time (UTC)."""
     moment = moment or datetime.datetime.now(datetime.UTC)
-    if plan.joined_with is not None:
-        name = "joined"
-    elif plan.is_recalibration:
-        name = "recalibrated"
-    else:
-        name = plan.config.network.replace("_", "-") + ("-quick" if plan.is_quick else "")
+    network = plan.config.network.replace("_", "-")
+    name = {
+        "full": network,
+        "head": f"{network}-head",
+        "ensemble": "ensemble",  # the plan does not know the networks of its parents
+        "recalibrate": "recalibrated",
+    }[plan.recipe]
     return f"{name}-{moment:%Y-%m-%d-%H%M%S}"
 
 
 def now() -> str:
-    """Date and time, UTC, to the second, as the files of a run have them."""
+    """Date and time in UTC, to the second, as in the files of a run."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def write_plan(run_dir: Path, plan: RunPlan, by: str = "") -> None:
-    """Make the run's folder and write what it is to do; a plan that stands there stays.
+def write_plan(run_dir: Path, plan: RunPlan, author: str = "") -> None:
+    """Make the run's folder and write the plan; one that is there already stays.
 
     Args:
         run_dir: the run's own folder.
         plan: what it is to do.
-        by: who asks for it.
+        author: who asks for it.
 
     Raises:
         RunError: the folder holds a run that was asked to do something else, or it cannot be
@@ -108,13 +115,13 @@ def write_plan(run_dir: Path, plan: RunPlan, by: str = "") -> None:
             )
         return
     config = json.loads(plan.config.to_json())
-    record = {**asdict(plan), "config": config, "asked": now(), "by": by}
+    record = {**asdict(plan), "config": config, "asked": now(), "author": author}
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
         write_atomic(path, json.dumps(record, indent=2).encode())
     except OSError as error:
         raise RunError(
-            f"The run cannot be written down: {error.strerror}. Free room or mend the rights of "
+            f"The run cannot be saved: {error.strerror}. Free disk space, or fix the permissions of "
             "the folder of runs."
         ) from error
 
@@ -127,20 +134,11 @@ def read_plan(run_dir: Path) -> RunPlan:
     """
     try:
         record = json.loads((run_dir / "config.json").read_bytes())
-        return RunPlan(
-            config=TrainConfig.from_json(json.dumps(record["config"])),
-            datasets=tuple(record["datasets"]),
-            splits=record["splits"],
-            weights=record["weights"],
-            # Runs of before had none of these, and were taught the files as they are.
-            from_model=record.get("from_model"),
-            is_cleaned=record.get("is_cleaned", False),
-            split_by=record.get("split_by", "given"),
-            is_quick=record.get("is_quick", False),
-            joined_with=record.get("joined_with"),
-            soft_targets=record.get("soft_targets"),
-            is_recalibration=record.get("is_recalibration", False),
-        )
+        fields = {field.name: record[field.name] for field in dataclasses.fields(RunPlan)}
+        fields["config"] = TrainConfig.from_json(json.dumps(fields["config"]))
+        for name in ("datasets", "parents"):
+            fields[name] = tuple(fields[name])
+        return RunPlan(**fields)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
             f"“{run_dir.name}” holds no training run that can be read ({error}). Give the folder "
@@ -149,18 +147,18 @@ def read_plan(run_dir: Path) -> RunPlan:
 
 
 def write_status(run_dir: Path, phase: str, **facts: Any) -> None:
-    """Say where the run stands: a phase in words, and facts as JSON values."""
+    """Write the state of the run: a phase in words, and facts as JSON values."""
     record = {"phase": phase, "updated": now(), **facts}
     write_atomic(run_dir / "status.json", json.dumps(record).encode())
 
 
 def read_status(run_dir: Path) -> dict[str, Any]:
-    """What `write_status` wrote last; empty where there is nothing that can be read."""
+    """The last status; empty if none can be read."""
     return read_record(run_dir / "status.json")
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """The JSON object in a file of a run; empty where there is none that can be read."""
+    """The JSON object in a file of a run; empty if none can be read."""
     try:
         record = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -168,42 +166,43 @@ def read_record(path: Path) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def hold_to_data(run_dir: Path, data_sha256: str) -> None:
-    """Write down which data a run learns from; a run that has learnt goes on with no others.
+def check_same_data(run_dir: Path, data_sha256: str) -> None:
+    """Note the data of a run; one that has finished epochs cannot continue on others.
 
     Args:
         run_dir: the run's own folder.
-        data_sha256: of the table that is learnt from and measured on.
+        data_sha256: of the table that it is trained and measured on.
 
     Raises:
-        RunError: epochs were learnt from other data, so what is measured on may have been taught.
+        RunError: epochs were trained on other data, so the test may hold training photographs.
     """
     path = run_dir / "data.sha256"
     before = path.read_text() if path.exists() else None
     if before not in (None, data_sha256) and (run_dir / "history.jsonl").exists():
         raise RunError(
-            f"The data of the run “{run_dir.name}” have changed since its first epochs: what is to "
-            "be measured on may have been taught. Put them back as they were, or start a new run."
+            f"The data of the run “{run_dir.name}” have changed since its first epochs: the test "
+            "may now hold photographs that it was trained on. Put the data back as they were, or "
+            "start a new run."
         )
     write_atomic(path, data_sha256.encode())
 
 
 def write_history(run_dir: Path, epochs: Sequence[dict[str, Any]]) -> None:
-    """Write the figures of all finished epochs, a line each."""
+    """Write the figures of all finished epochs, one line each."""
     lines = "".join(json.dumps(epoch) + "\n" for epoch in epochs)
     write_atomic(run_dir / "history.jsonl", lines.encode())
 
 
 def ask_to_stop(run_dir: Path) -> None:
-    """Have the run stop after the epoch that it is at."""
+    """Ask the run to stop after its current epoch."""
     (run_dir / ".stop").touch()
 
 
 def is_asked_to_stop(run_dir: Path) -> bool:
-    """Whether the run was asked to stop after its epoch."""
+    """True if the run was asked to stop after its epoch."""
     return (run_dir / ".stop").exists()
 
 
 def forget_stop(run_dir: Path) -> None:
-    """Let a run go on that was asked to stop before."""
+    """Withdraw the request to stop."""
     (run_dir / ".stop").unlink(missing_ok=True)

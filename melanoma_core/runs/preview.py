@@ -1,4 +1,4 @@
-"""What can be said of a training before it starts: its classes, and what stands in its way."""
+"""What is known about a training before it starts: its classes, its time, and what prevents it."""
 
 import statistics
 import time
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from melanoma_core.audit.cleaning import Cleaned
@@ -18,16 +17,17 @@ from melanoma_core.errors import MelanomaError
 from melanoma_core.images import reading, synthetic
 from melanoma_core.models.cards import Card
 from melanoma_core.models.predict import Network
-from melanoma_core.runs import states, tables
+from melanoma_core.runs import states, training_data
 from melanoma_core.runs.plans import RunPlan
-from melanoma_core.runs.provenance import Lineage
+from melanoma_core.runs.provenance import Parent
+from melanoma_core.runs.training_data import TrainingData
 
-_FEW_MELANOMAS = 30  # of fewer a threshold for 95 % is placed by one or two photographs
+_FEW_MELANOMAS = 30  # with fewer, one or two photographs decide a threshold for 95 %
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """A training as its data sets promise it, before the data doctor has looked at them."""
+    """A training as far as its data sets show, before they are audited."""
 
     counts: Mapping[str, NDArray[np.int64]]  # (9,) photographs by split, in the order of `CODES`
     num_files: int
@@ -36,53 +36,43 @@ class Outlook:
     warnings: tuple[str, ...]  # what a trainer should know
 
 
-def outlook(plan: RunPlan, lineage: Lineage | None, card: Card | None) -> Outlook:
-    """What a training would learn from and be measured on.
+def outlook(plan: RunPlan, parents: Sequence[Parent], card: Card | None) -> Outlook:
+    """What a run would be trained and measured on.
 
     Files are listed and tables read, no photograph is decoded.
 
     Args:
         plan: settings and data.
-        lineage: of the model that training goes on from; None where there is none.
-        card: of that model, or of the one in use.
+        parents: models that the network comes from.
+        card: of the parent, or of the champion.
 
     Raises:
         DatasetError: a data set cannot be read: it has a class that is no diagnosis, for one.
     """
-    read = tables.read_datasets(plan)
-    found = tables.divided(plan, Cleaned(read, (), ()), lineage)
-    counts = _counts(found.rows)
-    refusals = _refusals(plan, found, lineage)
+    sets = training_data.read_datasets(plan)
+    data = training_data.divide(plan, Cleaned(sets, (), ()), parents)
+    counts = {split: training_data.counts(data.split(split)) for split in SPLITS}
     return Outlook(
         counts=counts,
-        num_files=sum(len(dataset.table) for dataset in read),
-        renamed=_renamed(read),
-        refusals=tuple(refusals),
+        num_files=sum(len(dataset.table) for dataset in sets),
+        renamed=_renamed(sets),
+        refusals=tuple(_refusals(plan, data, parents)),
         warnings=tuple(_warnings(counts, card)),
     )
 
 
-def _counts(rows: pd.DataFrame) -> dict[str, NDArray[np.int64]]:
-    return {
-        split: np.bincount(tables.labels(rows[rows["split"] == split]), minlength=len(CODES))
-        for split in SPLITS
-    }
-
-
-def _refusals(plan: RunPlan, found: tables.TrainingTable, lineage: Lineage | None) -> list[str]:
+def _refusals(plan: RunPlan, data: TrainingData, parents: Sequence[Parent]) -> list[str]:
     try:
-        tables.check(found.rows)
-        if lineage is not None:
-            tables.check_lineage(plan, found, lineage)
+        training_data.check(plan, data, parents)
     except MelanomaError as error:
         return [str(error)]
     return []
 
 
-def _renamed(read: Sequence[Dataset]) -> dict[str, str]:
-    """Class folders that are called otherwise than their diagnosis."""
+def _renamed(sets: Sequence[Dataset]) -> dict[str, str]:
+    """Class folders with another name than their diagnosis."""
     renamed: dict[str, str] = {}
-    for dataset in read:
+    for dataset in sets:
         if dataset.is_official:
             continue
         for path, code in dataset.table[["path", "diagnosis"]].to_numpy():
@@ -93,37 +83,37 @@ def _renamed(read: Sequence[Dataset]) -> dict[str, str]:
 
 
 def _warnings(counts: Mapping[str, NDArray[np.int64]], card: Card | None) -> list[str]:
-    taught, val, test = (counts[split] > 0 for split in SPLITS)
+    train, val, test = (counts[split] > 0 for split in SPLITS)
     warnings = []
     if card is not None:
         known = np.array([card.class_counts["train"].get(code, 0) > 0 for code in CODES])
-        if (taught & ~known).any():
-            # Its card counts no diagnoses of what the models were taught that it was made from.
-            how = "not taught them by itself" if card.inherited_datasets else "never taught them"
+        if (train & ~known).any():
+            # Its card counts no diagnoses of the data sets that only its parents were trained on.
+            itself = " itself" if card.inherited_datasets else ""
             warnings.append(
-                f"New to “{card.model_id}”, which was {how}: {_names(taught & ~known)}."
+                f"“{card.model_id}” was not{itself} trained on: {_names(train & ~known)}."
             )
-        if (known & ~taught).any():
+        if (known & ~train).any():
             warnings.append(
-                f"“{card.model_id}” knows them and these data have none to learn from, so the "
-                f"candidate will hardly ever name them: {_names(known & ~taught)}."
+                f"“{card.model_id}” was trained on them and these data have no training photographs of "
+                f"them, so the candidate will hardly ever name them: {_names(known & ~train)}."
             )
-    if (taught & ~val).any():
+    if (train & ~val).any():
         warnings.append(
-            "Without a photograph in validation, so that neither calibration nor the differential "
-            f"is chosen on them: {_names(taught & ~val)}."
+            "No validation photographs, so neither calibration nor the differential takes them into "
+            f"account: {_names(train & ~val)}."
         )
-    if (taught & ~test).any():
+    if (train & ~test).any():
+        warnings.append(f"No test photographs, so not measured: {_names(train & ~test)}.")
+    if ((val | test) & ~train).any():
         warnings.append(
-            f"Without a photograph in the test, so not measured: {_names(taught & ~test)}."
+            f"In validation or test, but not in training: {_names((val | test) & ~train)}."
         )
-    if ((val | test) & ~taught).any():
-        warnings.append(f"Measured on but never taught: {_names((val | test) & ~taught)}.")
     num_melanomas = int(counts["val"][CODES.index("MEL")])
     if 0 < num_melanomas < _FEW_MELANOMAS:
         warnings.append(
-            f"Validation holds {num_melanomas} melanoma photographs: a referral threshold chosen "
-            "on so few may find far fewer melanomas, or far more, than it is placed for."
+            f"Validation has {num_melanomas} melanoma photographs: a referral threshold chosen on so "
+            "few may find far fewer or far more melanomas than its target."
         )
     return warnings
 
@@ -136,31 +126,31 @@ _NUM_TIMED = 5
 # Of one photograph through the serving graph, as training takes it forwards and backwards: 50
 # photographs a second at 160 px where the graph answers in 2.3 ms, on two cores.
 _TRAINING_FACTOR = 9
-_QUICK_FITS = 10.0  # seconds for the fits of a quick training of 1,600 photographs, on two cores
+_HEAD_FITS = 10.0  # seconds for the fits of a last layer on 1,600 photographs, on two cores
 _START = 15.0  # seconds until a process has loaded what it needs
 
 
 @dataclass(frozen=True)
 class Duration:
-    """How long a training may take, and why that is thought."""
+    """How long a training may take, and the reason for that estimate."""
 
     seconds: float
     reason: str
 
 
 def duration(
-    plan: RunPlan, num_taught: int, num_files: int, runs_dir: Path, network: Network | None
+    plan: RunPlan, num_drawn: int, num_files: int, runs_dir: Path, network: Network | None
 ) -> Duration | None:
-    """The time that a training may take; None where nothing is known of this machine.
+    """The time that a training may take; None if nothing is known about this machine.
 
     Args:
         plan: settings and data.
-        num_taught: photographs an epoch.
+        num_drawn: photographs per epoch.
         num_files: in the data sets.
         runs_dir: where runs are kept.
-        network: of the model in use, to be timed now; None where there is none.
+        network: of the champion, to be timed now; None if there is none.
     """
-    read = _seconds_to_read() * num_files * (2 if plan.is_cleaned else 1)
+    read = _seconds_to_read() * num_files
     if plan.has_epochs:
         for run in states.read_all(runs_dir):
             took = [float(row["seconds"]) for row in run.history if row.get("seconds")]
@@ -176,12 +166,12 @@ def duration(
     if network is None:
         return None
     answer = _seconds_to_answer(network)
-    if plan.is_quick:
-        seconds = _START / 3 + read + 1.3 * answer * num_files + _QUICK_FITS
+    if plan.recipe == "head":
+        seconds = _START / 3 + read + 1.3 * answer * num_files + _HEAD_FITS
     else:
         scale = (plan.config.image_size / network.graph.image_size) ** 2
         step = answer * scale * _TRAINING_FACTOR
-        seconds = _START + read + plan.config.epochs * num_taught * step
+        seconds = _START + read + plan.config.epochs * num_drawn * step
     return Duration(seconds, f"the model in use took {1000 * answer:.0f} ms a photograph just now")
 
 

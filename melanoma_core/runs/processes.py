@@ -1,4 +1,4 @@
-"""Trainings in the background: started, stopped and gone on with from any process.
+"""Trainings in the background: started, stopped and resumed from any process.
 
 A training is a child in a session of its own, so it outlives the browser, the page and the server
 that started it. It has the lowest priority: answers to clinicians come first.
@@ -24,13 +24,13 @@ _NICENESS = 19  # the lowest priority there is
 _SECONDS_TO_OBEY = 10.0  # before a training that was told to stop at once is killed
 
 
-def start(plan: RunPlan, runs_dir: Path, by: str, models_dir: Path | None = None) -> Path:
+def start(plan: RunPlan, runs_dir: Path, author: str, models_dir: Path | None = None) -> Path:
     """Start a training in the background.
 
     Args:
         plan: what it is to do.
         runs_dir: where runs are kept; the machine's lock lies there.
-        by: who asks for it.
+        author: who asks for it.
         models_dir: where models are kept and the candidate goes; `paths.models_dir()` by default.
 
     Returns:
@@ -41,21 +41,21 @@ def start(plan: RunPlan, runs_dir: Path, by: str, models_dir: Path | None = None
     """
     _check_free(runs_dir)
     run_dir = runs_dir / plans.new_id(plan)
-    plans.write_plan(run_dir, plan, by)
-    _launch(run_dir, by, models_dir)
+    plans.write_plan(run_dir, plan, author)
+    _launch(run_dir, author, models_dir)
     return run_dir
 
 
-def resume(run_dir: Path, by: str) -> None:
-    """Go on with a run that was stopped, or whose process died.
+def resume(run_dir: Path, author: str) -> None:
+    """Resume a run that was stopped, or whose process died.
 
     Raises:
-        RunError: another training is running, this is none that can be gone on with, or it
-            cannot be started.
+        RunError: another training is running, there is no run to resume, or it cannot be
+            started.
     """
     _check_free(run_dir.parent)
     plans.read_plan(run_dir)
-    _launch(run_dir, by, None)
+    _launch(run_dir, author, None)
 
 
 def stop_after_epoch(run_dir: Path) -> None:
@@ -102,7 +102,7 @@ def busy(runs_dir: Path) -> Holder | None:
     # One whose process has not reached its locks yet.
     for run in states.read_all(runs_dir):
         if run.state == State.RUNNING:
-            return Holder(run.run_id, run.asked, run.by)
+            return Holder(run.run_id, run.asked, run.author)
     return None
 
 
@@ -113,9 +113,9 @@ def _check_free(runs_dir: Path) -> None:
         raise RunError(locks.in_words(holder))
 
 
-def _launch(run_dir: Path, by: str, models_dir: Path | None) -> None:
+def _launch(run_dir: Path, author: str, models_dir: Path | None) -> None:
     command = [
-        sys.executable, "-m", "melanoma_core", "train", "--run-dir", str(run_dir), "--by", by,
+        sys.executable, "-m", "melanoma_core", "resume", str(run_dir), "--author", author,
     ]  # fmt: skip
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     if models_dir is not None:

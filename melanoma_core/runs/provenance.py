@@ -1,9 +1,9 @@
-"""What a model may have been taught, so that a model made from it is measured on nothing of that.
+"""What a parent model may have been trained on, so that its child is measured on nothing of that.
 
-A model keeps lists of the photographs that were held out from it and of those that it was taught.
-The second one is missing, or has gaps, where models of before are among those that it was made
-from. Then what it was made with, or may have been by its name, counts as taught unless it was held
-out; a photograph of a new data set, under a name of its own, does not.
+A model keeps the ids of the photographs that were held out from it and checksums of the ids that
+it was trained on. The second list has gaps where one of its own parents kept none. Then whatever
+belongs to its data sets, or may by its name, counts as trained on unless it was held out; a
+photograph of a new data set, under a name of its own, does not.
 """
 
 import re
@@ -28,70 +28,66 @@ _UNPACKED = re.compile(r"-[0-9a-f]{16}$")  # as `archives.folder` names what it 
 
 
 @dataclass(frozen=True)
-class Lineage:
-    """What is known of the photographs that a model was made with."""
+class Parent:
+    """A model that a run starts from, read and checked once."""
 
-    model_id: str
+    card: Card
+    files: Mapping[str, bytes]  # by name
     held_out: Mapping[str, str]  # split by image id
-    names: frozenset[str]  # of its data sets
-    sha256: frozenset[str]  # of these
-    taught: TrainingIds | None  # None: the model keeps no list
+    training_ids: TrainingIds
+
+    @property
+    def model_id(self) -> str:
+        """Its id."""
+        return self.card.model_id
 
 
-def read(models_dir: Path, model_id: str) -> tuple[Card, dict[str, bytes], Lineage]:
-    """The card of a model, its files, each one checked, and its lineage.
+def read(models_dir: Path, model_id: str) -> Parent:
+    """A model with its files, each one checked.
 
     Raises:
         ModelError: there is no such model, or a file of it is damaged.
     """
-    card, _, contents = store.read_files(store.model_dir(models_dir, model_id))
-    measured = evaluate.from_json(contents["evaluation.json"]).table
-    measured = measured[measured["split"].isin(HELD_OUT)]
-    listed = contents.get(store.TRAINING_IDS)
-    uses = (*card.datasets, *card.inherited_datasets)
-    return (
+    card, _, files = store.read_files(store.model_dir(models_dir, model_id))
+    rows = evaluate.from_json(files["evaluation.json"]).table
+    rows = rows[rows["split"].isin(HELD_OUT)]
+    return Parent(
         card,
-        contents,
-        Lineage(
-            card.model_id,
-            dict(zip(measured["image_id"], measured["split"], strict=True)),
-            frozenset(use.name for use in uses),
-            frozenset(use.sha256 for use in uses),
-            None if listed is None else training_ids.from_bytes(listed),
-        ),
+        files,
+        dict(zip(rows["image_id"], rows["split"], strict=True)),
+        training_ids.from_bytes(files[store.TRAINING_IDS]),
     )
 
 
-def held_out(lineage: Lineage, table: pd.DataFrame) -> list[str | None]:
-    """The split that each row was in for the model; None where it was not held out."""
+def held_out(parent: Parent, table: pd.DataFrame) -> list[str | None]:
+    """The split of each row for the parent; None if it was not held out."""
     return [
-        next((lineage.held_out[name] for name in names if name in lineage.held_out), None)
+        next((parent.held_out[name] for name in names if name in parent.held_out), None)
         for names in map(schema.possible_ids, table["image_id"], table["source"])
     ]
 
 
-def may_be_taught(
-    lineage: Lineage, table: pd.DataFrame, datasets: Sequence[Dataset]
+def may_be_trained_on(
+    parent: Parent, table: pd.DataFrame, datasets: Sequence[Dataset]
 ) -> NDArray[np.bool_]:
-    """(N,) whether the model may know the photograph of each row.
+    """(N,) True if the parent may have been trained on the photograph of a row.
 
     Args:
-        lineage: of the model.
+        parent: the model.
         table: combined from the data sets.
         datasets: as they were read.
     """
-    is_listed = np.zeros(len(table), np.bool_)
-    if lineage.taught is not None:
-        is_listed = lineage.taught.holds(table)
-        if lineage.taught.is_whole:
-            return is_listed
-    known = set(map(_plain, lineage.names)) | {
-        _plain(d.name) for d in datasets if d.sha256 in lineage.sha256
-    }
-    is_held_out = [split is not None for split in held_out(lineage, table)]
+    is_listed = parent.training_ids.holds(table)
+    if parent.training_ids.is_whole:
+        return is_listed
+    uses = (*parent.card.datasets, *parent.card.inherited_datasets)
+    checksums = {use.sha256 for use in uses}
+    names = {_plain(use.name) for use in uses}
+    names |= {_plain(dataset.name) for dataset in datasets if dataset.sha256 in checksums}
+    is_held_out = [split is not None for split in held_out(parent, table)]
     return is_listed | np.array(
         [
-            not is_out and (_plain(source) in known or class_folders.is_archive_id(image_id))
+            not is_out and (_plain(source) in names or class_folders.is_archive_id(image_id))
             for image_id, source, is_out in zip(
                 table["image_id"], table["source"], is_held_out, strict=True
             )
@@ -101,64 +97,58 @@ def may_be_taught(
 
 
 def _plain(name: str) -> str:
-    """The name of a data set, without what an unpacked archive's folder adds to it."""
+    """The name of a data set, without the suffix of an unpacked archive's folder."""
     return _UNPACKED.sub("", name)
 
 
 def assign(
     table: pd.DataFrame,
-    lineage: Lineage,
+    parent: Parent,
     datasets: Sequence[Dataset],
     *,
     seed: int,
     copies: Sequence[tuple[str, str]] = (),
 ) -> pd.DataFrame:
-    """The table with each photograph in the split that it was in for the model.
+    """The table with each photograph in the split that it was in for the parent.
 
-    What the model may have been taught is for training; new photographs are drawn by lesion. A
-    lesion that the model was taught is for training with all of its photographs.
+    What the parent may have been trained on is for training, with all photographs of those
+    lesions; new photographs are drawn by lesion.
 
     Args:
         table: has the columns of `schema.COLUMNS`.
-        lineage: of the model.
+        parent: the model.
         datasets: as they were read.
         seed: of the draw.
-        copies: as `splits.assign` takes them.
+        copies: as in `splits.assign`.
     """
-    known = np.array(held_out(lineage, table), dtype=object)
-    known[may_be_taught(lineage, table, datasets)] = "train"
+    known = np.array(held_out(parent, table), dtype=object)
+    known[may_be_trained_on(parent, table, datasets)] = "train"
     divided = splits.assign(table.assign(split=known), seed=seed, keep_existing=True, copies=copies)
     # `assign` holds out all of a mixed group, and some of a diagnosis that nothing is held out of.
-    is_taught = pd.Series(known == "train", index=divided.index)
+    is_train = pd.Series(known == "train", index=divided.index)
     is_held_out = pd.Series([split in HELD_OUT for split in known], index=divided.index)
-    of_group = divided["group_id"]
-    is_of_taught = of_group.isin(of_group[is_taught]) & ~of_group.isin(of_group[is_held_out])
-    return divided.assign(split=divided["split"].mask(is_taught | is_of_taught, "train"))
+    groups = divided["group_id"]
+    in_train_group = groups.isin(groups[is_train]) & ~groups.isin(groups[is_held_out])
+    return divided.assign(split=divided["split"].mask(is_train | in_train_group, "train"))
 
 
-def check(
-    lineage: Lineage,
-    table: pd.DataFrame,
-    datasets: Sequence[Dataset],
-    advice: str = "Divide them as they were for that model (--split-by model), or start from "
-    "--weights.",
-) -> None:
-    """Refuse to measure on what the model may have been taught.
+def check(parent: Parent, table: pd.DataFrame, datasets: Sequence[Dataset], advice: str) -> None:
+    """Refuse to measure on what the parent may have been trained on.
 
     Args:
-        lineage: of the model that training goes on from.
+        parent: the model.
         table: divided.
         datasets: as they were read.
         advice: what to do, for the message.
 
     Raises:
-        RunError: a photograph to be held out may have been taught.
+        RunError: a photograph to be held out may have been trained on.
     """
     part = table[table["split"].isin(HELD_OUT)]
-    taught = list(part.loc[may_be_taught(lineage, part, datasets), "image_id"])
-    if taught:
+    leaked = list(part.loc[may_be_trained_on(parent, part, datasets), "image_id"])
+    if leaked:
         raise RunError(
-            f"Of the {len(part):,} photographs to be held out, {len(taught):,} were not held out "
-            f"from the model “{lineage.model_id}” ({splits.first_few(taught)}): it may know them, "
-            f"and figures would be too good. {advice}"
+            f"Of the {len(part):,} photographs to be held out, {len(leaked):,} were not held out "
+            f"from the model “{parent.model_id}” ({splits.first_few(leaked)}). It may have been "
+            f"trained on them, and figures would be too good. {advice}"
         )

@@ -49,7 +49,7 @@ class RunState:
     log: tuple[str, ...]  # the last lines
     reason: str  # why it failed or stopped
     model_id: str  # of the candidate that it made
-    by: str  # who asked for it
+    author: str  # who asked for it
     asked: str  # date and time, UTC
     updated: str  # the same, of the last word
     plan: RunPlan | None  # None: its settings cannot be read
@@ -87,7 +87,7 @@ def read(run_dir: Path) -> RunState:
         log=_log(run_dir / "log.txt"),
         reason=str(status.get("reason", "")),
         model_id=str(status.get("model_id", "")),
-        by=str(config.get("by", "")),
+        author=str(config.get("author", "")),
         asked=str(config.get("asked", "")),
         updated=str(status.get("updated", "")),
         plan=plan,

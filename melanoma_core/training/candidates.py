@@ -1,75 +1,62 @@
-"""From a trained network to a model in `models/`: calibrated, measured, described.
-
-Whatever trained it: full training hands over a Keras network (`export`), quick training a new
-head on the network of another model.
-"""
+"""From a network to a candidate in `models/`: exported, calibrated, measured, described."""
 
 import dataclasses
 import datetime
 import json
 import platform
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import PIL
 from numpy.typing import NDArray
 
 from melanoma_core.data import coverage
 from melanoma_core.data.datasets import Dataset
-from melanoma_core.data.schema import HELD_OUT, SPLITS
+from melanoma_core.data.schema import SPLITS
 from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import ModelError
 from melanoma_core.evaluation import evaluate
 from melanoma_core.images import reading, synthetic
-from melanoma_core.images.color_casts import Limits
 from melanoma_core.metrics import calibration
+from melanoma_core.metrics.calibration import Calibration
 from melanoma_core.models import artifacts, cards, predict, store, training_ids
 from melanoma_core.models.artifacts import TrainedNetwork
 from melanoma_core.models.cards import Card, DatasetUse
 from melanoma_core.models.network_table import NETWORKS
-from melanoma_core.models.training_ids import TrainingIds
-from melanoma_core.paths import sha256
-from melanoma_core.runs import provenance
-from melanoma_core.runs.configs import TrainConfig
+from melanoma_core.models.predict import Network
+from melanoma_core.runs import plans, training_data
+from melanoma_core.runs.plans import RunPlan
+from melanoma_core.runs.provenance import Parent
+from melanoma_core.runs.training_data import TrainingData
+from melanoma_core.training.recipes import RecipeNetwork
 
 TARGETS = (0.95, 0.90)  # sensitivities for melanoma that a threshold is placed for
 _NUM_GOLDEN = 4
-OnPhase = Callable[..., None]  # is told the phase, and facts of it: done, total
-
-
-@dataclass(frozen=True)
-class Origin:
-    """What a network was made from, as its card will tell."""
-
-    run_id: str
-    config: TrainConfig
-    datasets: tuple[Dataset, ...]
-    table: pd.DataFrame  # combined and split; the rows of all splits
-    notes: tuple[str, ...]
-    history: tuple[dict[str, Any], ...] = ()  # as `fitting.fit` gives it
-    from_models: tuple[str, ...] = ()  # ids of the models that its weights come from
-    settings: Mapping[str, Any] | None = None  # for the card, where `config` does not say it
-    color_cast_limits: Limits = ()  # that the network holds color casts within
+_NUM_BETWEEN = 50  # photographs between two updates of the progress
 
 
 def add(
-    network: TrainedNetwork, origin: Origin, models_dir: Path, on_phase: OnPhase | None = None
+    made: RecipeNetwork,
+    plan: RunPlan,
+    data: TrainingData,
+    parents: Sequence[Parent],
+    run_dir: Path,
+    models_dir: Path,
 ) -> Card:
-    """Put a trained network into `models/`, with everything that its card must say.
+    """Put a network into `models/`, with everything that its card must say.
 
-    Class biases, temperature, thresholds and the cutoffs of the differential come from the
-    validation split, figures from the test split, both through the LiteRT graph that will serve.
+    Calibration, thresholds and the cutoffs of the differential come from the validation split,
+    figures from the test split, both through the LiteRT graph that will serve.
 
     Args:
-        network: gives logits of all of `CODES`, its prior corrected.
-        origin: what it was made from.
-        models_dir: where models are kept; the model is named after the run.
-        on_phase: is told what is being done, and how far measuring is.
+        made: gives logits of all of `CODES`.
+        plan: with the settings in force.
+        data: what it was trained on and is measured on.
+        parents: the models that it comes from.
+        run_dir: the run's folder, whose status shows the progress; the model is named after it.
+        models_dir: where models are kept.
 
     Raises:
         DatasetError: the validation or the test split cannot be measured.
@@ -77,183 +64,154 @@ def add(
     """
     building = store.building_dir(models_dir)
     try:
-        return _build(building, network, origin, models_dir, on_phase or _tell_nobody)
+        plans.write_status(run_dir, "exporting")
+        made.network.write(building)
+        network = predict.read_network(
+            (building / "network.tflite").read_bytes(), (building / "head.npz").read_bytes()
+        )
+        data = _without_masked(data, network.bias)
+        card = _measure(building, network, made, plan, data, parents, run_dir)
+        plans.write_status(run_dir, "saving")
+        return store.read_card(store.add(models_dir, building, card))
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
 
 
-def _tell_nobody(phase: str, **facts: Any) -> None:
-    pass
-
-
-def _build(
-    building: Path, network: TrainedNetwork, origin: Origin, models_dir: Path, on_phase: OnPhase
+def _measure(
+    building: Path,
+    network: Network,
+    made: RecipeNetwork,
+    plan: RunPlan,
+    data: TrainingData,
+    parents: Sequence[Parent],
+    run_dir: Path,
 ) -> Card:
-    on_phase("exporting")
-    network.write(building)
-    served = _served(building)
-    origin = _without_never_given(origin, served.bias)
-    held = origin.table[origin.table["split"].isin(HELD_OUT)]
-    logits, rows, refused = evaluate.score(
-        served, held, lambda done, total: on_phase("measuring", done=done, total=total)
+    """Calibrate and evaluate the network; write what belongs to the model, and give its card."""
+    held_out = data.rows[data.rows["split"] != "train"].reset_index(drop=True)
+    logits = network.logits_of(_with_progress(data.images_of(held_out), run_dir))
+    plans.write_status(run_dir, "calibrating")
+    is_val = (held_out["split"] == "val").to_numpy()
+    fitted = calibration.fit(
+        logits[is_val], training_data.labels(held_out)[is_val], made.prior_shift
     )
-    on_phase("calibrating")
-    is_val = (rows["split"] == "val").to_numpy()
-    y_true = np.array([CODES.index(code) for code in rows["diagnosis"]])
-    class_bias = calibration.fit_class_bias(logits[is_val], y_true[is_val])
-    artifacts.move_bias(building, class_bias)
-    served, logits = _served(building), logits + class_bias
-    temperature = calibration.fit_temperature(logits[is_val], y_true[is_val])
-    measured = evaluate.evaluation(rows, calibration.probabilities(logits, temperature))
+    measured = evaluate.evaluation(held_out, calibration.probabilities(logits, fitted))
     (building / "evaluation.json").write_text(evaluate.to_json(measured))
-    parents = [
-        (card, lineage.taught)
-        for card, _, lineage in (provenance.read(models_dir, name) for name in origin.from_models)
-    ]
-    listed = _taught(origin, [before for _, before in parents])
-    (building / store.TRAINING_IDS).write_bytes(training_ids.to_bytes(listed))
-    images, probabilities = _golden(network, served, class_bias, temperature)
-    np.savez(building / "golden.npz", images=images, probabilities=probabilities)
+    train = data.split("train")
+    ids = [training_ids.of(train), *(parent.training_ids for parent in parents)]
+    (building / store.TRAINING_IDS).write_bytes(training_ids.to_bytes(training_ids.union(ids)))
+    images, y_prob = _golden(made.network, network, fitted)
+    np.savez(building / "golden.npz", images=images, probabilities=y_prob)
 
-    on_phase("choosing the threshold")
+    plans.write_status(run_dir, "choosing the threshold")
     val, test = measured.where(is_val), measured.where(~is_val)
     points = tuple(evaluate.operating_point(val, test, target) for target in TARGETS)
-    # What could not be read was not measured, and is not counted.
-    is_unread = origin.table["split"].isin(HELD_OUT) & ~origin.table["image_id"].isin(
-        set(rows["image_id"])
-    )
-    table = origin.table[~is_unread]
-    counts = _class_counts(table)
-    on_phase("evaluating")
-    card = Card(
-        model_id=origin.run_id,
+    counts = {
+        split: dict(zip(CODES, training_data.counts(data.split(split)).tolist(), strict=True))
+        for split in SPLITS
+    }
+    plans.write_status(run_dir, "evaluating")
+    config = plan.config
+    return Card(
+        model_id=run_dir.name,
         created=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
-        run_id=origin.run_id,
-        network=origin.config.network,
-        image_size=origin.config.image_size,
-        has_saliency=NETWORKS[origin.config.network].has_saliency,
+        run_id=run_dir.name,
+        network=config.network,
+        image_size=config.image_size,
+        has_saliency=NETWORKS[config.network].has_saliency,
         diagnoses=CODES,
-        temperature=temperature,
+        temperature=fitted.temperature,
+        prior_shift=fitted.prior_shift,
+        class_bias=fitted.class_bias,
         operating_points=points,
         differential=evaluate.differential(val, test),
         figures=evaluate.figures_by_source(test, counts["train"], points[0].threshold),
         class_counts=counts,
-        seen=coverage.count_lesions(origin.table[origin.table["split"] == "train"]),
-        datasets=tuple(_use(dataset, table) for dataset in origin.datasets),
-        split_sha256=split_sha256(origin.table),
-        notes=(*origin.notes, *(f"Left out: {reason}" for reason in refused)),
-        config=dict(origin.settings or json.loads(origin.config.to_json())),
-        history=origin.history,
-        versions={**_versions(), **network.versions},
+        seen=coverage.count_lesions(train),
+        datasets=tuple(_use(dataset, data) for dataset in data.datasets),
+        inherited_datasets=_inherited(data.datasets, [parent.card for parent in parents]),
+        split_sha256=training_data.split_sha256(data.rows),
+        notes=(*made.notes, *data.notes),
+        config=dict(made.settings or json.loads(config.to_json())),
+        history=made.history,
+        versions={**_versions(), **made.network.versions},
         intended_use=cards.INTENDED_USE,
         not_for=cards.NOT_FOR,
         files={},
-        inherited_datasets=_inherited(origin, [parent for parent, _ in parents]),
-        class_bias=tuple(round(float(by), 6) for by in class_bias),
-        color_cast_limits=origin.color_cast_limits,
+        color_cast_limits=made.color_cast_limits,
     )
-    on_phase("saving")
-    return store.read_card(store.add(models_dir, building, card))
 
 
-def _without_never_given(origin: Origin, bias: NDArray[np.float32]) -> Origin:
-    """Without the validation photographs of diagnoses that the last layer was never taught.
+def _with_progress(
+    images: Sequence[NDArray[np.uint8]], run_dir: Path
+) -> Iterator[NDArray[np.uint8]]:
+    for done, image in enumerate(images, start=1):
+        yield image
+        if done % _NUM_BETWEEN == 0 or done == len(images):
+            plans.write_status(run_dir, "measuring", done=done, total=len(images))
+
+
+def _without_masked(data: TrainingData, bias: NDArray[np.float32]) -> TrainingData:
+    """Without the validation photographs of diagnoses that the last layer can never give.
 
     Nothing can be calibrated by them. In the test they stay: there they are errors, and count.
     """
-    missing = [code for code, never in zip(CODES, artifacts.is_masked(bias), strict=True) if never]
-    table = origin.table
-    is_left_out = (table["split"] == "val") & table["diagnosis"].isin(missing)
+    is_masked = artifacts.is_masked(bias)
+    masked = [code for code, is_one in zip(CODES, is_masked, strict=True) if is_one]
+    is_left_out = (data.rows["split"] == "val") & data.rows["diagnosis"].isin(masked)
     if not is_left_out.any():
-        return origin
+        return data
     note = (
-        "Left out of validation, as the last layer can never give their diagnosis: "
+        "Left out of validation, as the model was never trained on their diagnosis: "
         f"{int(is_left_out.sum())}."
     )
-    return dataclasses.replace(
-        origin, table=table[~is_left_out].reset_index(drop=True), notes=(*origin.notes, note)
-    )
+    rows = data.rows[~is_left_out].reset_index(drop=True)
+    return dataclasses.replace(data, rows=rows, notes=(*data.notes, note))
 
 
-def _taught(origin: Origin, parents: Sequence[TrainingIds | None]) -> TrainingIds:
-    """What the network learned from, and before it the models that its weights come from."""
-    now = training_ids.of(origin.table[origin.table["split"] == "train"])
-    for before in parents:
-        now = training_ids.after(before, now)
-    return now
-
-
-def _inherited(origin: Origin, parents: Sequence[Card]) -> tuple[DatasetUse, ...]:
-    """What those models learned from, each data set once, save what this run has itself."""
+def _inherited(own: Sequence[Dataset], parents: Sequence[Card]) -> tuple[DatasetUse, ...]:
+    """The data sets that only the parents were trained on, each once."""
     uses = [use for card in parents for use in (*card.datasets, *card.inherited_datasets)]
-    found: dict[tuple[str, str], DatasetUse] = {}
+    inherited: dict[tuple[str, str], DatasetUse] = {}
     for use in sorted(uses, key=lambda use: use.num_train, reverse=True):
         if use.num_train:
-            found.setdefault((use.name, use.sha256), use)
-    own = {(dataset.name, dataset.sha256) for dataset in origin.datasets}
-    return tuple(use for key, use in found.items() if key not in own)
-
-
-def _served(building: Path) -> predict.Network:
-    return predict.read_network(
-        (building / "network.tflite").read_bytes(), (building / "head.npz").read_bytes()
-    )
+            inherited.setdefault((use.name, use.sha256), use)
+    keys = {(dataset.name, dataset.sha256) for dataset in own}
+    return tuple(use for key, use in inherited.items() if key not in keys)
 
 
 def _golden(
-    network: TrainedNetwork,
-    served: predict.Network,
-    class_bias: NDArray[np.float64],
-    temperature: float,
+    trained: TrainedNetwork, exported: Network, fitted: Calibration
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Drawn lesions, and what the network that was trained says of them.
+    """Synthetic lesions, and the probabilities that the trained network gives for them.
 
     Raises:
-        ModelError: the exported graph says something else.
+        ModelError: the exported graph gives others.
     """
-    size = served.graph.image_size
+    size = exported.graph.image_size
     images = np.stack(
         [
             reading.resize(synthetic.lesion(seed, kind=kind), size)
             for seed, kind in enumerate(synthetic.KINDS[:_NUM_GOLDEN])
         ]
     )
-    trained = calibration.probabilities(network.logits(images) + class_bias, temperature)
-    logits = [served.logits(served.graph.run(image)[1]) for image in images]
-    exported = calibration.probabilities(np.array(logits), temperature)
-    difference = float(np.abs(trained - exported).max())
+    y_prob = calibration.probabilities(trained.logits(images), fitted)
+    difference = float(
+        np.abs(y_prob - calibration.probabilities(exported.logits_of(images), fitted)).max()
+    )
     if not difference <= predict.GOLDEN_TOLERANCE:
         raise ModelError(
-            f"The exported graph answers {difference:.2g} away from the network that was trained; "
-            f"{predict.GOLDEN_TOLERANCE:g} is allowed. Finish the run again, with the versions in "
+            f"The exported graph answers {difference:.2g} away from the trained network; "
+            f"{predict.GOLDEN_TOLERANCE:g} is allowed. Finish the run again with the versions in "
             "requirements.txt."
         )
-    return images, trained
+    return images, y_prob
 
 
-def _class_counts(table: pd.DataFrame) -> dict[str, dict[str, int]]:
-    return {
-        split: {
-            code: int(((table["split"] == split) & (table["diagnosis"] == code)).sum())
-            for code in CODES
-        }
-        for split in SPLITS
-    }
-
-
-def _use(dataset: Dataset, table: pd.DataFrame) -> DatasetUse:
-    in_split = table.loc[table["source"] == dataset.name, "split"].value_counts()
-    num_train, num_val, num_test = (int(in_split.get(s, 0)) for s in SPLITS)
+def _use(dataset: Dataset, data: TrainingData) -> DatasetUse:
+    in_split = data.rows.loc[data.rows["source"] == dataset.name, "split"].value_counts()
+    num_train, num_val, num_test = (int(in_split.get(split, 0)) for split in SPLITS)
     return DatasetUse(dataset.name, dataset.license, dataset.sha256, num_train, num_val, num_test)
-
-
-def split_sha256(table: pd.DataFrame) -> str:
-    """Of which photograph, of which group, is in which split."""
-    rows = sorted(
-        f"{row.image_id},{row.group_id},{row.split}" for row in table.itertuples(index=False)
-    )
-    return sha256("\n".join(rows).encode())
 
 
 def _versions() -> dict[str, str]:

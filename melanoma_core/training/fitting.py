@@ -1,9 +1,9 @@
-"""Fit a network to photographs in memory, epoch by epoch, so that a killed run can go on."""
+"""The training loop: epoch by epoch on photographs in memory, resumable after a kill."""
 
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from melanoma_core.data.balance import class_weights, planned_counts, prior_shift
+from melanoma_core.data import balance
 from melanoma_core.errors import RunError, RunStopped
 from melanoma_core.evaluation import evaluate
-from melanoma_core.networks import architectures
 from melanoma_core.runs import plans
 from melanoma_core.runs.configs import TrainConfig
 from melanoma_core.training import checkpoints
@@ -38,37 +37,37 @@ def make_repeatable(seed: int) -> None:
 
 def fit(
     network: keras.Model,
-    train: tuple[NDArray[np.uint8], NDArray[np.int64]],
-    val: tuple[NDArray[np.uint8], NDArray[np.int64]],
+    train: tuple[Sequence[NDArray[np.uint8]], NDArray[np.int64]],
+    val: tuple[Sequence[NDArray[np.uint8]], NDArray[np.int64]],
     config: TrainConfig,
     run_dir: Path,
     report: Report = print,
     targets: NDArray[np.float32] | None = None,
 ) -> list[dict[str, Any]]:
-    """Train `network` in place; go on from the run's newest whole checkpoint if there is one.
+    """Train `network` in place, from the run's newest whole checkpoint if there is one.
 
     Args:
         network: as `architectures.build` gives it.
-        train: images (N, S, S, 3) and labels (N,) from 0.
-        val: the same for validation; watched, not chosen on: the learning rate falls to zero, so
-            the last epoch is the one to keep.
+        train: N images (S, S, 3) and labels (N,) from 0.
+        val: the same for validation; monitored only: the learning rate falls to zero, so the last
+            epoch is the one to keep.
         config: the settings.
         run_dir: an existing folder; status, history and checkpoints are written here.
         report: is given a line about each epoch.
-        targets: (N, C) taught in place of the one-hot labels of `train`.
+        targets: (N, C) in place of the one-hot labels of `train`.
 
     Returns:
-        One dict a finished epoch: epoch (from 1), loss, val_loss, val_accuracy,
+        One dict per finished epoch: epoch (from 1), loss, val_loss, val_accuracy,
         val_balanced_accuracy, val_macro_auroc, val_melanoma_auroc, seconds.
 
     Raises:
-        RunError: the loss is no number any more.
+        RunError: the loss is not finite.
         RunStopped: the run was asked to stop, and epochs are left to do.
     """
     images, labels = train
     num_classes = network.output_shape[-1]
     counts = np.bincount(labels, minlength=num_classes)
-    num_drawn = int(planned_counts(counts, config.balance, config.balance_by).sum())
+    num_drawn = int(balance.planned_counts(counts, config.balance, config.balance_by).sum())
     steps_per_epoch = math.ceil(num_drawn / config.batch_size)
     _compile(network, config, steps_per_epoch)
     state, notes = checkpoints.restore(run_dir / "checkpoint", network)
@@ -78,6 +77,7 @@ def fit(
     if history:
         report(f"Resuming after epoch {len(history)} of {config.epochs}.")
     weights = _loss_weights(counts, config)
+    val_images, val_labels = np.array(val[0]), val[1]
 
     for epoch in range(len(history), config.epochs):
         started = time.monotonic()
@@ -89,7 +89,7 @@ def fit(
             callbacks=[progress],
         )
         _check_loss(float(fitted.history["loss"][0]), epoch + 1)
-        figures = _validate(network, *val)
+        figures = _validate(network, val_images, val_labels)
         row = {"epoch": epoch + 1, "loss": float(fitted.history["loss"][0]), **figures}
         row["seconds"] = round(time.monotonic() - started, 1)
         history.append(row)
@@ -99,45 +99,38 @@ def fit(
         if plans.is_asked_to_stop(run_dir) and len(history) < config.epochs:
             raise RunStopped(
                 f"The run “{run_dir.name}” stopped after epoch {len(history)} of {config.epochs}, "
-                "as asked. Nothing is lost: started again with the same folder, it goes on."
+                "as asked. Nothing is lost: start it again with the same folder to resume."
             )
     return history
 
 
-def prior_shift_of(
-    counts: NDArray[np.int64],
-    config: TrainConfig,
-    real_counts: NDArray[np.int64] | None = None,
+def prior_shift(
+    counts: NDArray[np.int64], config: TrainConfig, real_counts: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """What undoes, in the logits, that rare classes were drawn or weighed more.
+    """From the class proportions that epochs show to the real ones, in logits.
 
     See `balance.prior_shift`.
 
     Args:
-        counts: (C,) training images of each class, as epochs drew from them.
+        counts: (C,) training files of each class, from which epochs are drawn.
         config: the settings of the training.
-        real_counts: (C,) photographs of each class; `counts` where each gave one image.
+        real_counts: (C,) training photographs of each class.
 
     Returns:
         (C,) 0 for a class without photographs.
     """
-    seen = planned_counts(counts, config.balance, config.balance_by).astype(np.float64)
+    seen = balance.planned_counts(counts, config.balance, config.balance_by).astype(np.float64)
     weights = _loss_weights(counts, config)
     if weights is not None:
         seen *= weights
-    return prior_shift(seen, counts if real_counts is None else real_counts)
-
-
-def move_bias(network: keras.Model, shift: NDArray[np.float64]) -> None:
-    """Add `shift` (C,) to the bias of the last layer, in place."""
-    architectures.set_bias(network, architectures.head(network)[1] + shift)
+    return balance.prior_shift(seen, real_counts)
 
 
 def _loss_weights(counts: NDArray[np.int64], config: TrainConfig) -> NDArray[np.float64] | None:
     """Weight of each class in the loss; None where all weigh the same."""
     if config.class_weights:
-        return class_weights(counts)
-    return class_weights(counts, config.balance) if config.balance_by == "weights" else None
+        return balance.class_weights(counts)
+    return balance.class_weights(counts, config.balance) if config.balance_by == "weights" else None
 
 
 def _compile(network: keras.Model, config: TrainConfig, steps_per_epoch: int) -> None:
@@ -163,8 +156,8 @@ def _compile(network: keras.Model, config: TrainConfig, steps_per_epoch: int) ->
 def _check_loss(loss: float, epoch: int) -> None:
     if not math.isfinite(loss):
         raise RunError(
-            f"The loss is {loss} after epoch {epoch}, no number to learn by. Start a run with a "
-            "lower learning rate."
+            f"The loss is {loss} after epoch {epoch}, so training cannot continue. Start a run with "
+            "a lower learning rate."
         )
 
 

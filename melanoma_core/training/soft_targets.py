@@ -1,7 +1,7 @@
-"""Soft targets: what other networks, which never saw a photograph, say of it; taught beside labels.
+"""Teacher probabilities: out-of-fold predictions of other networks as soft targets (distillation).
 
-Out-of-fold probabilities tell how typical a lesion is of its diagnosis; a network that is taught
-them learns less by heart (Hinton et al., 2015; Furlanello et al., ICML 2018).
+They say how typical a lesion is of its diagnosis; a network trained on them memorizes less (Hinton
+et al., 2015; Furlanello et al., ICML 2018).
 """
 
 import math
@@ -17,62 +17,62 @@ from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import DatasetError, RunError
 from melanoma_core.paths import sha256
 
-_ROUNDING = 0.01  # how far from 1 the probabilities of a row may add up to
+_ROUNDING = 0.01  # how far from 1 the probabilities of a row may sum to
 
 
 @dataclass(frozen=True)
-class SoftTargets:
-    """Probabilities of photographs, as a file gave them."""
+class TeacherProbs:
+    """Probabilities by photograph, from a file."""
 
     name: str  # of the file
     sha256: str  # of its bytes
     by_image: dict[str, tuple[float, ...]]  # by image id; in the order of `CODES`
 
     def check_held_out(self, image_ids_held_out: Sequence[str]) -> None:
-        """Refuse soft targets of photographs that are to be measured on.
+        """Refuse teacher probabilities of photographs that are held out.
 
-        Networks that speak of these were divided otherwise, and may have learned from others.
+        The teachers were then trained on another division, perhaps on the held-out photographs.
 
         Raises:
             RunError: the file names a photograph that is held out.
         """
-        named = [image_id for image_id in image_ids_held_out if image_id in self.by_image]
-        if named:
+        leaked = [image_id for image_id in image_ids_held_out if image_id in self.by_image]
+        if leaked:
             raise RunError(
-                f"{self.name} names {len(named):,} photographs that are held out here (the first "
-                f"is {named[0]}): its networks were taught by another division, and may know what "
-                "is measured on. Give soft targets made with this division of the photographs."
+                f"{self.name} names {len(leaked):,} photographs that are held out here (the first "
+                f"is {leaked[0]}), so its networks may have been trained on what is to be "
+                "measured. Give teacher probabilities made with this division of the photographs."
             )
 
-    def mixed(
-        self, image_ids: Sequence[str], labels: ArrayLike, share: float
+    def mix(
+        self, image_ids: Sequence[str], labels: ArrayLike, weight: float
     ) -> tuple[NDArray[np.float32], int]:
-        """What is taught of each image: its label, and by `share` the soft target.
+        """Targets: the mean of one-hot label and teacher probabilities.
 
         Args:
             image_ids: (N,).
             labels: (N,) positions in `CODES`.
-            share: of the soft target, 0 to 1; the label is the rest.
+            weight: of the teacher probabilities, 0 to 1.
 
         Returns:
-            (N, C), rows that add up to 1; and of how many images there is no soft target, so that
-            the label alone is taught.
+            (N, C), rows that sum to 1; and the number of images without teacher probabilities,
+            whose target is the label alone.
         """
-        taught = np.eye(len(CODES))[np.asarray(labels)]
+        targets = np.eye(len(CODES))[np.asarray(labels)]
         rows = [row for row, image_id in enumerate(image_ids) if image_id in self.by_image]
         if rows:
             soft = np.array([self.by_image[image_ids[row]] for row in rows])
             soft /= soft.sum(axis=1, keepdims=True)
-            taught[rows] = share * soft + (1 - share) * taught[rows]
-        return taught.astype(np.float32), len(image_ids) - len(rows)
+            targets[rows] = weight * soft + (1 - weight) * targets[rows]
+        return targets.astype(np.float32), len(image_ids) - len(rows)
 
 
-def read(path: Path) -> SoftTargets:
-    """A CSV file with the column image_id and one of probabilities for each diagnosis code.
+def read(path: Path) -> TeacherProbs:
+    """Read a CSV file with the column image_id and one column for each diagnosis code.
 
     Raises:
         DatasetError: the file cannot be read, lacks a column, names an image twice, or holds
-            something else than probabilities that add up to 1.
+            something else than probabilities that sum to 1.
     """
     sheet = csv_tables.read(path, path.name)
     columns = [code.lower() for code in CODES]
@@ -82,18 +82,17 @@ def read(path: Path) -> SoftTargets:
         image_id = cells["image_id"]
         if image_id in by_image:
             raise DatasetError(
-                f"{sheet.name}, line {line}: {image_id} stands there a second time. "
-                "Take one of its rows out."
+                f"{sheet.name}, line {line}: {image_id} is listed twice. Remove one of its rows."
             )
         values = [
             csv_tables.parse_number(cells[column], f"{sheet.name}, line {line}, {column}")
             for column in columns
         ]
-        shares = tuple(math.nan if value is None else value for value in values)
-        if not (min(shares) >= 0 and abs(sum(shares) - 1) <= _ROUNDING):
+        probs = tuple(math.nan if value is None else value for value in values)
+        if not (min(probs) >= 0 and abs(sum(probs) - 1) <= _ROUNDING):
             raise DatasetError(
-                f"{sheet.name}, line {line}: the probabilities of {image_id} add up to "
-                f"{sum(shares):g}, or one is missing or below 0. Give nine that add up to 1."
+                f"{sheet.name}, line {line}: the probabilities of {image_id} sum to "
+                f"{sum(probs):g}, or one is missing or below 0. Give nine that sum to 1."
             )
-        by_image[image_id] = shares
-    return SoftTargets(path.name, sha256(path.read_bytes()), by_image)
+        by_image[image_id] = probs
+    return TeacherProbs(path.name, sha256(path.read_bytes()), by_image)

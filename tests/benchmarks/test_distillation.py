@@ -12,7 +12,7 @@ from melanoma_core.networks import architectures
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; benchmarks alone need it")
 
-from benchmarks.distillation import distillation, torch_networks
+from benchmarks.distillation import distillation, torch_networks  # noqa: E402
 from benchmarks.distillation.torch_views import views  # noqa: E402
 from benchmarks.training import efficientnet_weights  # noqa: E402
 

@@ -122,6 +122,32 @@ def test_a_drawn_example_says_that_it_is_drawn(visit, scheme):
     shoot(page, "example", scheme)
 
 
+def test_the_charts_are_loaded_before_a_photograph_comes(visit):
+    page = visit()
+    expect_one(page.get_by_role("figure", name=re.compile("^Example: ")).locator(".main-svg").first)
+    scripts = """() => performance.getEntriesByType('resource').map(entry => entry.name)
+        .filter(name => /PlotlyChart.*js$/.test(name))"""
+    loaded = page.evaluate(scripts)
+    assert len(loaded) == 1
+    upload(page, LESION)
+    expect_result(page)
+    assert page.evaluate(scripts) == loaded
+
+
+def test_what_the_model_has_seen_comes_when_it_is_opened(visit, scheme):
+    page = visit()
+    upload(page, LESION)
+    expect_result(page)
+    expect(page.get_by_text("The model learned from")).to_have_count(0)
+    page.get_by_text("What the model has and has not seen").click()
+    expect_one(page.get_by_text("The model learned from"))
+    shoot(page, "seen", scheme)
+    page.get_by_text("What the model has and has not seen").click()
+    expect(page.get_by_text("The model learned from")).to_be_hidden()
+    page.get_by_role("button", name="New lesion").click()
+    expect_empty(page)
+
+
 def test_nothing_that_a_phone_wrote_into_a_photograph_is_found_afterwards(visit, server, scheme):
     canary = secrets.token_hex(8)
     data = telling_photographs.phone_jpeg(canary)

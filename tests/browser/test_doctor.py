@@ -20,11 +20,9 @@ OPENS_WITHIN = 2.0  # seconds, once the app is up
 HOSTILE = "<img src=x onerror=alert(1)> **a**"
 
 
-@pytest.fixture(scope="module")
-def server(chromium, tmp_path_factory):
-    models_dir = tmp_path_factory.mktemp("models")
-    with made_browser.serve(models_dir, tmp_path_factory.mktemp("server")) as server:
-        yield server
+@pytest.fixture
+def server(server_without_models):
+    return server_without_models
 
 
 def spoilt():
@@ -81,6 +79,7 @@ def test_an_uploaded_set_is_examined_and_its_findings_filter_explore(browser, se
         expect(twins).to_have_count(2)
         assert not made_browser.is_wider_than_the_window(page)
         shoot(page, "doctor-uploaded", "light")
+        made_browser.expect_drawn(page)
         with page.expect_download() as download:
             page.get_by_role("button", name="Download 2 rows (CSV)").click()
         rows = download.value.path().read_text("utf-8-sig").splitlines()
@@ -98,6 +97,7 @@ def test_an_uploaded_set_is_examined_and_its_findings_filter_explore(browser, se
         expect(page.get_by_role("button", name="Examine again")).to_be_visible()
 
 
+@pytest.mark.alone
 def test_it_opens_within_two_seconds_once_the_app_is_up(browser, server):
     with made_browser.visits(browser, server.url) as visit:
         seconds = []

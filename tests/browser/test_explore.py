@@ -27,11 +27,9 @@ CHARTS = {
 OPENS_WITHIN = 2.0  # seconds, once the app is up
 
 
-@pytest.fixture(scope="module")
-def server(chromium, tmp_path_factory):
-    models_dir = tmp_path_factory.mktemp("models")
-    with made_browser.serve(models_dir, tmp_path_factory.mktemp("server")) as server:
-        yield server
+@pytest.fixture
+def server(server_without_models):
+    return server_without_models
 
 
 def drawn_set():
@@ -79,6 +77,7 @@ def test_an_uploaded_set_is_looked_at_and_no_name_in_it_runs(browser, server):
         expect(page.get_by_text("13 to 15 of 15")).to_be_visible()
         page.get_by_role("button", name=re.compile(r"^<\W?img src=x")).first.click()
         expect(page.get_by_role("img", name=re.compile("^Photograph"))).to_be_visible()
+        made_browser.expect_drawn(page)
         with page.expect_download() as download:
             page.get_by_role("button", name="Download 15 rows (CSV)").click()
         rows = download.value.path().read_text("utf-8-sig").splitlines()
@@ -87,6 +86,7 @@ def test_an_uploaded_set_is_looked_at_and_no_name_in_it_runs(browser, server):
         assert not made_browser.is_wider_than_the_window(page)
 
 
+@pytest.mark.alone
 def test_it_opens_within_two_seconds_once_the_app_is_up(browser, server):
     with made_browser.visits(browser, server.url) as visit:
         seconds = []

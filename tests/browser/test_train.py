@@ -15,6 +15,8 @@ from playwright.sync_api import expect
 from melanoma_core.runs import locks, processes, states
 from tests.support import made_browser, made_models
 
+# A training at the lowest priority gets no turn beside other tests: it took three minutes there.
+pytestmark = pytest.mark.alone
 SECONDS = 240  # for a training at the lowest priority on a machine that is busy
 
 

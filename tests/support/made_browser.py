@@ -141,6 +141,12 @@ def expect_one(found: Locator) -> None:
     expect(found).to_be_visible()
 
 
+def expect_drawn(page: Page) -> None:
+    """Wait until no run is at work: what is downloaded meanwhile may be gone from the server."""
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+
+
 def uploader(page: Page) -> Locator:
     return page.get_by_test_id("stFileUploader")
 
@@ -201,8 +207,7 @@ def shoot(page: Page, name: str, scheme: str) -> None:
     folder = os.environ.get("MELANOMA_SCREENSHOTS")
     if not folder:
         return
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    expect_drawn(page)
     page.mouse.move(0, 0)
     page.screenshot(path=Path(folder) / f"{name}-{scheme}.png", animations="disabled")
 

@@ -25,17 +25,19 @@ def draw_class_folders(target: Path, num_each: int = 12, side: int = 64) -> Path
 
 
 def plan(dataset: Path, config: TrainConfig = CONFIG) -> RunPlan:
-    """What a run on this data set is to do."""
-    return RunPlan(config, (str(dataset),), None, None)
+    """The plan of a run on this data set."""
+    return RunPlan(config, (str(dataset),))
 
 
 def make(
     work_dir: Path, models_dir: Path, model_id: str = "tiny-1", config: TrainConfig = CONFIG
 ) -> Card:
     """Train the tiny network on drawn lesions and add it to `models_dir`."""
-    from melanoma_core.training.train import train
+    from melanoma_core.training import pipeline
 
     dataset = work_dir / "drawn"
     if not dataset.exists():
         draw_class_folders(dataset)
-    return train(plan(dataset, config), work_dir / model_id, models_dir, report=lambda line: None)
+    return pipeline.run(
+        plan(dataset, config), work_dir / model_id, models_dir, report=lambda line: None
+    )

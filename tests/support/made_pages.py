@@ -1,12 +1,20 @@
 """Opening the app without a browser, and reading what stands on a page."""
 
+import functools
 import json
 from pathlib import Path
 
+import plotly.graph_objects as go
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 SECONDS = 30  # one run; a first import of Plotly on a busy machine takes several
+
+# Each session of AppTest would read anew what every installed package says of itself: 0.2 s.
+manifest_scanner.scan_component_manifests = functools.cache(
+    manifest_scanner.scan_component_manifests
+)
 
 
 def open_app(page=None):
@@ -19,6 +27,12 @@ def open_app(page=None):
 def upload(app, data, name="a.jpg", kind="image/jpeg"):
     """Put one file into the uploader that is on screen."""
     return app.file_uploader[0].set_value((name, data, kind)).run()
+
+
+def unfold(app, key):
+    """Open an expander whose content is worked out only then."""
+    app.session_state[key] = True  # as the browser says; AppTest has no click for it
+    return app.run()
 
 
 def text(app):
@@ -43,3 +57,8 @@ def chart(app, key):
     """The Plotly figure of a chart: its alt text, and what Streamlit sends to the browser."""
     (proto,) = [element.proto for element in app.get("plotly_chart") if key in element.proto.id]
     return proto.alt, json.loads(proto.spec), json.loads(proto.config)
+
+
+def figure_of(chart):
+    """The Plotly figure that a chart of `ui` is."""
+    return go.Figure(chart.to_dict())

@@ -81,6 +81,8 @@ def card(model_id="nine-2026-11-14", **changes):
         "has_saliency": True,
         "diagnoses": CODES,
         "temperature": 1.25,
+        "prior_shift": (),
+        "class_bias": (),
         "operating_points": (
             operating_point(),
             operating_point(0.90, 0.40, num_hits=195),
@@ -118,6 +120,8 @@ def card(model_id="nine-2026-11-14", **changes):
         "intended_use": cards.INTENDED_USE,
         "not_for": cards.NOT_FOR,
         "files": {},
+        "inherited_datasets": (),
+        "color_cast_limits": (),
     }
     return Card(**{**fields, **changes})
 

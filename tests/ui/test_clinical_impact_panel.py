@@ -8,6 +8,7 @@ import pytest
 
 from melanoma_core.metrics.clinical_impact import expected
 from melanoma_core.metrics.estimates import Estimate
+from tests.support.made_pages import figure_of
 from tests.support.stub_models import operating_point
 from ui import charts
 from ui.clinical_impact_panel import basis, in_words
@@ -62,7 +63,7 @@ def test_without_an_interval_the_small_print_says_that_it_is_not_known():
 @pytest.mark.parametrize("ground", [LIGHT, DARK])
 def test_the_squares_are_20_rows_of_50_in_the_order_of_the_legend(ground):
     clinic = expected(0.94, 0.64, 0.05)
-    figure = charts.squares(clinic, ground)
+    figure = figure_of(charts.squares(clinic, ground))
     (heatmap,) = figure.data
     assert [len(row) for row in heatmap.z] == [50] * 20
     flat = [number for row in heatmap.z for number in row]

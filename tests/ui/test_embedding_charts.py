@@ -3,6 +3,7 @@
 import pandas as pd
 
 from melanoma_core.diagnoses import BY_CODE
+from tests.support.made_pages import figure_of
 from ui import embedding_charts
 from ui.theme import LIGHT
 
@@ -19,7 +20,7 @@ POINTS = pd.DataFrame(
 
 
 def traces(**options):
-    figure = embedding_charts.embedding_map(POINTS, LIGHT, **options)
+    figure = figure_of(embedding_charts.embedding_map(POINTS, LIGHT, **options))
     return {trace.name.rpartition(" ")[0]: trace for trace in figure.data}
 
 

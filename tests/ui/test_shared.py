@@ -12,6 +12,7 @@ from melanoma_core.evaluation.formats import digits
 from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models.cards import DatasetUse
 from melanoma_core.models.predict import Prediction
+from tests.support.made_pages import figure_of
 from tests.support.stub_models import PROBABILITIES, card, operating_point
 from ui import card_tables, charts, errors, result_text
 from ui.formats import (
@@ -141,7 +142,7 @@ def test_the_bars_are_all_nine_grouped_and_sorted_inside_their_group():
 
 @pytest.mark.parametrize("ground", [LIGHT, DARK])
 def test_one_bar_chart_holds_every_probability_in_its_color(ground):
-    figure = charts.bars(prediction(**PROBABILITIES), ground)
+    figure = figure_of(charts.bars(prediction(**PROBABILITIES), ground))
     (bar,) = figure.data
     assert bar.type == "bar"
     assert sum(bar.x) == pytest.approx(100)
@@ -173,7 +174,7 @@ def test_the_bars_are_also_there_in_words():
     ("probability", "color"), [(0.31, "#C32A36"), (0.084, "#C32A36"), (0.03, BY_CODE["NV"].color)]
 )
 def test_the_mark_on_the_ruler_is_red_from_the_threshold_up_and_never_green(probability, color):
-    figure = charts.ruler(probability, 0.084, LIGHT)
+    figure = figure_of(charts.ruler(probability, 0.084, LIGHT))
     (mark,) = figure.data
     assert mark.x == (100 * probability,)
     assert mark.marker.color == color
@@ -184,7 +185,7 @@ def test_the_mark_on_the_ruler_is_red_from_the_threshold_up_and_never_green(prob
 @pytest.mark.parametrize("threshold", [0.0, 0.02, 0.5, 0.98, 1.0])
 @pytest.mark.parametrize("probability", [0.0, 0.5, 1.0])
 def test_labels_near_an_end_of_the_ruler_run_inwards(probability, threshold):
-    for annotation in charts.ruler(probability, threshold, LIGHT).layout.annotations:
+    for annotation in figure_of(charts.ruler(probability, threshold, LIGHT)).layout.annotations:
         assert not (annotation.x < 30 and annotation.xanchor != "left")
         assert not (annotation.x > 70 and annotation.xanchor != "right")
 
@@ -363,7 +364,7 @@ def test_a_threshold_below_one_percent_has_its_digits_everywhere():
     assert f"threshold {shown} for" in result_text.intended_use_line(card(), point)
     made = card(operating_points=(point,))
     assert card_tables.operating_points(made)["Threshold"] == [shown]
-    notes = [note.text for note in charts.ruler(0.31, 0.0035, LIGHT).layout.annotations]
+    notes = [note.text for note in figure_of(charts.ruler(0.31, 0.0035, LIGHT)).layout.annotations]
     assert f"Referral threshold {shown}" in notes
 
 

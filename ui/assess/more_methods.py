@@ -16,7 +16,7 @@ from melanoma_core.errors import MelanomaError
 from melanoma_core.models import attribution_jobs, grad_cam, store
 from melanoma_core.models.attribution_jobs import METHODS, Job, Maps
 from ui import errors, result_text, sessions
-from ui.assessments import Assessment
+from ui.assessments import Assessment, ground_for_map
 from ui.formats import percent, small
 
 _GRAD_CAM = "grad_cam"
@@ -189,7 +189,8 @@ def _show_map(found: Assessment, method: str, code: str, heat: NDArray[np.float3
     title = "Grad-CAM" if method == _GRAD_CAM else METHODS[method]
     name = BY_CODE[code].name.lower()
     scale = _scale(found, method, heat)
-    picture = grad_cam.overlay(found.picture, heat, scale, has_line=method != _OF_PIXELS)
+    ground = ground_for_map(found.picture)
+    picture = grad_cam.overlay(ground, heat, scale, has_line=method != _OF_PIXELS)
     st.markdown(f"**{title}**")
     st.image(picture, alt=f"{title}: map of the evidence for {name}", width="stretch")
     if not grad_cam.is_drawable(heat, scale):

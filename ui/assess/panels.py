@@ -6,13 +6,12 @@ from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
 from melanoma_core.diagnoses import BY_CODE
-from melanoma_core.evaluation.formats import cutoff
 from melanoma_core.models import grad_cam
 from melanoma_core.models.cards import Card, OperatingPoint
 from melanoma_core.models.predict import Prediction
 from ui import case_details, charts, clinical_impact_panel, result_text, theme
 from ui.assess import more_methods
-from ui.assessments import Assessment
+from ui.assessments import Assessment, ground_for_map
 from ui.formats import literal, percent, small
 
 PHOTOGRAPH, MAP, BOTH = "Photograph", "Evidence map", "Both"
@@ -53,10 +52,20 @@ def show_result(found: Assessment, point: OperatingPoint, warning: str | None) -
     with st.container():
         if not warning:
             clinical_impact_panel.show(point.sensitivity, point.specificity, "clinic")
-    with st.expander("More methods", icon=":material/layers:"):
-        more_methods.show(found)
-    with st.expander("What the model has and has not seen", icon=":material/fact_check:"):
-        case_details.show_seen(found.card)
+    # What stands in these two is worked out when they are opened.
+    methods = st.expander(
+        "More methods", icon=":material/layers:", key="more_methods_open", on_change="rerun"
+    )
+    if methods.open:
+        with methods:
+            more_methods.show(found)
+    seen = st.expander(
+        "What the model has and has not seen", icon=":material/fact_check:", key="seen_open",
+        on_change="rerun",
+    )  # fmt: skip
+    if seen.open:
+        with seen:
+            case_details.show_seen(found.card)
 
 
 def _show_picture(found: Assessment) -> None:
@@ -108,7 +117,7 @@ def _evidence_map(
     name = BY_CODE[code].name.lower()
     scale = float(maps.max())
     heat = maps[prediction.codes.index(code)]
-    overlay = grad_cam.overlay(found.picture, heat, scale, opacity / 100)
+    overlay = grad_cam.overlay(ground_for_map(found.picture), heat, scale, opacity / 100)
     with place:
         if st.session_state.get(_VIEW) == BOTH:
             st.markdown(small(f"Evidence for {name}"))
@@ -134,8 +143,7 @@ def _show_verdict(prediction: Prediction, point: OperatingPoint) -> None:
         st.plotly_chart(
             charts.ruler(probability, point.threshold, theme.in_use()),
             config=charts.CONFIG, key="ruler",
-            alt=f"{result_text.heading(above)}: {charts.ruler_label(probability, point.threshold)}, "
-            f"referral threshold {cutoff(point.threshold)}.",
+            alt=charts.ruler_alt(probability, point.threshold),
         )  # fmt: skip
         st.markdown(result_text.verdict(prediction, point))
         st.markdown(small(result_text.evidence(point)))
@@ -154,18 +162,8 @@ def _show_diagnoses(found: Assessment, point: OperatingPoint, *, is_outside: boo
         st.markdown(small(result_text.differential_evidence(found.card, is_outside)))
 
 
-def show_expectations(card: Card) -> None:
-    """Before there is a photograph: what a result will show, and what this is not for."""
-    with st.container(border=True):
-        st.subheader("What you will see", anchor=False)
-        st.markdown(
-            "- whether melanoma lies above the referral threshold, and what that threshold means "
-            "in your clinic\n"
-            "- the calibrated probability of every diagnosis, malignant ones first, and a "
-            "differential\n"
-            "- on request, a map of the evidence for any diagnosis\n"
-            "- the model, its threshold and what it was measured on, beside every result"
-        )
+def show_not_for(card: Card) -> None:
+    """What the model is not for, as its card says it."""
     with st.container(border=True):
         st.subheader("Not for", anchor=False)
         st.markdown("\n".join(f"- {literal(item)}" for item in card.not_for))

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from melanoma_core.data import catalogues, csv_tables
@@ -14,6 +13,7 @@ from melanoma_core.images import image_sizes
 from ui import model_charts, subgroup_charts, theme
 from ui.charts import OTHER_REFERRED_COLOR
 from ui.formats import count, counted, percent, small
+from ui.plots import Chart
 from ui.theme import Ground
 
 NUM_SIZES = 12  # that are shown by themselves
@@ -93,28 +93,35 @@ def _show_bars(numbers: Mapping[str, int], title: str) -> None:
         )  # fmt: skip
 
 
-def bars(numbers: Mapping[str, int], ground: Ground) -> go.Figure:
+def bars(numbers: Mapping[str, int], ground: Ground) -> Chart:
     """A bar a value with its number and share; what is not recorded in the color of rest."""
     total = max(1, sum(numbers.values()))
     names = [subgroup_charts.plain_text(value) for value in numbers]
-    figure = go.Figure()
-    figure.add_bar(
-        x=list(numbers.values()), y=names, orientation="h", width=0.62,
-        marker_color=[
-            ground.rest if value == NOT_RECORDED else OTHER_REFERRED_COLOR for value in numbers
-        ],
-        text=[f"{count(number)} ({percent(number / total)})" for number in numbers.values()],
-        textposition="outside", textfont={"color": ground.ink, "size": 13},
-        constraintext="none", cliponaxis=False,
-    )  # fmt: skip
+    bar = {
+        "type": "bar", "x": list(numbers.values()), "y": names, "orientation": "h", "width": 0.62,
+        "marker": {
+            "color": [
+                ground.rest if value == NOT_RECORDED else OTHER_REFERRED_COLOR for value in numbers
+            ],
+        },
+        "text": [f"{count(number)} ({percent(number / total)})" for number in numbers.values()],
+        "textposition": "outside", "textfont": {"color": ground.ink, "size": 13},
+        "constraintext": "none", "cliponaxis": False,
+    }  # fmt: skip
     largest = max(numbers.values(), default=1)
-    figure.update_xaxes(range=[0, 1.75 * largest], domain=[0.34, 1], visible=False, fixedrange=True)
-    figure.update_yaxes(
-        type="category", autorange="reversed", showgrid=False, zeroline=False, fixedrange=True,
-        ticks="", automargin=False, tickfont={"color": ground.ink, "size": 13},
-    )  # fmt: skip
-    model_charts.bare(figure, 12 + _ROW_HEIGHT * max(1, len(numbers)))
-    return figure.update_layout(margin={"l": 0, "r": 4, "t": 2, "b": 0})
+    layout = model_charts.bare(12 + _ROW_HEIGHT * max(1, len(numbers))) | {
+        "margin": {"l": 0, "r": 4, "t": 2, "b": 0},
+        "xaxis": {
+            "range": [0, 1.75 * largest], "domain": [0.34, 1], "visible": False,
+            "fixedrange": True,
+        },
+        "yaxis": {
+            "type": "category", "autorange": "reversed", "showgrid": False, "zeroline": False,
+            "fixedrange": True, "ticks": "", "automargin": False,
+            "tickfont": {"color": ground.ink, "size": 13},
+        },
+    }  # fmt: skip
+    return Chart([bar], layout)
 
 
 def bars_alt(numbers: Mapping[str, int], title: str) -> str:

@@ -1,6 +1,5 @@
 """The first story: copies of one photograph on both sides of a split, and what they promise."""
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from melanoma_core import paths
@@ -10,6 +9,7 @@ from ui import errors, model_charts, theme
 from ui.charts import BELOW_COLOR
 from ui.formats import count, counted, literal, percent, share_figure, small
 from ui.lessons import views
+from ui.plots import Chart, Spec
 from ui.theme import Ground
 from ui.training_charts import parted
 
@@ -83,7 +83,7 @@ def answer(found: Leakage) -> str:
     return f"{first} {second}"
 
 
-def chart(way: Way, ground: Ground) -> go.Figure:
+def chart(way: Way, ground: Ground) -> Chart:
     """Accuracy on the three parts after each epoch, each line named at its end."""
     colors = {"training": ground.soft, "validation": BELOW_COLOR, "test": ground.ink}
     curves = {part: 100 * way.mean_curve(part) for part in PARTS}
@@ -91,38 +91,46 @@ def chart(way: Way, ground: Ground) -> go.Figure:
     room = _HEIGHT - 62  # px of the plot itself, about
     ends = [float(curves[part][-1]) / _TOP * room for part in PARTS]
     places = parted(ends, _LABEL_HEIGHT)
-    figure = go.Figure()
+    data: list[Spec] = []
+    notes: list[Spec] = []
     for part, place in zip(PARTS, places, strict=True):
-        figure.add_scatter(
-            x=list(range(1, num_epochs + 1)), y=curves[part],
-            mode="lines" if num_epochs > 1 else "markers",
-            line={"color": colors[part], "width": 2.5,
-                  "dash": "dot" if part == "training" else "solid"},
-            hovertemplate=f"Epoch %{{x}}: {_PART_NAMES[part]} %{{y:.0f}} %<extra></extra>",
+        data.append(
+            {
+                "type": "scatter", "x": list(range(1, num_epochs + 1)),
+                "y": curves[part].tolist(), "mode": "lines" if num_epochs > 1 else "markers",
+                "line": {"color": colors[part], "width": 2.5,
+                         "dash": "dot" if part == "training" else "solid"},
+                "hovertemplate": f"Epoch %{{x}}: {_PART_NAMES[part]} %{{y:.0f}} %<extra></extra>",
+            }
         )  # fmt: skip
-        figure.add_annotation(
-            x=1, xref="paper", xanchor="left", xshift=10, y=place / room * _TOP,
-            yanchor="middle", align="left", showarrow=False,
-            text=f'<span style="color:{colors[part]}">■</span> {_PART_NAMES[part]}<br>'
-            f"{percent(float(curves[part][-1]) / 100)}",
-            font={"color": ground.ink, "size": 13},
+        notes.append(
+            {
+                "x": 1, "xref": "paper", "xanchor": "left", "xshift": 10,
+                "y": place / room * _TOP, "yanchor": "middle", "align": "left",
+                "showarrow": False, "font": {"color": ground.ink, "size": 13},
+                "text": f'<span style="color:{colors[part]}">■</span> {_PART_NAMES[part]}<br>'
+                f"{percent(float(curves[part][-1]) / 100)}",
+            }
         )  # fmt: skip
-    figure.add_scatter(
-        x=[num_epochs], y=[100 * way.test.value], mode="markers", hoverinfo="skip",
-        marker={"color": ground.ink, "size": 6},
-        error_y={
-            "symmetric": False, "array": [100 * (way.test.high - way.test.value)],
-            "arrayminus": [100 * (way.test.value - way.test.low)], "color": ground.ink,
-            "thickness": 1.5, "width": 4,
-        },
+    data.append(
+        {
+            "type": "scatter", "x": [num_epochs], "y": [100 * way.test.value], "mode": "markers",
+            "hoverinfo": "skip", "marker": {"color": ground.ink, "size": 6},
+            "error_y": {
+                "symmetric": False, "array": [100 * (way.test.high - way.test.value)],
+                "arrayminus": [100 * (way.test.value - way.test.low)], "color": ground.ink,
+                "thickness": 1.5, "width": 4,
+            },
+        }
     )  # fmt: skip
-    model_charts.share_axis(figure.update_yaxes, "", ground)
-    figure.update_xaxes(
-        title=model_charts.axis_title("Epoch", ground), tickformat="d", nticks=5,
-        **model_charts.plain_axis(ground),
-    )  # fmt: skip
-    model_charts.bare(figure, _HEIGHT)
-    return figure.update_layout(margin={"l": 2, "r": 92, "t": 6, "b": 0})
+    epochs = {"title": model_charts.axis_title("Epoch", ground), "tickformat": "d", "nticks": 5}
+    layout = model_charts.bare(_HEIGHT) | {
+        "margin": {"l": 2, "r": 92, "t": 6, "b": 0},
+        "xaxis": model_charts.plain_axis(ground) | epochs,
+        "yaxis": model_charts.share_axis("", ground),
+        "annotations": notes,
+    }
+    return Chart(data, layout)
 
 
 def alt(way: Way) -> str:

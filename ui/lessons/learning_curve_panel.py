@@ -2,7 +2,6 @@
 
 import math
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from melanoma_core import paths
@@ -15,6 +14,7 @@ from ui import errors, model_charts, theme
 from ui.charts import BELOW_COLOR
 from ui.formats import count, counted, percent, score_figure, share_figure
 from ui.lessons import views
+from ui.plots import Chart, Spec
 from ui.theme import Ground
 from ui.training_charts import parted
 
@@ -83,35 +83,40 @@ def answer(found: LearningCurve) -> str:
     )
 
 
-def one(found: LearningCurve, name: str, color: str, ground: Ground) -> go.Figure:
+def one(found: LearningCurve, name: str, color: str, ground: Ground) -> Chart:
     """One figure against the lesions taught, with the band of its intervals."""
     lesions = [point.num_lesions for point in found.points]
     figures = [point.figures[name] for point in found.points]
     lows, highs = [figure.low for figure in figures], [figure.high for figure in figures]
-    drawn = go.Figure()
-    drawn.add_scatter(
-        x=lesions + lesions[::-1], y=highs + lows[::-1], fill="toself", mode="lines",
-        line={"width": 0}, hoverinfo="skip", fillcolor=color, opacity=0.2,
-    )  # fmt: skip
-    drawn.add_scatter(
-        x=lesions, y=[figure.value for figure in figures], mode="lines+markers",
-        line={"color": color, "width": 2.5}, marker={"size": 8},
-        customdata=[_written(name, figure) for figure in figures],
-        hovertemplate="%{x:,} lesions: %{customdata}<extra></extra>",
-    )  # fmt: skip
-    for place in (0, -1):
-        drawn.add_annotation(
-            x=math.log10(lesions[place]), y=figures[place].value, yshift=15, showarrow=False,
-            text=_written(name, figures[place]).split(" (")[0],
-            font={"color": ground.ink, "size": 13},
-        )  # fmt: skip
-    _lesion_axis(drawn, found, ground)
+    data: list[Spec] = [
+        {
+            "type": "scatter", "x": lesions + lesions[::-1], "y": highs + lows[::-1],
+            "fill": "toself", "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip",
+            "fillcolor": color, "opacity": 0.2,
+        },
+        {
+            "type": "scatter", "x": lesions, "y": [figure.value for figure in figures],
+            "mode": "lines+markers", "line": {"color": color, "width": 2.5}, "marker": {"size": 8},
+            "customdata": [_written(name, figure) for figure in figures],
+            "hovertemplate": "%{x:,} lesions: %{customdata}<extra></extra>",
+        },
+    ]  # fmt: skip
+    notes = [
+        {
+            "x": math.log10(lesions[place]), "y": figures[place].value, "yshift": 15,
+            "showarrow": False, "text": _written(name, figures[place]).split(" (")[0],
+            "font": {"color": ground.ink, "size": 13},
+        }
+        for place in (0, -1)
+    ]  # fmt: skip
     space = 0.15 * (max(highs) - min(lows))
-    drawn.update_yaxes(
-        range=[min(lows) - space, max(highs) + space], nticks=6,
-        tickformat=".0%" if name in SHARES else None, **model_charts.plain_axis(ground),
-    )  # fmt: skip
-    return model_charts.bare(drawn, _HEIGHT).update_layout(margin={"r": 40})
+    axis = model_charts.plain_axis(ground) | {
+        "range": [min(lows) - space, max(highs) + space],
+        "nticks": 6,
+    }
+    if name in SHARES:
+        axis["tickformat"] = ".0%"
+    return Chart(data, _layout(found, ground, 40) | {"yaxis": axis, "annotations": notes})
 
 
 def one_alt(found: LearningCurve, name: str, words: str) -> str:
@@ -123,7 +128,7 @@ def one_alt(found: LearningCurve, name: str, words: str) -> str:
     return f"{words} by training lesions: {'; '.join(parts)}."
 
 
-def by_class(found: LearningCurve, ground: Ground) -> go.Figure:
+def by_class(found: LearningCurve, ground: Ground) -> Chart:
     """AUROC of each of the seven classes against the lesions taught, named at its end."""
     lesions = [point.num_lesions for point in found.points]
     values = {
@@ -134,22 +139,28 @@ def by_class(found: LearningCurve, ground: Ground) -> go.Figure:
     high = max(map(max, values.values())) + 0.01
     room = _HEIGHT - 66  # px of the plot itself, about
     places = parted([(of[-1] - low) / (high - low) * room for of in values.values()])
-    drawn = go.Figure()
+    data: list[Spec] = []
+    notes: list[Spec] = []
     for (code, of_class), place in zip(values.items(), places, strict=True):
-        drawn.add_scatter(
-            x=lesions, y=of_class, mode="lines+markers", marker={"size": 6},
-            line={"color": _COLORS[code], "width": 2.5},
-            hovertemplate=f"{_NAMES[code]}, %{{x:,}} lesions: %{{y:.3f}}<extra></extra>",
+        data.append(
+            {
+                "type": "scatter", "x": lesions, "y": of_class, "mode": "lines+markers",
+                "marker": {"size": 6}, "line": {"color": _COLORS[code], "width": 2.5},
+                "hovertemplate": f"{_NAMES[code]}, %{{x:,}} lesions: %{{y:.3f}}<extra></extra>",
+            }
         )  # fmt: skip
-        drawn.add_annotation(
-            x=1, xref="paper", xanchor="left", xshift=8, yanchor="middle", showarrow=False,
-            y=low + place / room * (high - low), font={"color": ground.ink, "size": 13},
-            text=f'<span style="color:{_COLORS[code]}">■</span> {_NAMES[code]}',
+        notes.append(
+            {
+                "x": 1, "xref": "paper", "xanchor": "left", "xshift": 8, "yanchor": "middle",
+                "showarrow": False, "y": low + place / room * (high - low),
+                "font": {"color": ground.ink, "size": 13},
+                "text": f'<span style="color:{_COLORS[code]}">■</span> {_NAMES[code]}',
+            }
         )  # fmt: skip
-    _lesion_axis(drawn, found, ground)
-    drawn.update_yaxes(range=[low, high], nticks=6, **model_charts.plain_axis(ground))
     longest = max(map(len, _NAMES.values()))
-    return model_charts.bare(drawn, _HEIGHT).update_layout(margin={"r": 24 + _LETTER * longest})
+    axis = model_charts.plain_axis(ground) | {"range": [low, high], "nticks": 6}
+    layout = _layout(found, ground, 24 + _LETTER * longest)
+    return Chart(data, layout | {"yaxis": axis, "annotations": notes})
 
 
 def by_class_alt(found: LearningCurve) -> str:
@@ -170,15 +181,20 @@ def _written(name: str, figure: Estimate) -> str:
     return share_figure(figure) if name in SHARES else score_figure(figure)
 
 
-def _lesion_axis(drawn: go.Figure, found: LearningCurve, ground: Ground) -> None:
-    drawn.update_xaxes(
-        type="log", tickvals=[point.num_lesions for point in found.points],
-        ticktext=[
+def _layout(found: LearningCurve, ground: Ground, right: int) -> Spec:
+    """The layout with the axis of lesions, and `right` px of room for what is written there."""
+    bare = model_charts.bare(_HEIGHT)
+    lesions = {
+        "type": "log", "tickvals": [point.num_lesions for point in found.points],
+        "ticktext": [
             f"{count(point.num_lesions)}<br>{percent(point.fraction)}" for point in found.points
         ],
-        title=model_charts.axis_title("Lesions taught, and their share of all", ground),
-        **model_charts.plain_axis(ground),
-    )  # fmt: skip
+        "title": model_charts.axis_title("Lesions taught, and their share of all", ground),
+    }  # fmt: skip
+    return bare | {
+        "margin": bare["margin"] | {"r": right},
+        "xaxis": model_charts.plain_axis(ground) | lesions,
+    }
 
 
 def _show_how(found: LearningCurve) -> None:

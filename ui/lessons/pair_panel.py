@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from melanoma_core.diagnoses import BY_CODE, CODES
@@ -14,6 +13,7 @@ from ui import model_charts, model_records, theme
 from ui.formats import count, counted, literal, percent, percent_range
 from ui.lessons import border_panel, views
 from ui.model_records import Record
+from ui.plots import Chart, Spec
 from ui.theme import Ground
 
 _HEIGHT = 150  # px
@@ -105,9 +105,9 @@ def _hits(figure: Estimate, noun: str) -> str:
     )
 
 
-def chart(rows: Sequence[Taken], ground: Ground) -> go.Figure:
+def chart(rows: Sequence[Taken], ground: Ground) -> Chart:
     """What melanomas and nevi were taken for: a bar each, shares of its photographs."""
-    drawn = go.Figure()
+    data: list[Spec] = []
     for attribute, color, name in (
         ("as_melanoma", BY_CODE["MEL"].color, "melanoma"),
         ("as_nevus", BY_CODE["NV"].color, "nevus"),
@@ -118,25 +118,30 @@ def chart(rows: Sequence[Taken], ground: Ground) -> go.Figure:
             number / row.total if row.total else 0
             for number, row in zip(numbers, rows, strict=True)
         ]
-        drawn.add_bar(
-            x=shares, y=[_name(row) for row in rows], orientation="h", width=0.62,
-            marker_color=color, textposition="inside", insidetextanchor="middle", textangle=0,
-            constraintext="none", customdata=[count(number) for number in numbers],
-            text=[
-                f"{name} {count(number)}" if share >= _ROOM else ""
-                for number, share in zip(numbers, shares, strict=True)
-            ],
-            textfont={"color": ground.ink if attribute == "as_other" else "#FFFFFF", "size": 13},
-            hovertemplate=f"%{{y}}: {name} likeliest in %{{customdata}}<extra></extra>",
+        ink = ground.ink if attribute == "as_other" else "#FFFFFF"
+        data.append(
+            {
+                "type": "bar", "x": shares, "y": [_name(row) for row in rows],
+                "orientation": "h", "width": 0.62, "marker": {"color": color},
+                "textposition": "inside", "insidetextanchor": "middle", "textangle": 0,
+                "constraintext": "none", "customdata": [count(number) for number in numbers],
+                "text": [
+                    f"{name} {count(number)}" if share >= _ROOM else ""
+                    for number, share in zip(numbers, shares, strict=True)
+                ],
+                "textfont": {"color": ink, "size": 13},
+                "hovertemplate": f"%{{y}}: {name} likeliest in %{{customdata}}<extra></extra>",
+            }
         )  # fmt: skip
-    drawn.update_xaxes(range=[0, 1], domain=[0.28, 1], visible=False, fixedrange=True)
-    drawn.update_yaxes(
-        autorange="reversed", showgrid=False, zeroline=False, fixedrange=True, ticks="",
-        tickfont={"color": ground.ink, "size": 13},
-    )  # fmt: skip
-    return model_charts.bare(drawn, _HEIGHT).update_layout(
-        barmode="stack", margin={"l": 0, "r": 4, "t": 2, "b": 0}
-    )
+    layout = model_charts.bare(_HEIGHT) | {
+        "barmode": "stack", "margin": {"l": 0, "r": 4, "t": 2, "b": 0},
+        "xaxis": {"range": [0, 1], "domain": [0.28, 1], "visible": False, "fixedrange": True},
+        "yaxis": {
+            "autorange": "reversed", "showgrid": False, "zeroline": False, "fixedrange": True,
+            "ticks": "", "tickfont": {"color": ground.ink, "size": 13},
+        },
+    }  # fmt: skip
+    return Chart(data, layout)
 
 
 def alt(rows: Sequence[Taken]) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from melanoma_core.data import bundled_set
@@ -15,6 +14,7 @@ from ui import model_charts, theme
 from ui.charts import BELOW_COLOR
 from ui.formats import count, counted, percent
 from ui.lessons import views
+from ui.plots import CLEAR, Chart, Spec
 from ui.theme import Ground
 
 FEWEST, MOST = 10, 3000  # melanomas, the ends of the axis
@@ -122,47 +122,52 @@ def answer(sensitivity: float, wanted: float, marks: Sequence[Mark]) -> str:
     )
 
 
-def chart(sensitivity: float, marks: Sequence[Mark], wanted: Mark, ground: Ground) -> go.Figure:
+def chart(sensitivity: float, marks: Sequence[Mark], wanted: Mark, ground: Ground) -> Chart:
     """Width of the interval against the number of melanomas, with test sets marked."""
     numbers = _numbers()
-    figure = go.Figure()
-    figure.add_scatter(
-        x=numbers, y=[_points(sensitivity, number) for number in numbers], mode="lines",
-        line={"color": BELOW_COLOR, "width": 2.5},
-        hovertemplate="%{x:,} melanomas: %{y:.1f} points wide<extra></extra>",
-    )  # fmt: skip
+    data: list[Spec] = [
+        {
+            "type": "scatter", "x": numbers, "y": [_points(sensitivity, n) for n in numbers],
+            "mode": "lines", "line": {"color": BELOW_COLOR, "width": 2.5},
+            "hovertemplate": "%{x:,} melanomas: %{y:.1f} points wide<extra></extra>",
+        }
+    ]  # fmt: skip
     # A number beyond the axis is marked at its end, and said in words.
     place = min(max(wanted.num_melanomas, FEWEST), MOST)
     width = _points(sensitivity, place)
     for x, y in (([FEWEST, place], [width, width]), ([place, place], [0, width])):
-        figure.add_scatter(
-            x=x, y=y, mode="lines", hoverinfo="skip",
-            line={"color": ground.soft, "width": 1.5, "dash": "dot"},
+        data.append(
+            {
+                "type": "scatter", "x": x, "y": y, "mode": "lines", "hoverinfo": "skip",
+                "line": {"color": ground.soft, "width": 1.5, "dash": "dot"},
+            }
         )  # fmt: skip
-    figure.add_scatter(
-        x=[place], y=[width], mode="markers", hoverinfo="skip",
-        marker={"size": 13, "color": "rgba(0,0,0,0)", "line": {"color": ground.ink, "width": 2.5}},
-    )  # fmt: skip
-    _label(figure, place, width, wanted.label, ground, is_below=True)
+    circle = {"size": 13, "color": CLEAR, "line": {"color": ground.ink, "width": 2.5}}
+    data.append(_point(place, width, circle))
+    notes = [_label(place, width, wanted.label, ground, is_below=True)]
+    diamond = {
+        "symbol": "diamond", "size": 12, "color": ground.ink,
+        "line": {"color": "#FFFFFF", "width": 1.5},
+    }  # fmt: skip
     for mark in marks:
         width = _points(sensitivity, mark.num_melanomas)
-        figure.add_scatter(
-            x=[mark.num_melanomas], y=[width], mode="markers", hoverinfo="skip",
-            marker={"symbol": "diamond", "size": 12, "color": ground.ink,
-                    "line": {"color": "#FFFFFF", "width": 1.5}},
-        )  # fmt: skip
+        data.append(_point(mark.num_melanomas, width, diamond))
         label = f"{count(mark.num_melanomas)}: {mark.label}"
-        _label(figure, mark.num_melanomas, width, label, ground)
+        notes.append(_label(mark.num_melanomas, width, label, ground))
     axis = model_charts.plain_axis(ground)
-    figure.update_xaxes(
-        type="log", range=[math.log10(0.95 * FEWEST), math.log10(1.05 * MOST)],
-        tickvals=_TICKS, ticktext=[count(tick) for tick in _TICKS], **axis,
-        title=model_charts.axis_title("Melanomas in the test set (lesions)", ground),
-    )  # fmt: skip
-    figure.update_yaxes(
-        range=[0, 1.08 * _points(sensitivity, FEWEST)], nticks=6, ticksuffix=" points", **axis,
-    )  # fmt: skip
-    return model_charts.bare(figure, _HEIGHT)
+    layout = model_charts.bare(_HEIGHT) | {
+        "xaxis": axis | {
+            "type": "log", "range": [math.log10(0.95 * FEWEST), math.log10(1.05 * MOST)],
+            "tickvals": list(_TICKS), "ticktext": [count(tick) for tick in _TICKS],
+            "title": model_charts.axis_title("Melanomas in the test set (lesions)", ground),
+        },
+        "yaxis": axis | {
+            "range": [0, 1.08 * _points(sensitivity, FEWEST)], "nticks": 6,
+            "ticksuffix": " points",
+        },
+        "annotations": notes,
+    }  # fmt: skip
+    return Chart(data, layout)
 
 
 def alt(sensitivity: float, marks: Sequence[Mark], wanted: Mark) -> str:
@@ -186,13 +191,18 @@ def _points(sensitivity: float, num_melanomas: int) -> float:
     return 100 * sample_size.interval_width(sensitivity, num_melanomas)
 
 
-def _label(
-    figure: go.Figure, x: float, y: float, text: str, ground: Ground, *, is_below: bool = False
-) -> None:
+def _point(x: float, y: float, marker: Spec) -> Spec:
+    return {
+        "type": "scatter", "x": [x], "y": [y], "mode": "markers", "hoverinfo": "skip",
+        "marker": marker,
+    }  # fmt: skip
+
+
+def _label(x: float, y: float, text: str, ground: Ground, *, is_below: bool = False) -> Spec:
     """Right above a point of a falling curve, or left below it, where nothing is drawn."""
-    figure.add_annotation(
-        x=math.log10(x), y=y, text=text, showarrow=False,
-        xanchor="right" if is_below else "left", yanchor="top" if is_below else "bottom",
-        xshift=-8 if is_below else 6, yshift=-4 if is_below else 2,
-        font={"color": ground.ink, "size": 13},
-    )  # fmt: skip
+    return {
+        "x": math.log10(x), "y": y, "text": text, "showarrow": False,
+        "xanchor": "right" if is_below else "left", "yanchor": "top" if is_below else "bottom",
+        "xshift": -8 if is_below else 6, "yshift": -4 if is_below else 2,
+        "font": {"color": ground.ink, "size": 13},
+    }  # fmt: skip

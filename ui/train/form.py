@@ -75,10 +75,10 @@ def ask(serving: Serving | None, *, is_sandbox: bool) -> RunPlan | None:
         tuple(str(path.resolve()) for path in chosen),
         splits,
         start.weights,
-        start.from_model,
+        "head" if is_quick else "full",
+        (start.from_model,) if start.from_model else (),
         is_cleaned=is_cleaned,
         split_by=split_by,
-        is_quick=is_quick,
     )
 
 
@@ -104,7 +104,7 @@ def _ask_start(card: Card | None) -> _Start:
     weights = os.environ.get(_WEIGHTS)
     for network, info in network_table.NETWORKS.items():
         # Made of two models, on the command line; or for tests.
-        if network_table.JOINED in network or network == "tiny":
+        if network_table.ENSEMBLE_SEPARATOR in network or network == "tiny":
             continue
         if not info.needs_weights:
             starts[info.description] = _Start(network, info.image_size)
@@ -216,6 +216,6 @@ def ask_balance() -> Plan:
 
 def card_of(plan: RunPlan, serving: Serving | None) -> Card | None:
     """The card of the model that training goes on from, else of the one in use."""
-    if plan.from_model is not None:
-        return store.read_card(store.model_dir(paths.models_dir(), plan.from_model))
+    if plan.parent is not None:
+        return store.read_card(store.model_dir(paths.models_dir(), plan.parent))
     return serving.model.card if serving else None

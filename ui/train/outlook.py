@@ -24,16 +24,14 @@ _ORDER = [CODES.index(code) for code in CODES_BY_GROUP]
 
 def look(plan: RunPlan, serving: Serving | None) -> Outlook | None:
     """The outlook of a plan, kept while its data and splits stay; None where they are refused."""
-    key = (plan.datasets, plan.splits, plan.split_by, plan.from_model, plan.config.seed)
+    key = (plan.datasets, plan.splits, plan.split_by, plan.parents, plan.config.seed)
     kept = st.session_state.get(_KEPT)
     if kept is not None and kept[0] == key:
         found: Outlook = kept[1]
         return found
     with errors.shown(), st.spinner("Reading the data sets"):
-        lineage = None
-        if plan.from_model is not None:
-            _, _, lineage = provenance.read(paths.models_dir(), plan.from_model)
-        found = preview.outlook(plan, lineage, form.card_of(plan, serving))
+        parents = [provenance.read(paths.models_dir(), name) for name in plan.parents]
+        found = preview.outlook(plan, parents, form.card_of(plan, serving))
         st.session_state[_KEPT] = key, found
         return found
     return None
@@ -42,7 +40,7 @@ def look(plan: RunPlan, serving: Serving | None) -> Outlook | None:
 def show(found: Outlook) -> Plan:
     """Classes by split with the plan that evens them out, and what stands in the way."""
     for refusal in found.refusals:
-        errors.show(f"**It cannot be started so.** {literal(refusal)}")
+        errors.show(f"**Training cannot start with these settings.** {literal(refusal)}")
     counts = {split: rows[_ORDER] for split, rows in found.counts.items()}
     is_there = np.sum(list(counts.values()), axis=0) > 0
     codes = [code for code, there in zip(CODES_BY_GROUP, is_there, strict=True) if there]

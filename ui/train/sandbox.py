@@ -37,7 +37,7 @@ def start(plan: RunPlan, serving: Serving) -> None:
     model_id = serving.model.card.model_id
     if not (models_dir / model_id).exists():
         _copy(paths.models_dir() / model_id, models_dir)
-    plan = replace(plan, from_model=model_id)
+    plan = replace(plan, parents=(model_id,))
     st.session_state[_RUN] = processes.start(plan, runs_dir, "a visitor", models_dir)
 
 

@@ -60,7 +60,7 @@ def watch(run_dir: Path, *, may_stop: bool) -> None:
     if may_stop:
         with st.container(horizontal=True):
             is_asked = plans.is_asked_to_stop(run_dir)
-            unit = "fit" if run.plan and run.plan.is_quick else "epoch"
+            unit = "fit" if run.plan and run.plan.recipe == "head" else "epoch"
             st.button(
                 f"Stop after this {unit}", icon=":material/stop_circle:",
                 on_click=processes.stop_after_epoch, args=(run_dir,), disabled=is_asked,
@@ -76,14 +76,14 @@ def watch(run_dir: Path, *, may_stop: bool) -> None:
 
 
 def _about(run: RunState) -> str:
-    by = f", started by {literal(run.by)}" if run.by else ""
+    by = f", started by {literal(run.author)}" if run.author else ""
     return f"Run {literal(run.run_id)}{by} on {day(run.asked)} at {run.asked[11:16]} UTC."
 
 
 def show_curves(run: RunState) -> None:
     """Loss and AUROC over the whole epochs, or over the fits of a quick training."""
     ground = theme.in_use()
-    unit = "Fit" if run.plan and run.plan.is_quick else "Epoch"
+    unit = "Fit" if run.plan and run.plan.recipe == "head" else "Epoch"
     charts = training_charts.of_history(run.history, ground)
     if not charts:
         return

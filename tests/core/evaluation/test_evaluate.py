@@ -16,6 +16,7 @@ from melanoma_core.evaluation import evaluate
 from melanoma_core.evaluation.evaluate import Evaluation
 from melanoma_core.images import reading
 from melanoma_core.metrics import calibration
+from melanoma_core.metrics.calibration import Calibration
 from melanoma_core.models import predict
 from tests.support import made_models
 from tests.support.made_evaluations import drawn, made, spread
@@ -300,7 +301,7 @@ def test_before_calibration_the_probabilities_are_those_of_the_plain_logits(
 ):
     logits = np.random.default_rng(0).normal(scale=3, size=(40, 9))
     moved = logits + class_bias if class_bias else logits
-    measured = made(["NV"] * 40, calibration.probabilities(moved, temperature))
+    measured = made(["NV"] * 40, calibration.probabilities(moved, Calibration(temperature)))
     before = evaluate.before_calibration(measured, temperature, class_bias)
     np.testing.assert_allclose(before.y_prob, calibration.probabilities(logits), rtol=1e-9)
     assert before.table is measured.table

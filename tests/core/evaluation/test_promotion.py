@@ -207,8 +207,9 @@ def other_head(directory: Path) -> dict[str, bytes]:
     network = predict.read_network((directory / "network.tflite").read_bytes(), files["head.npz"])
     golden = altered_models.arrays_of(directory / "golden.npz")
     logits = np.array([network.logits(network.graph.run(image)[1]) for image in golden["images"]])
-    temperature = store.read_card(directory).temperature
-    golden["probabilities"] = calibration.probabilities(logits, temperature)
+    golden["probabilities"] = calibration.probabilities(
+        logits, store.read_card(directory).calibration
+    )
     return files | {"golden.npz": altered_models.npz(**golden)}
 
 

@@ -68,7 +68,7 @@ def test_damaged_json_is_refused(damage):
         TrainConfig.from_json(damage(text))
 
 
-def test_run_of_before_a_change_of_photographs_was_there_goes_on_without_it():
+def test_settings_without_the_later_augmentations_leave_them_off():
     record = json.loads(TrainConfig().to_json())
     for name in ("sharpen", "noise", "jpeg"):
         del record["augment"][name]

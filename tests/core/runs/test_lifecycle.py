@@ -1,4 +1,4 @@
-"""What every training is wrapped in: however it ends, its files say so, and it can go on."""
+"""However a run ends, its files say so, and it can be resumed."""
 
 import shutil
 from dataclasses import replace
@@ -9,9 +9,9 @@ import pytest
 from melanoma_core.errors import ModelError, RunError, RunStopped
 from melanoma_core.models import journal, store
 from melanoma_core.models.journal import Kind
-from melanoma_core.runs import lifecycle, plans, states
+from melanoma_core.runs import lifecycle, plans, states, training_data
 from melanoma_core.runs.states import STARTING, State
-from melanoma_core.training import fitting, train
+from melanoma_core.training import fitting, pipeline
 from tests.support import made_models
 
 
@@ -63,7 +63,7 @@ def test_model_of_another_run_is_no_candidate_of_this_one(places):
     assert states.read(places.run_dir).state == State.FAILED
 
 
-def test_fault_of_the_program_is_written_down_and_raised(places):
+def test_fault_of_the_program_is_recorded_and_raised(places):
     def work():
         raise ZeroDivisionError("by nought")
 
@@ -76,7 +76,7 @@ def test_fault_of_the_program_is_written_down_and_raised(places):
 
 
 @pytest.mark.parametrize(("phase", "is_kept"), [(STARTING, True), ("epoch 1 of 2", False)])
-def test_wish_to_stop_is_kept_while_a_run_starts(places, phase, is_kept):
+def test_request_to_stop_is_kept_while_a_run_starts(places, phase, is_kept):
     plans.write_plan(places.run_dir, places.plan)
     plans.write_status(places.run_dir, phase)
     plans.ask_to_stop(places.run_dir)
@@ -89,34 +89,25 @@ def test_wish_to_stop_is_kept_while_a_run_starts(places, phase, is_kept):
         carry_out(places, work)
 
 
-def test_run_that_has_learnt_goes_on_with_no_other_data(tmp_path):
-    plans.hold_to_data(tmp_path, "a" * 64)
-    plans.hold_to_data(tmp_path, "b" * 64)  # nothing has been learnt yet
-    plans.write_history(tmp_path, [{"epoch": 1}])
-    plans.hold_to_data(tmp_path, "b" * 64)
-    with pytest.raises(RunError, match="have changed since its first epochs"):
-        plans.hold_to_data(tmp_path, "a" * 64)
-
-
 def test_training_whose_test_files_were_deleted_between_epochs_is_refused(tmp_path):
     data = made_models.draw_class_folders(tmp_path / "drawn")
     run_dir, models_dir = tmp_path / "tiny-8", tmp_path / "models"
     plan = made_models.plan(data, replace(made_models.CONFIG, epochs=2))
 
     def report(line):
-        if line.startswith("Reading"):
+        if "cleaned by the data doctor" in line:
             plans.ask_to_stop(run_dir)
 
     with pytest.raises(RunStopped):
-        train.train(plan, run_dir, models_dir, report)
-    table = train.prepare(plan, run_dir, lambda line: None).table
-    for path in table.loc[table["split"] == "test", "path"].iloc[:4]:
+        pipeline.run(plan, run_dir, models_dir, report)
+    rows = training_data.read(plan, run_dir, [], 32).rows
+    for path in rows.loc[rows["split"] == "test", "path"].iloc[:4]:
         (data / path).unlink()
     with pytest.raises(RunError, match="have changed since its first epochs"):
-        train.train(plan, run_dir, models_dir, lambda line: None)
+        pipeline.run(plan, run_dir, models_dir, lambda line: None)
 
 
-def test_loss_that_is_no_number_ends_the_run_with_advice():
+def test_loss_that_is_not_finite_ends_the_run_with_advice():
     with pytest.raises(RunError, match="lower learning rate"):
         fitting._check_loss(float("nan"), 2)
     fitting._check_loss(0.5, 1)
@@ -132,4 +123,4 @@ def test_full_disk_under_the_weights_is_an_error_of_a_file(places, tmp_path, mon
     monkeypatch.setattr(export.keras.Model, "save_weights", full)
     with pytest.raises(RunError, match="No space left") as caught:
         carry_out(places, lambda: export.write(network, tmp_path))
-    assert "Free room" in str(caught.value)
+    assert "Free disk space" in str(caught.value)

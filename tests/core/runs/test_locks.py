@@ -17,9 +17,9 @@ PROJECT = Path(__file__).resolve().parents[3]
 HOLDER = """
 import sys, time
 from pathlib import Path
-from melanoma_core import run_locks
+from melanoma_core.runs import locks
 runs_dir = Path(sys.argv[1])
-with run_locks.lock(runs_dir / "run-1"), run_locks.only_training(runs_dir, "run-1", "Ada"):
+with locks.lock(runs_dir / "run-1"), locks.only_training(runs_dir, "run-1", "Ada"):
     print("locked", flush=True)
     time.sleep(300)
 """
@@ -37,7 +37,7 @@ def holder(tmp_path):
 
 def test_second_training_is_told_whose_the_first_is_and_since_when(holder, tmp_path):
     found = locks.holder(tmp_path)
-    assert (found.run_id, found.by) == ("run-1", "Ada")
+    assert (found.run_id, found.author) == ("run-1", "Ada")
     words = f"“run-1”, started by Ada at {found.since[11:16]} UTC .*one at a time"
     with (
         pytest.raises(RunError, match=words),
@@ -71,7 +71,7 @@ def test_lock_dies_with_its_holder(holder, tmp_path):
     assert locks.worker(tmp_path / "run-1") is None
     assert locks.holder(tmp_path) is None
     with locks.only_training(tmp_path, "run-2", "Bo"):
-        assert locks.holder(tmp_path).by == "Bo"
+        assert locks.holder(tmp_path).author == "Bo"
     assert locks.holder(tmp_path) is None
 
 

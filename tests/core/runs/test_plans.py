@@ -7,12 +7,13 @@ import pytest
 
 from melanoma_core.errors import RunError
 from melanoma_core.images.augmentations import AugmentConfig
+from melanoma_core.models import store
 from melanoma_core.runs import plans
 from melanoma_core.runs.configs import TrainConfig
 from melanoma_core.runs.plans import RunPlan
 
 PLAN = RunPlan(
-    TrainConfig(network="tiny", augment=AugmentConfig(blur=0)), ("a.zip", "b"), "splits.csv", None
+    TrainConfig(network="tiny", augment=AugmentConfig(blur=0)), ("a.zip", "b"), "splits.csv"
 )
 
 
@@ -34,6 +35,8 @@ def test_same_plan_may_be_written_again(tmp_path):
         RunPlan(PLAN.config, ("a.zip",), PLAN.splits, PLAN.weights),
         RunPlan(PLAN.config, PLAN.datasets, None, PLAN.weights),
         RunPlan(PLAN.config, PLAN.datasets, PLAN.splits, "imagenet.weights.h5"),
+        RunPlan(PLAN.config, PLAN.datasets, PLAN.splits, recipe="head"),
+        RunPlan(PLAN.config, PLAN.datasets, PLAN.splits, parents=("tiny-1",)),
     ],
 )
 def test_another_plan_in_the_same_folder_is_refused_and_the_first_one_kept(tmp_path, other):
@@ -74,12 +77,31 @@ def test_history_has_one_line_an_epoch(tmp_path):
 
 def test_id_names_network_date_and_time():
     moment = datetime.datetime(2026, 11, 22, 9, 5, 7, tzinfo=datetime.UTC)
-    assert plans.new_id(RunPlan(TrainConfig(), (), None, None), moment) == (
-        "mobilenet-v2-2026-11-22-090507"
-    )
-    quick = RunPlan(TrainConfig(network="tiny"), (), None, None, is_quick=True)
-    assert plans.new_id(quick, moment) == "tiny-quick-2026-11-22-090507"
-    joined = RunPlan(TrainConfig(), (), None, None, "tiny-1", joined_with="tiny-2")
-    assert plans.new_id(joined, moment) == "joined-2026-11-22-090507"
-    anew = RunPlan(TrainConfig(), (), None, None, "tiny-1", is_recalibration=True)
-    assert plans.new_id(anew, moment) == "recalibrated-2026-11-22-090507"
+    assert plans.new_id(RunPlan(TrainConfig(), ()), moment) == "mobilenet-v2-2026-11-22-090507"
+    head = RunPlan(TrainConfig(network="tiny"), (), recipe="head")
+    assert plans.new_id(head, moment) == "tiny-head-2026-11-22-090507"
+    ensemble = RunPlan(TrainConfig(), (), recipe="ensemble", parents=("tiny-1", "tiny-2"))
+    assert plans.new_id(ensemble, moment) == "ensemble-2026-11-22-090507"
+    recalibrated = RunPlan(TrainConfig(), (), recipe="recalibrate", parents=("tiny-1",))
+    assert plans.new_id(recalibrated, moment) == "recalibrated-2026-11-22-090507"
+
+
+@pytest.mark.parametrize("recipe", plans.RECIPES)
+def test_name_of_every_recipe_is_one_that_a_model_can_have(tmp_path, recipe):
+    store.check_new(tmp_path, plans.new_id(RunPlan(TrainConfig(), (), recipe=recipe)))
+
+
+def test_unknown_recipe_or_split_method_is_refused():
+    with pytest.raises(RunError, match="“quick”; it must be one of: full, head, ensemble, rec"):
+        RunPlan(TrainConfig(), (), recipe="quick")
+    with pytest.raises(RunError, match="“odd”; it must be one of: given, drawn, model"):
+        RunPlan(TrainConfig(), (), split_by="odd")
+
+
+def test_epochs_cannot_continue_on_other_data(tmp_path):
+    plans.check_same_data(tmp_path, "a" * 64)
+    plans.check_same_data(tmp_path, "b" * 64)  # no epoch is finished yet
+    plans.write_history(tmp_path, [{"epoch": 1}])
+    plans.check_same_data(tmp_path, "b" * 64)
+    with pytest.raises(RunError, match="have changed since its first epochs"):
+        plans.check_same_data(tmp_path, "a" * 64)

@@ -22,7 +22,7 @@ def look(root, card=None, folders=FOLDERS):
             for number in range(num_files)
         ),
     )
-    return preview.outlook(RunPlan(TrainConfig(), (str(root),), None, None), None, card)
+    return preview.outlook(RunPlan(TrainConfig(), (str(root),)), [], card)
 
 
 def the_one(warnings, words):
@@ -42,26 +42,26 @@ def test_counts_are_by_split_and_foreign_folder_names_are_told(tmp_path):
 def test_diagnoses_without_photographs_of_a_split_are_named(tmp_path):
     warnings = look(tmp_path).warnings
     assert the_one(warnings, "not measured").endswith(": Vascular lesion.")
-    assert the_one(warnings, "Measured on but never taught").endswith(": Seborrheic keratosis.")
+    assert the_one(warnings, "but not in training").endswith(": Seborrheic keratosis.")
     assert "Vascular lesion" in the_one(warnings, "neither calibration")
-    assert "referral threshold" in the_one(warnings, "Validation holds")
+    assert "referral threshold" in the_one(warnings, "Validation has")
 
 
-def test_a_model_of_fewer_diagnoses_names_those_that_are_new_to_it(tmp_path):
+def test_diagnoses_that_are_new_to_the_model_or_missing_in_the_data_are_named(tmp_path):
     card = stub_models.card(
         class_counts={"train": {"MEL": 9, "NV": 9, "BCC": 9}, "val": {}, "test": {}}
     )
     warnings = look(tmp_path, card).warnings
-    assert the_one(warnings, "New to “nine-2026-11-14”, which was never taught them").endswith(
+    assert the_one(warnings, "“nine-2026-11-14” was not trained on: ").endswith(
         ": Dermatofibroma, Vascular lesion."
     )
-    assert the_one(warnings, "none to learn from").endswith(": Basal cell carcinoma.")
+    assert the_one(warnings, "no training photographs").endswith(": Basal cell carcinoma.")
 
 
-def test_a_model_made_from_another_is_spoken_of_by_its_own_training_alone(tmp_path):
+def test_a_fine_tuned_model_is_described_by_its_own_training_alone(tmp_path):
     card = stub_models.card(
         class_counts={"train": {"MEL": 9, "NV": 9}, "val": {}, "test": {}},
         inherited_datasets=(DatasetUse("clinic", "", "", 40, 0, 0),),
     )
     warnings = look(tmp_path, card).warnings
-    assert "which was not taught them by itself:" in the_one(warnings, "New to")
+    assert the_one(warnings, "“nine-2026-11-14” was not itself trained on: ")

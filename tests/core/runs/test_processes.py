@@ -1,4 +1,4 @@
-"""Trainings in the background, with the tiny network: start, watch, stop, kill, go on."""
+"""Trainings in the background, with the tiny network: start, watch, stop, kill, resume."""
 
 import os
 import signal
@@ -50,12 +50,10 @@ def wait_until(run_dir, is_so):
     raise AssertionError(f"It came to this only: {states.read(run_dir)}")
 
 
-def test_training_in_the_background_is_watched_kept_alone_stopped_killed_and_gone_on_with(
-    drawn, places
-):
+def test_background_training_is_watched_kept_alone_stopped_killed_and_resumed(drawn, places):
     """One story, because every process loads TensorFlow for many seconds."""
     runs_dir, models_dir = places
-    plan = RunPlan(CONFIG, (str(drawn),), None, None)
+    plan = RunPlan(CONFIG, (str(drawn),))
     run_dir = processes.start(plan, runs_dir, "Ada")
     assert states.read(run_dir).state == State.RUNNING  # from the first moment on
     with pytest.raises(RunError, match=f"“{run_dir.name}”, started by Ada at .* one at a time"):
@@ -99,10 +97,10 @@ def test_training_in_the_background_is_watched_kept_alone_stopped_killed_and_gon
     assert not list(models_dir.glob("*/"))
 
 
-def test_run_that_cannot_go_on_says_why(drawn, places):
+def test_run_that_fails_says_why(drawn, places):
     runs_dir, _ = places
     config = replace(CONFIG, network="mobilenet_v2", image_size=32)
-    run_dir = processes.start(RunPlan(config, (str(drawn),), None, None), runs_dir, "Ada")
+    run_dir = processes.start(RunPlan(config, (str(drawn),)), runs_dir, "Ada")
     failed = wait_until(run_dir, lambda run: run.state != State.RUNNING)
     assert failed.state == State.FAILED
     assert "starts from ImageNet weights" in failed.reason
@@ -111,14 +109,14 @@ def test_run_that_cannot_go_on_says_why(drawn, places):
 
 def test_run_that_has_not_reached_its_locks_yet_can_be_stopped(drawn, places):
     runs_dir, _ = places
-    run_dir = processes.start(RunPlan(CONFIG, (str(drawn),), None, None), runs_dir, "Ada")
+    run_dir = processes.start(RunPlan(CONFIG, (str(drawn),)), runs_dir, "Ada")
     processes.stop_now(run_dir)
     found = wait_until(run_dir, lambda run: run.state != State.RUNNING)
     assert found.state == State.STOPPED
     assert processes.busy(runs_dir) is None
 
 
-def test_folder_without_a_run_cannot_be_gone_on_with(places):
+def test_folder_without_a_run_cannot_be_resumed(places):
     runs_dir, _ = places
     (runs_dir / "none").mkdir(parents=True)
     with pytest.raises(RunError, match="holds no training run"):
@@ -127,6 +125,6 @@ def test_folder_without_a_run_cannot_be_gone_on_with(places):
 
 def test_stopping_a_run_that_is_not_at_work_does_nothing(drawn, places):
     runs_dir, _ = places
-    plans.write_plan(runs_dir / "run-1", RunPlan(CONFIG, (str(drawn),), None, None))
+    plans.write_plan(runs_dir / "run-1", RunPlan(CONFIG, (str(drawn),)))
     processes.stop_now(runs_dir / "run-1")
     assert states.read(runs_dir / "run-1").state == State.INTERRUPTED

@@ -1,4 +1,7 @@
-"""What a model may have been taught, and the splits that follow from it."""
+"""What a parent may have been trained on, and the splits that follow from it."""
+
+import dataclasses
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -7,14 +10,16 @@ import pytest
 from melanoma_core.data import datasets, splits
 from melanoma_core.data.datasets import Dataset
 from melanoma_core.data.schema import COLUMNS
-from melanoma_core.errors import RunError
-from melanoma_core.models import training_ids
+from melanoma_core.errors import ModelError, RunError
+from melanoma_core.models import store, training_ids
+from melanoma_core.models.cards import DatasetUse
 from melanoma_core.runs import provenance
-from melanoma_core.runs.provenance import Lineage
-from tests.support import made_models
+from tests.support import made_models, made_parents
+from tests.support.made_parents import NO_IDS
 
 HELD_OUT = {"ISIC_0000001": "test", "ISIC_0000002": "val", "own_1": "test"}
-LINEAGE = Lineage("model-1", HELD_OUT, frozenset({"clinic"}), frozenset({"ab12"}), None)
+PARENT = made_parents.parent("clinic", "ab12", HELD_OUT)
+ADVICE = "Divide them otherwise."
 
 
 def table(*rows):
@@ -31,33 +36,41 @@ def dataset(name, sha256="", rows=()):
     return Dataset(name, table(*rows), (), "not stated", sha256)
 
 
-def may_be_taught(*rows, lineage=LINEAGE, sets=()):
-    return provenance.may_be_taught(lineage, table(*rows), sets).tolist()
+def may_be_trained_on(*rows, parent=PARENT, sets=()):
+    return provenance.may_be_trained_on(parent, table(*rows), sets).tolist()
 
 
-def test_what_was_held_out_was_not_taught():
-    assert may_be_taught(("ISIC_0000001", "elsewhere"), ("own_1", "clinic")) == [False, False]
+def test_held_out_photographs_were_not_trained_on():
+    assert may_be_trained_on(("ISIC_0000001", "elsewhere"), ("own_1", "clinic")) == [False, False]
 
 
-def test_another_photograph_of_the_models_own_data_may_be_taught():
-    assert may_be_taught(("own_2", "clinic")) == [True]
+def test_another_photograph_of_the_models_own_data_may_be_trained_on():
+    assert may_be_trained_on(("own_2", "clinic")) == [True]
 
 
-def test_number_of_the_archive_may_be_taught_wherever_it_comes_from():
-    assert may_be_taught(("ISIC_0000009", "elsewhere")) == [True]
+def test_id_of_the_archive_may_be_trained_on_whatever_its_source():
+    assert may_be_trained_on(("ISIC_0000009", "elsewhere")) == [True]
 
 
-def test_photograph_of_a_new_data_set_cannot_have_been_taught():
-    assert may_be_taught(("2026-11-24-a", "another clinic")) == [False]
+def test_photograph_of_a_new_data_set_was_not_trained_on():
+    assert may_be_trained_on(("2026-11-24-a", "another clinic")) == [False]
 
 
 def test_data_set_under_another_name_is_known_by_its_checksum():
-    assert may_be_taught(("b", "renamed"), sets=[dataset("renamed", "ab12")]) == [True]
+    assert may_be_trained_on(("b", "renamed"), sets=[dataset("renamed", "ab12")]) == [True]
 
 
-def test_photograph_that_has_its_sets_name_before_it_is_the_same():
-    assert provenance.held_out(LINEAGE, table(("clinic/own_1", "clinic"))) == ["test"]
-    together = Lineage("model-2", {"clinic/own_1": "val"}, frozenset(), frozenset(), None)
+def test_inherited_data_sets_may_be_trained_on_too():
+    use = DatasetUse("older", "", "cd34", 5, 0, 0)
+    card = dataclasses.replace(PARENT.card, inherited_datasets=(use,))
+    parent = dataclasses.replace(PARENT, card=card)
+    assert may_be_trained_on(("a", "older"), parent=parent) == [True]
+    assert may_be_trained_on(("a", "older")) == [False]
+
+
+def test_photograph_is_the_same_with_the_name_of_its_data_set_before_its_id():
+    assert provenance.held_out(PARENT, table(("clinic/own_1", "clinic"))) == ["test"]
+    together = made_parents.parent("other", "", {"clinic/own_1": "val"})
     assert provenance.held_out(together, table(("own_1", "clinic"))) == ["val"]
 
 
@@ -73,63 +86,85 @@ def clinic_tables(tmp_path_factory):
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_what_was_taught_is_known_whether_or_not_another_set_has_its_name(clinic_tables, order):
+def test_training_ids_match_with_and_without_the_data_set_prefix(clinic_tables, order):
     before, now = (clinic_tables[place] for place in order)
     divided = splits.assign(before)
     listed = training_ids.of(divided[divided["split"] == "train"])
     held = divided[divided["split"] != "train"]
     held_out = dict(zip(held["image_id"], held["split"], strict=True))
-    lineage = Lineage("model-1", held_out, frozenset({"clinic_a"}), frozenset(), listed)
+    parent = made_parents.parent("clinic_a", "", held_out, listed)
 
-    found = provenance.assign(now, lineage, (), seed=0)
-    provenance.check(lineage, found, ())
+    found = provenance.assign(now, parent, (), seed=0)
+    provenance.check(parent, found, (), ADVICE)
     expected, split_of = (
         {row.path: row.split for row in rows.itertuples(index=False) if row.source == "clinic_a"}
         for rows in (divided, found)
     )
     assert split_of == expected
-    num_taught = list(expected.values()).count("train")
-    with pytest.raises(RunError, match=f"{num_taught} were not held out"):
-        provenance.check(lineage, now[now["source"] == "clinic_a"].assign(split="test"), ())
+    num_train = list(expected.values()).count("train")
+    tested = now[now["source"] == "clinic_a"].assign(split="test")
+    with pytest.raises(RunError, match=f"{num_train} were not held out"):
+        provenance.check(parent, tested, (), ADVICE)
 
 
-def test_whole_list_of_what_was_taught_decides_alone():
+def test_whole_list_of_training_ids_decides_alone():
     listed = training_ids.of(table(("own_2", "clinic"), ("x", "y", "lesion-7")))
-    lineage = Lineage("model-1", HELD_OUT, frozenset({"clinic"}), frozenset(), listed)
+    parent = dataclasses.replace(PARENT, training_ids=listed)
     rows = [("own_2", "clinic"), ("own_3", "clinic"), ("new", "z", "lesion-7")]
-    assert may_be_taught(*rows, lineage=lineage) == [True, False, True]
+    assert may_be_trained_on(*rows, parent=parent) == [True, False, True]
+
+
+def test_list_with_gaps_counts_beside_the_data_sets():
+    listed = training_ids.union([training_ids.of(table(("x", "y", "lesion-7"))), NO_IDS])
+    parent = dataclasses.replace(PARENT, training_ids=listed)
+    rows = [("own_3", "clinic"), ("new", "z", "lesion-7"), ("other", "z")]
+    assert may_be_trained_on(*rows, parent=parent) == [True, True, False]
 
 
 def test_splits_are_those_of_the_model_and_only_new_lesions_are_drawn():
     rows = [("ISIC_0000001", "a"), ("ISIC_0000002", "a"), ("ISIC_0000009", "a")]
     rows += [(f"new_{number}", "another clinic") for number in range(40)]
-    found = provenance.assign(table(*rows), LINEAGE, (), seed=0)
+    found = provenance.assign(table(*rows), PARENT, (), seed=0)
     by_id = dict(zip(found["image_id"], found["split"], strict=True))
     assert [by_id[row[0]] for row in rows[:3]] == ["test", "val", "train"]
     drawn = [by_id[row[0]] for row in rows[3:]]
     assert set(drawn) == {"train", "val", "test"}
     assert drawn.count("train") > 20
-    again = provenance.assign(table(*rows), LINEAGE, (), seed=1)
+    again = provenance.assign(table(*rows), PARENT, (), seed=1)
     assert list(again["split"]) != list(found["split"])
 
 
-def test_lesion_that_was_taught_is_for_training_with_all_its_photographs():
+def test_lesion_that_was_trained_on_is_for_training_with_all_its_photographs():
     rows = [("ISIC_0000009", "a", "lesion-1")]
     rows += [(f"new_{number}", "another clinic", "lesion-1") for number in range(9)]
-    found = provenance.assign(table(*rows), LINEAGE, (), seed=0)
+    found = provenance.assign(table(*rows), PARENT, (), seed=0)
     assert set(found["split"]) == {"train"}
 
 
-def test_what_was_taught_is_never_held_out_even_where_a_class_has_nothing_else():
+def test_training_photographs_are_never_held_out_even_where_a_class_has_no_others():
     rows = [(f"ISIC_000001{number}", "a") for number in range(8)]
-    found = provenance.assign(table(*rows), LINEAGE, (), seed=0)
+    found = provenance.assign(table(*rows), PARENT, (), seed=0)
     assert set(found["split"]) == {"train"}
 
 
-def test_measuring_on_what_may_have_been_taught_is_refused():
+def test_measuring_on_what_may_have_been_trained_on_is_refused():
     rows = table(("ISIC_0000009", "a"), ("ISIC_0000001", "a"), ("new", "b"))
     divided = rows.assign(split=["test", "test", "val"])
-    with pytest.raises(RunError, match=r"Of the 3 .* 1 were not held out.*\(ISIC_0000009\)"):
-        provenance.check(LINEAGE, divided, ())
-    provenance.check(LINEAGE, divided.assign(split=["train", "test", "val"]), ())
+    words = r"Of the 3 .* 1 were not held out.*\(ISIC_0000009\).*Divide them otherwise\."
+    with pytest.raises(RunError, match=words):
+        provenance.check(PARENT, divided, (), ADVICE)
+    provenance.check(PARENT, divided.assign(split=["train", "test", "val"]), (), ADVICE)
     assert np.all(divided["split"] != "train")
+
+
+def test_a_parent_is_read_whole_and_a_damaged_one_is_refused(trained_models, tmp_path):
+    models_dir = shutil.copytree(trained_models, tmp_path / "models")
+    parent = provenance.read(models_dir, "tiny-1")
+    assert (parent.model_id, parent.card.network) == ("tiny-1", "tiny")
+    assert set(parent.files) == set(store.FILES)
+    assert set(parent.held_out.values()) == {"val", "test"}
+    assert len(parent.held_out) + parent.training_ids.images.size == 48
+    assert parent.training_ids.is_whole
+    (models_dir / "tiny-1" / "training_ids.npz").write_bytes(b"damaged")
+    with pytest.raises(ModelError, match=r"training_ids\.npz of the model “tiny-1”"):
+        provenance.read(models_dir, "tiny-1")

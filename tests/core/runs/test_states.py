@@ -10,7 +10,7 @@ from melanoma_core.runs.configs import TrainConfig
 from melanoma_core.runs.plans import RunPlan
 from melanoma_core.runs.states import State
 
-PLAN = RunPlan(TrainConfig(network="tiny", epochs=4), ("a.zip",), None, None)
+PLAN = RunPlan(TrainConfig(network="tiny", epochs=4), ("a.zip",))
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_run_at_work_tells_phase_share_and_time_left(run_dir):
     assert (found.state, found.phase) == (State.RUNNING, "epoch 2 of 4")
     assert found.share == pytest.approx(1.5 / 4)
     assert (found.seconds_left, found.num_done, found.num_epochs) == (70, 1, 4)
-    assert (found.by, found.plan) == ("Ada", PLAN)
+    assert (found.author, found.plan) == ("Ada", PLAN)
     assert not found.can_resume
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -106,9 +107,9 @@ def killed_runs(tmp_path_factory):
 
 @pytest.mark.parametrize("num_finished", [1, 2])
 def test_killed_run_resumes_to_the_very_weights_of_the_unbroken_one(
-    num_finished, killed_runs, unbroken
+    num_finished, killed_runs, unbroken, tmp_path
 ):
-    run_dir = killed_runs[num_finished]
+    run_dir = shutil.copytree(killed_runs[num_finished], tmp_path / "run")
     finished = (run_dir / "history.jsonl").read_text().splitlines()
     assert len(finished) == num_finished
     lines = []
@@ -123,9 +124,10 @@ def test_killed_run_resumes_to_the_very_weights_of_the_unbroken_one(
     assert written == history
 
 
-def test_damaged_newest_checkpoint_costs_one_epoch_and_changes_nothing(killed_runs, unbroken):
-    # The runs were gone on with above, or are now; either way the newest is torn here.
-    run_dir = killed_runs[2]
+def test_damaged_newest_checkpoint_costs_one_epoch_and_changes_nothing(
+    killed_runs, unbroken, tmp_path
+):
+    run_dir = shutil.copytree(killed_runs[2], tmp_path / "run")
     newest = max((run_dir / "checkpoint").glob("epoch-*"))
     (newest / "arrays.npz").write_bytes(b"torn")
     lines = []

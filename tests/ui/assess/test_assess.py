@@ -10,8 +10,9 @@ from starlette.formparsers import MultiPartParser
 from melanoma_core.images import reading, synthetic
 from melanoma_core.models import store
 from tests.support import stub_models
-from tests.support.made_pages import button, chart, open_app, text, upload
-from ui import uploads
+from tests.support.made_pages import button, chart, open_app, text, unfold, upload
+from ui import frame, uploads
+from ui.assessments import ground_for_map
 
 NARROW = "\u202f"
 PHOTOGRAPH = reading.jpeg(synthetic.lesion(3, (120, 160)))
@@ -62,6 +63,44 @@ def test_the_empty_page_asks_for_a_photograph_and_says_what_it_is_not_for(models
     ):
         assert words in page
     assert app.file_uploader[0].proto.type == [".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"]
+
+
+def test_the_empty_page_shows_a_result_in_small_which_says_that_it_is_drawn(models_dir):
+    app = open_app()
+    # The browser loads the library of the charts for this one, before anybody waits for a verdict.
+    alt, figure, _ = chart(app, "example")
+    assert figure["data"][0]["x"] == pytest.approx([31])
+    assert alt == (
+        f"Example: Above the referral threshold for melanoma: This lesion 31{NARROW}%, "
+        f"referral threshold 8.4{NARROW}%."
+    )
+    assert pictures(app)[0][0] == "Example, a lesion drawn by code"
+    assert "An example. Drawn by code, not a photograph." in text(app)
+    assert not app.header  # no heading that could be taken for a verdict
+    choose(app, "target", 0.90)
+    assert "**:gray[:material/horizontal_rule:] Below the referral threshold" in text(app)
+
+
+def test_a_photograph_and_an_example_take_one_run_of_the_page(models_dir, monkeypatch):
+    runs = []
+    title_row = frame.title_row
+
+    def note(title):
+        places = title_row(title)  # which AppTest, but no server, has start every run anew
+        runs.append("begun")
+        return places
+
+    monkeypatch.setattr(frame, "title_row", note)
+    monkeypatch.setattr(frame, "show_notice", lambda: runs.append("ended"))
+    for ask in (
+        lambda app: upload(app, PHOTOGRAPH),
+        lambda app: button(app, "Try an example lesion").click().run(),
+    ):
+        app = open_app()
+        runs.clear()
+        assert assessed(ask(app))
+        button(app, "New lesion").click().run()
+        assert runs == ["begun", "ended"] * 2
 
 
 def test_the_camera_opens_when_it_is_asked_for(models_dir):
@@ -256,7 +295,10 @@ def test_the_warning_stays_after_a_look_at_another_page_and_goes_with_the_lesion
 
 
 def test_what_the_model_has_and_has_not_seen_can_be_looked_up(models_dir):
-    page = text(upload(open_app(), PHOTOGRAPH))
+    app = upload(open_app(), PHOTOGRAPH)
+    seen = next(block for block in app.expander if block.label.startswith("What the model has"))
+    assert not seen.markdown  # nothing is worked out for what is closed
+    page = text(unfold(app, "seen_open"))
     assert "The model learned from 3,106 lesions." in page
     assert "| 40–49 | 2,100 |" in page
     assert "| nail | **0**, too few |" in page
@@ -270,7 +312,9 @@ def test_a_photograph_passes_through_the_network_once(models_dir, monkeypatch):
     monkeypatch.setattr(
         stub_models.StubGraph, "run", lambda graph, image: passes.append(1) or run(graph, image)
     )
-    app = upload(open_app(), PHOTOGRAPH)
+    app = open_app()
+    passes.clear()  # that of the drawn example
+    upload(app, PHOTOGRAPH)
     choose(app, "target", 0.90)
     choose(app, "clinic_melanomas", 10)
     choose(app, "patient_site", "nail")
@@ -506,6 +550,37 @@ def test_a_damaged_candidate_is_named_and_is_not_taken_for_the_model_in_use(empt
     assert error.value.startswith("**A model that is not in use is damaged.** nine-2026-11-20")
     assert "in use failed" not in text(app)
     assert "Candidates: nine-2026-11-14." in text(app)
+
+
+def test_what_is_in_use_is_read_anew_once_it_has_changed_and_not_before(models_dir, monkeypatch):
+    reads = []
+    read = store.champions
+    monkeypatch.setattr(store, "champions", lambda folder: reads.append(1) or read(folder))
+    app = open_app()
+    reads.clear()
+    upload(app, PHOTOGRAPH)
+    assert not reads
+    stub_models.add(models_dir, stub_models.card("nine-2026-11-20"))
+    reads.clear()
+    assert "nine-2026-11-20 has come into use since" in text(app.run())
+    assert len(reads) == 1
+    champion = models_dir / "champion.json"
+    sound = champion.read_bytes()
+    champion.write_text("{")
+    for _ in range(2):  # an error is not kept either
+        assert "champion.json, which names the model in use, cannot be read" in text(app.run())
+    champion.write_bytes(sound)
+    assert not app.run().error
+    champion.unlink()
+    button(app, "New lesion").click().run()
+    assert app.info[0].value.startswith("**No model is in use yet.**")
+
+
+def test_a_small_photograph_is_enlarged_for_a_map_and_only_there():
+    small = synthetic.lesion(1, (120, 160))
+    assert ground_for_map(small).shape == (480, 640, 3)
+    large = synthetic.lesion(1, (480, 640))
+    assert ground_for_map(large) is large
 
 
 def damage(models_dir, model_id):

@@ -11,10 +11,11 @@ from streamlit.testing.v1 import AppTest
 from melanoma_core.images import reading, synthetic
 from melanoma_core.models import attribution_jobs, memory
 from tests.support import stub_models
-from tests.support.made_pages import button, open_app, text, upload
+from tests.support.made_pages import button, open_app, text, unfold, upload
 
 NARROW = "\u202f"
 PHOTOGRAPH = reading.jpeg(synthetic.lesion(3, (120, 160)))
+OPEN = "more_methods_open"
 COMPUTE = "Compute the other maps"
 NO_OUTLINE = "The outline of the lesion is not known, nor the share of the evidence inside it."
 WAITING = "import sys, time; sys.stderr.write('progress: Score-CAM, 3 of 16 channels\\n'); "
@@ -75,7 +76,7 @@ def waited_for(is_so, seconds=60):
 
 
 def assessed():
-    app = upload(open_app(), PHOTOGRAPH)
+    app = unfold(upload(open_app(), PHOTOGRAPH), OPEN)
     assert not app.exception
     return app
 
@@ -186,7 +187,7 @@ def test_maps_go_with_the_lesion(models_dir, children):
     button(app, "New lesion").click().run()
     assert "other_maps" not in app.session_state
     assert "network_image" not in repr(app.session_state._state._state)  # in no callback either
-    app = upload(app, PHOTOGRAPH)
+    app = unfold(upload(app, PHOTOGRAPH), OPEN)
     assert not any("Score-CAM" in alt for alt in alts(app))
     assert COMPUTE in labels(app)
 

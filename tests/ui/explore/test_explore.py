@@ -17,7 +17,7 @@ from melanoma_core.data import balance, bundled_set, catalogues, datasets
 from melanoma_core.data.catalogues import CODES_BY_GROUP
 from melanoma_core.data.datasets import Dataset
 from tests.support.made_archives import REFUSED, class_folders, png, refuses
-from tests.support.made_pages import button, chart, open_app, text
+from tests.support.made_pages import button, chart, figure_of, open_app, text
 from ui import dataset_choice, examinations
 from ui.balance_charts import classes
 from ui.explore import augmentation_views, distributions, gallery
@@ -140,7 +140,7 @@ def test_unevenness_is_said_before_and_after():
 
 def test_bars_are_in_the_colors_of_the_diagnoses_and_the_plan_is_an_outline():
     counts = {"train": np.array([30, 10]), "test": np.array([3, 2])}
-    figure = classes(counts, ("MEL", "NV"), {"train": np.array([30.0, 30.0])}, LIGHT)
+    figure = figure_of(classes(counts, ("MEL", "NV"), {"train": np.array([30.0, 30.0])}, LIGHT))
     solid, outline, _, test, _ = figure.data
     assert solid.marker.color == ("#C32A36", "#1760D5")
     assert outline.marker.color == "rgba(0,0,0,0)"
@@ -333,7 +333,7 @@ def test_sizes_are_those_of_the_files_and_unreadable_ones_are_counted():
 
 
 def test_names_of_values_are_no_html():
-    figure = distributions.bars({"<b>x</b>": 3, NOT_RECORDED: 1}, LIGHT)
+    figure = figure_of(distributions.bars({"<b>x</b>": 3, NOT_RECORDED: 1}, LIGHT))
     assert list(figure.data[0].y) == ["&lt;b>x&lt;/b>", NOT_RECORDED]
     assert figure.data[0].marker.color[1] == LIGHT.rest
 
@@ -350,6 +350,7 @@ def test_the_table_to_take_away_is_defused_and_holds_no_path(tmp_path):
     assert str(tmp_path) not in written
 
 
+@pytest.mark.alone
 def test_hundreds_of_thousands_of_rows_turn_their_pages_without_waiting():
     table = pd.concat([bundled_set.read().table] * 100, ignore_index=True)
     large = Dataset("large", table, (), "none", "0" * 64)

@@ -14,7 +14,7 @@ from melanoma_core.evaluation import embedding_maps, experiment_records, subgrou
 from melanoma_core.metrics import sample_size
 from tests.support import made_lessons, stub_models
 from tests.support.made_evaluations import drawn, made, spread
-from tests.support.made_pages import chart, open_app, text
+from tests.support.made_pages import chart, figure_of, open_app, text
 from ui.formats import percent
 from ui.lessons import (
     border_panel,
@@ -159,7 +159,8 @@ def test_the_sensitivity_that_is_expected_is_the_models(records, models):
 @pytest.mark.parametrize(("sensitivity", "wanted"), [(1.0, 0.6), (0.5, 0.01), (0.01, 0.05)])
 def test_numbers_beyond_the_axis_are_drawn_at_its_end(sensitivity, wanted):
     number = sample_size.num_needed(sensitivity, wanted)
-    figure = test_size_panel.chart(sensitivity, [], test_size_panel.Mark("wanted", number), LIGHT)
+    wanted = test_size_panel.Mark("wanted", number)
+    figure = figure_of(test_size_panel.chart(sensitivity, [], wanted, LIGHT))
     (x,) = figure.data[-1].x
     assert test_size_panel.FEWEST <= x <= test_size_panel.MOST
 
@@ -190,7 +191,7 @@ def test_every_figure_of_the_curve_can_be_chosen(tmp_path):
     chosen = {name for name, _ in learning_curve_panel._CHOICES.values()}
     assert chosen == set(experiment_records.FIGURES)
     for name, color in learning_curve_panel._CHOICES.values():
-        figure = learning_curve_panel.one(found, name, color, DARK)
+        figure = figure_of(learning_curve_panel.one(found, name, color, DARK))
         assert len(figure.data) == 2
     header, rows = learning_curve_panel.figure_rows(found)
     assert len(rows) == 3 * len(experiment_records.FIGURES)
@@ -240,7 +241,7 @@ def test_melanomas_taken_for_nevi_are_counted_above_the_threshold(tmp_path, monk
 
 def test_a_diagnosis_without_photographs_draws_an_empty_bar():
     rows = [pair_panel.Taken("MEL", 0, 0, 0), pair_panel.Taken("NV", 1, 2, 0)]
-    figure = pair_panel.chart(rows, LIGHT)
+    figure = figure_of(pair_panel.chart(rows, LIGHT))
     assert [bar.x[0] for bar in figure.data] == [0, 0, 0]
 
 

@@ -16,7 +16,7 @@ from melanoma_core.models import store
 from melanoma_core.runs.configs import TrainConfig
 from tests.support import stub_models
 from tests.support.made_evaluations import drawn
-from tests.support.made_pages import button, chart, choice, open_app, text
+from tests.support.made_pages import button, chart, choice, figure_of, open_app, text
 from ui import model_charts, model_records, subgroup_charts, training_charts
 from ui.formats import literal, percent, score_figure, share_figure
 from ui.models import tabs, threshold_explorer
@@ -213,7 +213,7 @@ def test_the_roc_curve_is_the_test_splits_with_the_cards_thresholds_on_it(models
     found = model_charts.roc(
         (rates, sensitivities, rates), [], subgroups.at_threshold(TEST, 0.084), LIGHT
     )
-    assert curve["y"] == json.loads(found.to_json())["data"][0]["y"]
+    assert curve["y"] == found.to_dict()["data"][0]["y"]
 
 
 def test_without_a_test_melanoma_what_a_threshold_finds_is_not_known(tmp_path, monkeypatch):
@@ -333,10 +333,10 @@ def test_a_group_without_melanomas_has_none_rather_than_a_figure():
 
 def test_names_of_groups_are_no_html():
     figure = Estimate(0.5, 0.4, 0.6, 100, 90)
-    drawn_groups = subgroup_charts.groups(
+    groups = subgroup_charts.groups(
         {"Sensitivity": {'<a href="x">a & b</a>': figure}}, {"Sensitivity": 0.5}, 20, LIGHT
     )
-    assert drawn_groups.layout.yaxis.ticktext == ('&lt;a href="x">a &amp; b&lt;/a>',)
+    assert figure_of(groups).layout.yaxis.ticktext == ('&lt;a href="x">a &amp; b&lt;/a>',)
 
 
 def test_training_shows_the_curves_and_settings_on_the_card(tmp_path, monkeypatch):
@@ -365,9 +365,8 @@ def test_a_run_whose_history_is_missing_is_said_to_be_not_recorded(tmp_path, mon
 
 
 def test_names_of_curves_that_end_alike_do_not_lie_on_each_other():
-    figure = training_charts.curves(
-        [Line("training", [1.0, 0.5], "#000"), Line("validation", [1.2, 0.5], "#111")], LIGHT
-    )
+    lines = [Line("training", [1.0, 0.5], "#000"), Line("validation", [1.2, 0.5], "#111")]
+    figure = figure_of(training_charts.curves(lines, LIGHT))
     low, high = (note.y for note in figure.layout.annotations)
     bottom, top = figure.layout.yaxis.range
     assert (high - low) / (top - bottom) * 180 >= 15
@@ -378,7 +377,8 @@ def test_a_curve_with_a_gap_is_named_at_its_last_known_value():
     assert training_charts.curves_alt("AUROC", [line]).endswith(
         "from 0.800 to 0.800 over 2 epochs."
     )
-    assert training_charts.curves([line], LIGHT).layout.annotations[0].y == pytest.approx(0.8)
+    (name,) = figure_of(training_charts.curves([line], LIGHT)).layout.annotations
+    assert name.y == pytest.approx(0.8)
 
 
 def test_the_card_can_be_downloaded_as_it_lies_on_disk(models):

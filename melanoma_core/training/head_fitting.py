@@ -1,12 +1,12 @@
-"""Quick training: a new last layer on the embeddings of a network that stays as it is.
+"""The last layer as a multinomial logistic regression on embeddings.
 
-The layer is a multinomial logistic regression, so its fit has one best answer, needs no TensorFlow,
-and takes seconds. How strongly it is held back (regularized) is chosen on validation photographs.
+Its fit has one best answer, needs no TensorFlow, and takes seconds. The strength of regularization
+is chosen on validation photographs.
 """
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,8 @@ from melanoma_core.metrics import calibration
 from melanoma_core.models.artifacts import MASKED
 from melanoma_core.runs.configs import TrainConfig
 
-# From strongly held back to hardly; scikit-learn's C, the inverse of the penalty. Of the nine-class
-# set the best lay between 0.001 and 0.01.
+# From strong to weak regularization: scikit-learn's C, the inverse of the penalty. On the
+# nine-class set the best was between 0.001 and 0.01.
 STRENGTHS = tuple(float(strength) for strength in np.logspace(-4.5, 0, 10))
 # Directions in which embeddings differ most: 256 of 1,280 make a fit five times quicker.
 _MOST_DIRECTIONS = 256
@@ -37,8 +37,9 @@ class Head:
 
     kernel: NDArray[np.float32]  # (K, C), in the order of `CODES`
     bias: NDArray[np.float32]  # (C,)
+    prior_shift: tuple[float, ...]  # (C,) as in `Calibration`
     strength: float  # of `STRENGTHS`
-    history: tuple[dict[str, Any], ...]  # one dict a fit; its "epoch" counts the fits from 1
+    history: tuple[dict[str, Any], ...]  # one dict per fit; its "epoch" counts the fits from 1
 
 
 def fit(
@@ -50,18 +51,17 @@ def fit(
 ) -> Head:
     """The last layer that explains the validation photographs best.
 
-    Classes are evened out by weights that come to what `config` plans, and the bias is moved back
-    to the real shares, as in full training.
+    Classes are balanced by weights that amount to what `config` plans, as in full training.
 
     Args:
         train: embeddings (N, K) and labels (N,), positions in `CODES`.
         val: the same for validation.
         config: gives balance and method.
-        real_counts: (C,) training photographs of each class, of however many files each is taught.
-        on_fit: is given the history so far, after each fit.
+        real_counts: (C,) training photographs of each class.
+        on_fit: is given the history so far after each fit.
 
     Raises:
-        DatasetError: fewer than two classes are to be told apart.
+        DatasetError: fewer than two classes are to be distinguished.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -70,12 +70,12 @@ def fit(
     present = np.flatnonzero(counts)
     if len(present) < 2:
         raise DatasetError(
-            f"The photographs to learn from are of {len(present)} diagnoses; at least two are "
-            "needed. Add a data set that holds others."
+            f"The training photographs show {len(present)} diagnoses; at least two are needed. Add "
+            "a data set that holds others."
         )
-    taught = balance.effective_counts(counts, config.balance, config.balance_by)
-    weights = (taught[labels] / counts[labels]).astype(np.float64)
-    shift = balance.prior_shift(taught, real_counts)
+    balanced = balance.effective_counts(counts, config.balance, config.balance_by)
+    weights = (balanced[labels] / counts[labels]).astype(np.float64)
+    shift = balance.prior_shift(balanced, real_counts)
     middle, directions = _directions(vectors)
     turned = (vectors - middle) @ directions
     model = LogisticRegression(max_iter=_MAX_STEPS, warm_start=True)
@@ -85,25 +85,26 @@ def fit(
         started = time.monotonic()
         model.set_params(C=strength)
         model.fit(turned, labels, sample_weight=weights)
-        kernel, bias = _layer(model, present, middle, directions, shift)
-        of_train = calibration.probabilities(vectors.astype(np.float64) @ kernel + bias)
+        kernel, bias = _layer(model, present, middle, directions)
+        of_train = calibration.probabilities(vectors.astype(np.float64) @ kernel + bias + shift)
         row = {
             "epoch": len(history) + 1,
             "strength": strength,
             "loss": evaluate.log_loss(of_train, labels),
-            **evaluate.validation_figures(val[0].astype(np.float64) @ kernel + bias, val[1]),
+            **evaluate.validation_figures(
+                val[0].astype(np.float64) @ kernel + bias + shift, val[1]
+            ),
             "seconds": round(time.monotonic() - started, 1),
         }
         history.append(row)
         if on_fit is not None:
             on_fit(history)
         if best is None or row["val_loss"] < best[0]:
-            best = row["val_loss"], Head(kernel, bias, strength, ())
+            best = row["val_loss"], Head(kernel, bias, tuple(shift.tolist()), strength, ())
         elif len(history) - _place_of(best[1].strength) > _NUM_WORSE:
             break
     assert best is not None
-    found = best[1]
-    return Head(found.kernel, found.bias, found.strength, tuple(history))
+    return replace(best[1], history=tuple(history))
 
 
 def _place_of(strength: float) -> int:
@@ -129,9 +130,8 @@ def _layer(
     present: NDArray[np.int64],
     middle: NDArray[np.float64],
     directions: NDArray[np.float64],
-    shift: NDArray[np.float64],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Kernel and bias for embeddings as the network gives them, and for real class shares."""
+    """Kernel and bias for embeddings as the network gives them."""
     coefficients, intercept = model.coef_, model.intercept_
     if len(present) == 2:  # scikit-learn gives one row, the log-odds of the second class
         coefficients = np.vstack([-coefficients / 2, coefficients / 2])
@@ -139,5 +139,5 @@ def _layer(
     kernel = np.zeros((len(middle), len(CODES)))
     bias = np.full(len(CODES), MASKED)
     kernel[:, present] = directions @ coefficients.T
-    bias[present] = intercept - middle @ kernel[:, present] + shift[present]
+    bias[present] = intercept - middle @ kernel[:, present]
     return kernel.astype(np.float32), bias.astype(np.float32)

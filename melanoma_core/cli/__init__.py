@@ -1,0 +1,1 @@
+"""The command line: `python -m melanoma_core COMMAND`, one module per family of commands."""
