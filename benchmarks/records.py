@@ -23,8 +23,20 @@ def add_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_json_option(parser: argparse.ArgumentParser) -> None:
+    """The option for the JSON of a record that the page Lessons shows."""
+    parser.add_argument(
+        "--records",
+        type=Path,
+        default=paths.records_dir(),
+        help="folder of the JSON, which the page Lessons reads",
+    )
+
+
 @contextlib.contextmanager
-def recorded(name: str, results_dir: Path, *packages: str) -> Iterator[dict[str, Any]]:
+def recorded(
+    name: str, results_dir: Path, *packages: str, json_dir: Path | None = None
+) -> Iterator[dict[str, Any]]:
     """Print the heading, then record what is printed as NAME.txt and the given dict as NAME.json.
 
     Both are written when all went well, so a record is always of one whole run.
@@ -33,6 +45,7 @@ def recorded(name: str, results_dir: Path, *packages: str) -> Iterator[dict[str,
         name: of the two files, without their endings.
         results_dir: the folder that they go to.
         packages: whose versions stand in the heading.
+        json_dir: folder of NAME.json; `results_dir` by default.
 
     Yields:
         A dict to fill with what JSON can hold; it holds the command and the machine already.
@@ -45,7 +58,9 @@ def recorded(name: str, results_dir: Path, *packages: str) -> Iterator[dict[str,
     text = json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     results_dir.mkdir(parents=True, exist_ok=True)
     paths.write_atomic(results_dir / f"{name}.txt", printed.getvalue().encode())
-    paths.write_atomic(results_dir / f"{name}.json", text.encode())
+    json_dir = json_dir or results_dir
+    json_dir.mkdir(parents=True, exist_ok=True)
+    paths.write_atomic(json_dir / f"{name}.json", text.encode())
 
 
 def as_json(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -30,8 +30,8 @@ def runs_dir() -> Path:
 
 
 def records_dir() -> Path:
-    """Recorded measurements that pages show; set by `MELANOMA_RECORDS`."""
-    return _dir_of("MELANOMA_RECORDS", "benchmarks/results")
+    """Records of experiments that pages show; set by `MELANOMA_RECORDS`."""
+    return _dir_of("MELANOMA_RECORDS", "melanoma_core/evaluation/records")
 
 
 def is_demo() -> bool:
@@ -87,16 +87,31 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Wait for an exclusive lock and hold it; the system releases it if the process dies.
+def locked(
+    path: Path, *, creates: bool = False, is_shared: bool = False, waits: bool = True
+) -> Iterator[int]:
+    """Hold the system's lock on a file or folder; the system releases it if the process dies.
 
     Args:
-        path: a folder, or an empty file for this purpose alone, made if missing.
+        path: a folder or file.
+        creates: open the file for appending and create it if missing; a network disk may
+            refuse to lock a file that is open for reading only.
+        is_shared: other shared locks may be held at the same time.
+        waits: wait while another process holds the lock.
+
+    Yields:
+        The file descriptor.
+
+    Raises:
+        BlockingIOError: another process holds the lock, and `waits` is False.
+        OSError: the path cannot be opened or locked.
     """
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o666)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT if creates else os.O_RDONLY
+    how = fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX
+    handle = os.open(path, flags, 0o666)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        fcntl.flock(handle, how if waits else how | fcntl.LOCK_NB)
+        yield handle
     finally:
         os.close(handle)
 

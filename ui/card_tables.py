@@ -7,8 +7,8 @@ from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.evaluation import formats
 from melanoma_core.evaluation.formats import (
     ENOUGH_PHOTOGRAPHS,
+    PROPORTIONS,
     SCORES,
-    SHARES,
     cutoff,
     measured_on,
     score,
@@ -22,9 +22,9 @@ from ui.formats import (
     counted,
     literal,
     percent,
+    percent_estimate,
     percent_range,
-    score_figure,
-    share_figure,
+    score_estimate,
 )
 
 Table = dict[str, list[str]]
@@ -102,7 +102,7 @@ def data_sets(card: Card) -> Table:
 def data_set_names(card: Card) -> list[str]:
     """The data sets of a model, its own run's first."""
     return [literal(use.name) for use in card.datasets] + [
-        f"{literal(use.name)} ({formats.TAUGHT_BEFORE})" for use in card.inherited_datasets
+        f"{literal(use.name)} ({formats.INHERITED})" for use in card.inherited_datasets
     ]
 
 
@@ -129,7 +129,9 @@ def figures(card: Card) -> Table:
         for source in sorted(card.figures, key=lambda source: (source != "all", source))
         if source == "all" or _num_photographs(card.figures[source]) >= ENOUGH_PHOTOGRAPHS
     ]
-    shown = {name: words for name, words in (SHARES | SCORES).items() if name not in _AT_THRESHOLD}
+    shown = {
+        name: words for name, words in (PROPORTIONS | SCORES).items() if name not in _AT_THRESHOLD
+    }
     table: Table = {"Figure": [*shown.values(), "Photographs", "Lesions"]}
     for source in sources:
         of_source = card.figures[source]
@@ -162,7 +164,7 @@ def differential(card: Card) -> Table:
             f"{counted(found.val_photographs, 'other photograph')}",
             _measured(found.coverage),
             _measured(found.melanoma_coverage),
-            f"{score_figure(found.mean_size, 2)}; {measured_on(found.mean_size)}",
+            f"{score_estimate(found.mean_size, 2)}; {measured_on(found.mean_size)}",
             _measured(found.review_share),
         ],
     }
@@ -183,7 +185,7 @@ def checksums(card: Card, card_sha256: str) -> str:
 def score_cell(figure: Estimate) -> str:
     """A figure that is no share, with its interval, in a table."""
     # Undefined there: a data set without melanomas has no melanoma AUROC.
-    return "n/a" if math.isnan(figure.value) else score_figure(figure)
+    return "n/a" if math.isnan(figure.value) else score_estimate(figure)
 
 
 def _num_photographs(figures: dict[str, Estimate]) -> int:
@@ -193,10 +195,10 @@ def _num_photographs(figures: dict[str, Estimate]) -> int:
 def _figure(name: str, figure: Estimate | None) -> str:
     if figure is None:
         return NOT_RECORDED
-    if math.isnan(figure.value) or name not in SHARES:
+    if math.isnan(figure.value) or name not in PROPORTIONS:
         return score_cell(figure)
-    return share_figure(figure)
+    return percent_estimate(figure)
 
 
 def _measured(figure: Estimate) -> str:
-    return f"{share_figure(figure)}; {measured_on(figure)}"
+    return f"{percent_estimate(figure)}; {measured_on(figure)}"

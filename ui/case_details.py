@@ -95,7 +95,7 @@ def show_seen(card: Card) -> None:
         f"The model learned from {counted(num_lesions, 'lesion')}. A kind of which it saw "
         f"fewer than {coverage.MIN_LESIONS} counts as not seen: how often it is right there is not "
         "known. "
-        f"{formats.left_uncounted(card)}"
+        f"{formats.uncounted_note(card)}"
     )
     for column, attributes in zip(
         st.columns(3), (("age",), ("site",), ("sex", "source", "skin_tone")), strict=True

@@ -8,7 +8,7 @@ from melanoma_core.metrics import clinical_impact
 from melanoma_core.metrics.clinical_impact import NUM_LESIONS, ClinicalImpact
 from melanoma_core.metrics.estimates import Estimate
 from ui import charts, theme
-from ui.formats import count, counted, percent, share_figure, small
+from ui.formats import count, counted, percent, percent_estimate, small
 
 MOST_MELANOMAS = 200
 FIRST_MELANOMAS = 50  # no clinic's own number; the page says so
@@ -79,8 +79,8 @@ def basis(sensitivity: Estimate, specificity: Estimate, prevalence: float) -> st
     """What the panel was counted with, and the counts at the ends of the intervals."""
     text = (
         f"Counted with what this threshold reached on the test photographs: sensitivity "
-        f"{share_figure(sensitivity)}, specificity {share_figure(specificity)}; in brackets are "
-        f"{percent(0.95)} intervals."
+        f"{percent_estimate(sensitivity)}, specificity {percent_estimate(specificity)}; in "
+        f"brackets are {percent(0.95)} intervals."
     )
     ends = (sensitivity.low, sensitivity.high, specificity.low, specificity.high)
     if any(math.isnan(end) for end in ends):

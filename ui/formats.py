@@ -9,14 +9,23 @@ from melanoma_core.evaluation.formats import (
     count,
     counted,
     percent,
+    percent_estimate,
     percent_range,
-    score_figure,
-    share_figure,
+    score_estimate,
 )
 
 __all__ = [
-    "NARROW_SPACE", "NOT_RECORDED", "count", "counted", "day", "literal", "percent",
-    "percent_range", "score_figure", "share_figure", "small",
+    "NARROW_SPACE",
+    "NOT_RECORDED",
+    "count",
+    "counted",
+    "day",
+    "literal",
+    "percent",
+    "percent_estimate",
+    "percent_range",
+    "score_estimate",
+    "small",
 ]  # fmt: skip
 
 _JOINER = "\u2060"  # cannot be seen, and keeps what it parts together

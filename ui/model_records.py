@@ -151,7 +151,7 @@ def _came_true(
     _hits: NDArray[np.bool_],
     _y_prob: NDArray[np.float64],
 ) -> tuple[Estimate, ...]:
-    return subgroups.came_true(_test, _hits, _y_prob, num_bins)
+    return subgroups.observed_proportions(_test, _hits, _y_prob, num_bins)
 
 
 @st.cache_data(show_spinner=_RESAMPLING, max_entries=8)
@@ -161,7 +161,7 @@ def _by_diagnosis(key: tuple[str, str], _test: Evaluation) -> dict[str, Diagnosi
 
 @st.cache_data(show_spinner=False, max_entries=32)
 def _confused(key: tuple[str, str], code: str, taken_for: str, _test: Evaluation) -> Estimate:
-    return subgroups.confused(_test, code, taken_for)
+    return subgroups.confusion_rate(_test, code, taken_for)
 
 
 @st.cache_data(show_spinner=_RESAMPLING, max_entries=64)

@@ -17,7 +17,15 @@ from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models import grad_cam
 from melanoma_core.models.cards import Card, OperatingPoint
 from melanoma_core.models.predict import Prediction
-from ui.formats import count, counted, literal, percent, percent_range, score_figure, share_figure
+from ui.formats import (
+    count,
+    counted,
+    literal,
+    percent,
+    percent_estimate,
+    percent_range,
+    score_estimate,
+)
 
 DRAWN = "Drawn by code, not a photograph."
 _UNKNOWN = Estimate(math.nan, math.nan, math.nan, 0, 0)
@@ -173,14 +181,14 @@ def differential_evidence(card: Card, is_outside: bool) -> str:
         f"{text} On the test set, with {percent(0.95)} intervals, it held that of "
         f"{_held(made.coverage, 'photographs')}, and of "
         f"{_held(made.melanoma_coverage, 'melanoma photographs')}; "
-        f"{score_figure(made.mean_size, 1)} diagnoses on average."
+        f"{score_estimate(made.mean_size, 1)} diagnoses on average."
     )
 
 
 def _held(figure: Estimate, what: str) -> str:
     """Such as "90 % (89–92 %) of 2,016 photographs from 1,528 lesions"."""
     return (
-        f"{share_figure(figure)} of {count(figure.num_photographs)} {what} from "
+        f"{percent_estimate(figure)} of {count(figure.num_photographs)} {what} from "
         f"{counted(figure.num_lesions, 'lesion')}"
     )
 

@@ -105,7 +105,7 @@ def _measured(models: list[Model], val: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _figures(model: Model, val: pd.DataFrame, said: NDArray[np.float64]) -> dict[str, float]:
-    found = evaluate.evaluation(val, said)
+    found = evaluate.from_table(val, said)
     threshold = model.card.operating_point().threshold
     values = (
         classification.auroc(found.is_melanoma, found.melanoma_probability),

@@ -115,7 +115,7 @@ def _rows(
         is_of = (table["source"] == source).to_numpy()
         for (kind, strength), said in answers.items():
             for model, y_prob in zip(models, said, strict=True):
-                part = evaluate.evaluation(table, y_prob).where(is_of)
+                part = evaluate.from_table(table, y_prob).where(is_of)
                 threshold = model.card.operating_point().threshold
                 rows.append(
                     {

@@ -53,19 +53,19 @@ def main() -> None:
 def _rows(model: Model, table: pd.DataFrame) -> list[dict[str, Any]]:
     """A row for each of the two files, and one for their agreement."""
     said = {
-        way: evaluate.evaluation(table, _answers(model, table[column]))
+        way: evaluate.from_table(table, _answers(model, table[column]))
         for way, column in ((_ARCHIVES, "path"), (_NINE, "twin"))
     }
     first, second = said.values()
     is_same = first.y_prob.argmax(axis=1) == second.y_prob.argmax(axis=1)
     everything = np.ones(len(table), bool)
     threshold = model.card.operating_point().threshold
-    agreement = evaluate.share(first, everything, is_same)
+    agreement = evaluate.proportion(first, everything, is_same)
     return [
         {
             "model_id": model.card.model_id,
             "files": way,
-            "accuracy": evaluate.share(
+            "accuracy": evaluate.proportion(
                 measured, everything, measured.seven_prob.argmax(axis=1) == measured.seven_true
             ),
             "melanoma_auroc": evaluate.auroc(

@@ -34,7 +34,7 @@ def of_embedded(model: predict.Model, nine: Dataset, models_dir: Path) -> bytes:
     table = nine.table.assign(lesion_id=names.map(facts["lesion_id"]).astype("object"))
     held_out = embedding_maps.held_out_ids(models_dir, model.card.model_id, nine.name)
     made = embedding_maps.of_dataset(model, replace(nine, table=table), held_out)
-    return embedding_maps.packed(made, names)
+    return embedding_maps.to_bytes(made, names)
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def main() -> None:
     is_held_out = made.points["is_held_out"].to_numpy(bool)
     for words, asked in (("all", None), ("held out", is_held_out), ("taught", ~is_held_out)):
         for of, among in (("MEL", "NV"), ("NV", "MEL"), ("MEL", None), ("NV", None)):
-            mix = embedding_maps.mix(made.points, of, among, asked)
+            mix = embedding_maps.overlap(made.points, of, among, asked)
             print(
                 f"{words}: of the {made.num_neighbors} nearest others of {of} "
                 f"({mix.share.num_photographs}), {among or 'another diagnosis'}: "

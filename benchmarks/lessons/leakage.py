@@ -56,7 +56,9 @@ def main() -> None:
     """Train what is not trained yet, print the table, and write the record."""
     arguments = _arguments()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with records.recorded("leakage", arguments.results, "tensorflow-cpu", "keras") as record:
+    with records.recorded(
+        "leakage", arguments.results, "tensorflow-cpu", "keras", json_dir=arguments.records
+    ) as record:
         found = divide(arguments.dataset, arguments.reference, arguments.splits)
         for note in found.notes:
             print(note)
@@ -94,6 +96,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, help="for trying: at most so many files of a class")
     parser.add_argument("--runs", type=Path, default=paths.runs_dir() / "leakage")
     records.add_option(parser)
+    records.add_json_option(parser)
     arguments = parser.parse_args()
     arguments.reference = arguments.reference or [_DATA / "ham10000.zip", _DATA / "isic2017.zip"]
     return arguments

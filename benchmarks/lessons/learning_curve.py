@@ -40,12 +40,13 @@ def main() -> None:
     arguments = _arguments()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with records.recorded(
-        "learning_curve", arguments.results, "tensorflow-cpu", "keras", "scikit-learn"
-    ) as record:
+        "learning_curve", arguments.results, "tensorflow-cpu", "keras", "scikit-learn",
+        json_dir=arguments.records,
+    ) as record:  # fmt: skip
         table = held_out.divided(arguments)
         embeddings, table = _embedded(table, arguments)
         parts = {split: (table["split"] == split).to_numpy() for split in ("train", "val", "test")}
-        test = evaluate.evaluation(
+        test = evaluate.from_table(
             table[parts["test"]], np.zeros((int(parts["test"].sum()), len(CODES)))
         )
         print(
@@ -80,6 +81,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--draws", type=int, default=5, help="of each fraction below 100 %%")
     parser.add_argument("--runs", type=Path, default=paths.runs_dir() / "learning_curve")
     records.add_option(parser)
+    records.add_json_option(parser)
     names = ("ham10000.zip", "isic2017.zip", "isic9.zip")
     parser.set_defaults(default_datasets=[held_out.DATA / name for name in names])
     return parser.parse_args()

@@ -69,7 +69,7 @@ def evaluate(
     logits, rows, refused = evaluation.score(model.network, table)
     for reason in refused:
         click.echo(reason, err=True)
-    measured = evaluation.evaluation(
+    measured = evaluation.from_table(
         rows, calibration.probabilities(logits, model.card.calibration)
     )
     figures = evaluation.figures_by_source(

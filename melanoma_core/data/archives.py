@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from melanoma_core import paths
 from melanoma_core.errors import DatasetError
+from melanoma_core.paths import locked
 
 MAX_MEMBERS = 40_000  # ISIC 2019, the largest public set of this kind, has 25,331 photographs
 MAX_MEMBER_BYTES = 50_000_000
@@ -91,7 +91,7 @@ def unpack(zip_path: Path, target_dir: Path) -> Path:
             entries = archive.infolist()
             starts = _check(name, entries, file, archive.start_dir)
             target_dir.parent.mkdir(parents=True, exist_ok=True)
-            with paths.locked(target_dir.parent):
+            with locked(target_dir.parent):
                 _clear_partial(target_dir.parent)
                 if not target_dir.exists():
                     _write_folder(name, entries, starts, file, target_dir)

@@ -74,7 +74,7 @@ class EmbeddingMap:
 
 
 @dataclass(frozen=True)
-class Mix:
+class Overlap:
     """Which share of the nearest others of one diagnosis' photographs have another one."""
 
     share: Estimate  # bootstrapped over lesions
@@ -124,12 +124,12 @@ def held_out_ids(models_dir: Path, model_id: str, source: str) -> frozenset[str]
     )
 
 
-def mix(
+def overlap(
     points: pd.DataFrame,
     of: str,
     among: str | None = None,
     asked: NDArray[np.bool_] | None = None,
-) -> Mix:
+) -> Overlap:
     """How many of the nearest others of one diagnosis have another one.
 
     Args:
@@ -146,7 +146,7 @@ def mix(
     num_lesions = int(chosen["lesion"].nunique())
     if chosen.empty:
         nothing = float("nan")
-        return Mix(Estimate(nothing, nothing, nothing, 0, 0), nothing)
+        return Overlap(Estimate(nothing, nothing, nothing, 0, 0), nothing)
     num_neighbors = int(chosen[list(_COUNTS)].iloc[0].sum())
     hits = chosen[[f"near_{code}" for code in others]].sum(axis=1).to_numpy(np.int64)
     low, high = estimates.share_interval(hits, chosen["lesion"].to_numpy(np.int64))
@@ -160,10 +160,12 @@ def mix(
     own = chosen["lesion"].map(of_lesion.size())
     own_others = chosen["lesion"].map(is_other.groupby(everyone["lesion"]).sum())
     chance = (int(is_other.sum()) - own_others) / (len(everyone) - own)
-    return Mix(share, float(chance.mean()))
+    return Overlap(share, float(chance.mean()))
 
 
-def neighbor_shares(points: pd.DataFrame, asked: NDArray[np.bool_] | None = None) -> pd.DataFrame:
+def neighbor_proportions(
+    points: pd.DataFrame, asked: NDArray[np.bool_] | None = None
+) -> pd.DataFrame:
     """Share of each diagnosis (columns) among the nearest others of each diagnosis (rows).
 
     Args:
@@ -195,7 +197,7 @@ def _map_of(
     is_read = np.isfinite(found.vectors).all(axis=1)
     rows, vectors = rows[is_read], found.vectors[is_read]
     part = table.iloc[rows]
-    compared = neighbors.compared(part, vectors)
+    compared = neighbors.comparable_rows(part, vectors)
     if len(compared.rows) < MIN_PHOTOGRAPHS or len(set(compared.lesions)) < 2:
         raise DatasetError(
             f"{len(compared.rows):,} photographs can be held against each other; a map needs at "
@@ -283,7 +285,7 @@ def read(path: Path = PATH) -> EmbeddingMap:
     )
 
 
-def packed(made: EmbeddingMap, files: pd.Series) -> bytes:
+def to_bytes(made: EmbeddingMap, files: pd.Series) -> bytes:
     """The map as `read` takes it: a line of JSON, then a CSV; the same map gives the same bytes.
 
     Args:

@@ -113,7 +113,7 @@ def score(
     return np.array(logits), table.iloc[kept].reset_index(drop=True), refused
 
 
-def evaluation(table: pd.DataFrame, y_prob: NDArray[np.float64]) -> Evaluation:
+def from_table(table: pd.DataFrame, y_prob: NDArray[np.float64]) -> Evaluation:
     """The evaluation of these rows; of the table only what figures are made from is kept."""
     rows = table.loc[:, [*_ROW_FIELDS, *_CASE_FIELDS]].reset_index(drop=True)
     return Evaluation(rows.astype({"age_approx": "float64"}), y_prob)
@@ -160,7 +160,7 @@ def from_json(text: str | bytes) -> Evaluation:
         table = pd.DataFrame(record["rows"])
         y_prob = np.array(table.pop("y_prob").tolist(), dtype=np.float64)
         table = table.rename(columns={"y_true": "diagnosis"})
-        return evaluation(table, y_prob.reshape(-1, len(CODES)))
+        return from_table(table, y_prob.reshape(-1, len(CODES)))
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"The model’s evaluation cannot be read ({error}). Restore its folder from a copy."
@@ -211,10 +211,10 @@ def differential(val: Evaluation, test: Evaluation, level: float = LEVEL) -> Dif
         other_cutoff=cutoffs[1],
         val_photographs=len(val) - num_melanomas,
         val_melanomas=num_melanomas,
-        coverage=share(test, everything, holds),
-        melanoma_coverage=share(test, test.is_melanoma == 1, holds),
+        coverage=proportion(test, everything, holds),
+        melanoma_coverage=proportion(test, test.is_melanoma == 1, holds),
         mean_size=_with_interval(test, _mean, estimates.means, (members.sum(axis=1),)),
-        review_share=share(test, everything, conformal.needs_review(members)),
+        review_share=proportion(test, everything, conformal.needs_review(members)),
     )
 
 
@@ -239,12 +239,16 @@ def before_calibration(
 
 def sensitivity(measured: Evaluation, threshold: float) -> Estimate:
     """Share of the melanoma photographs at or above the threshold."""
-    return share(measured, measured.is_melanoma == 1, measured.melanoma_probability >= threshold)
+    return proportion(
+        measured, measured.is_melanoma == 1, measured.melanoma_probability >= threshold
+    )
 
 
 def specificity(measured: Evaluation, threshold: float) -> Estimate:
     """Share of the photographs of other lesions below the threshold."""
-    return share(measured, measured.is_melanoma == 0, measured.melanoma_probability < threshold)
+    return proportion(
+        measured, measured.is_melanoma == 0, measured.melanoma_probability < threshold
+    )
 
 
 def figures(
@@ -271,7 +275,7 @@ def figures(
     likeliest = prob.argmax(axis=1)
     everything = np.ones(len(measured), bool)
     return {
-        "accuracy": share(measured, everything, likeliest == true),
+        "accuracy": proportion(measured, everything, likeliest == true),
         "balanced_accuracy": _with_interval(
             measured,
             classification.balanced_accuracy,
@@ -357,7 +361,9 @@ def check_diagnoses(model: Model) -> None:
         )
 
 
-def share(measured: Evaluation, counted: NDArray[np.bool_], hits: NDArray[np.bool_]) -> Estimate:
+def proportion(
+    measured: Evaluation, counted: NDArray[np.bool_], hits: NDArray[np.bool_]
+) -> Estimate:
     """The share of hits among the photographs that are counted, with its interval over groups.
 
     Args:

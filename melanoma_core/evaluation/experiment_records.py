@@ -1,8 +1,7 @@
-"""Recorded measurements that the page Lessons shows: how they were made, and what they found.
+"""Records of the experiments that the page Lessons shows; they ship in `records/`.
 
-`python -m benchmarks.lessons.leakage` and `python -m benchmarks.lessons.learning_curve` write the records. They
-are read as untrusted text: one that lacks a figure, or whose figures contradict each other, is
-refused whole.
+`python -m benchmarks.lessons.leakage` and `python -m benchmarks.lessons.learning_curve` write them.
+A record that lacks a figure, or whose figures contradict each other, is refused as a whole.
 """
 
 import json
@@ -24,77 +23,77 @@ COMMANDS = {
     LEAKAGE: "python -m benchmarks.lessons.leakage",
     LEARNING_CURVE: "python -m benchmarks.lessons.learning_curve",
 }
-WAYS = ("before", "after", "clean")  # when copies are made; and the clean table, by lesion
+WAYS = ("before", "after", "clean")  # copies made before or after the split; cleaned, by lesion
 PARTS = ("training", "validation", "test")
 AUROC_OF = {code: "melanoma_auroc" if code == "MEL" else f"auroc_{code}" for code in SEVEN_CLASSES}
 FIGURES = ("accuracy", "balanced_accuracy", "macro_auroc", *AUROC_OF.values())
-_ROUNDING = 1e-4  # of the epochs' accuracies in the record
+_ROUNDING = 1e-4  # of the accuracies after each epoch in the record
 
 Record = TypeVar("Record")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training: accuracy after each epoch."""
+    """One training run: accuracy after each epoch."""
 
     seed: int
-    num_training: int  # photographs, copies counted
+    num_training: int  # photographs, including copies
     num_validation: int
-    curves: dict[str, NDArray[np.float64]]  # (E,) of each of `PARTS`
+    curves: dict[str, NDArray[np.float64]]  # by part of `PARTS`: (E,)
 
 
 @dataclass(frozen=True)
 class Way:
-    """One way to teach the network, and what it came to after the last epoch."""
+    """One way to prepare the training data, and the results after the last epoch."""
 
-    way: str  # of `WAYS`
+    way: str  # one of `WAYS`
     training: float  # accuracy
     validation: Estimate
     test: Estimate
     validation_balanced: Estimate
     test_balanced: Estimate
-    runs: tuple[Run, ...]  # one a seed
+    runs: tuple[Run, ...]  # one per seed
 
     def mean_curve(self, part: str) -> NDArray[np.float64]:
-        """(E,) accuracy on one of `PARTS`, the mean of the runs."""
+        """(E,) accuracy on one of `PARTS`, averaged over the runs."""
         return np.asarray(np.mean([run.curves[part] for run in self.runs], axis=0), np.float64)
 
 
 @dataclass(frozen=True)
 class Leakage:
-    """The same network taught in three ways, measured on one clean test."""
+    """The same network trained in three ways and tested on the same clean photographs."""
 
     command: str
     machine: str
     image_size: int  # pixels a side
     epochs: int
-    num_copies: int  # of each class
+    num_copies: int  # per class
     notes: tuple[str, ...]
-    num_test: int  # photographs of the clean test
+    num_test: int  # clean test photographs
     num_test_lesions: int
-    num_test_folder: int  # photographs, of which the clean test is a part
-    ways: dict[str, Way]  # of `WAYS`, in that order
+    num_test_folder: int  # photographs in the Test folder, including those left out
+    ways: dict[str, Way]  # in the order of `WAYS`
 
     @property
     def num_seeds(self) -> int:
-        """Runs of each way."""
+        """Runs per way."""
         return len(self.ways[WAYS[0]].runs)
 
 
 @dataclass(frozen=True)
 class Point:
-    """What was reached with a share of the training lesions."""
+    """Results for one proportion of the training lesions."""
 
     fraction: float
     num_draws: int
-    num_lesions: int  # taught, all diagnoses
-    class_lesions: dict[str, int]  # of each of the seven classes
-    figures: dict[str, Estimate]  # `FIGURES`; intervals are over draws and test lesions
+    num_lesions: int  # trained on, all diagnoses
+    class_lesions: dict[str, int]  # by class of the seven
+    figures: dict[str, Estimate]  # by name in `FIGURES`; intervals over draws and test lesions
 
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """One network taught ever larger shares of the training lesions."""
+    """The same network trained on growing proportions of the training lesions."""
 
     command: str
     machine: str
@@ -102,11 +101,11 @@ class LearningCurve:
     num_test: int  # photographs
     num_test_lesions: int
     num_test_melanomas: int  # lesions
-    points: tuple[Point, ...]  # the smallest share first, all lesions last
+    points: tuple[Point, ...]  # from the smallest proportion to all lesions
 
 
 def leakage(records_dir: Path) -> Leakage | None:
-    """What `python -m benchmarks.lessons.leakage` recorded; None where it has not run.
+    """The record of `python -m benchmarks.lessons.leakage`; None if there is none.
 
     Raises:
         RecordError: the record is damaged.
@@ -115,7 +114,7 @@ def leakage(records_dir: Path) -> Leakage | None:
 
 
 def learning_curve(records_dir: Path) -> LearningCurve | None:
-    """What `python -m benchmarks.lessons.learning_curve` recorded; None where it has not run.
+    """The record of `python -m benchmarks.lessons.learning_curve`; None if there is none.
 
     Raises:
         RecordError: the record is damaged.
@@ -132,23 +131,23 @@ def _read(path: Path, make: Callable[[dict[str, Any]], Record]) -> Record | None
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise RecordError(
             f"The record {path.name} cannot be used: {reason}. Restore the file from a copy, or "
-            f"make it anew: {COMMANDS[path.name]}"
+            f"run the experiment again: {COMMANDS[path.name]}"
         ) from error
 
 
 def _leakage(record: dict[str, Any]) -> Leakage:
     ways = {fields["way"]: _way(fields, record["epochs"]) for fields in record["ways"]}
     if tuple(ways) != WAYS:
-        raise ValueError(f"its ways are {', '.join(ways)}; {', '.join(WAYS)} are expected")
+        raise ValueError(f"its ways are {', '.join(ways)}; expected {', '.join(WAYS)}")
     test = record["test"]
     for way in ways.values():
         if way.test.num_photographs != test["num_photographs"]:
             raise ValueError(
-                f"{way.way} was tested on {way.test.num_photographs} photographs, the clean test "
-                f"has {test['num_photographs']}"
+                f"{way.way} was tested on {way.test.num_photographs} photographs, not on "
+                f"{test['num_photographs']}"
             )
         if [run.seed for run in way.runs] != [run.seed for run in ways[WAYS[0]].runs]:
-            raise ValueError(f"{way.way} has other seeds than {WAYS[0]}")
+            raise ValueError(f"{way.way} and {WAYS[0]} have different seeds")
     return Leakage(
         command=str(record["command"]),
         machine=str(record["machine"]),
@@ -167,21 +166,21 @@ def _way(fields: dict[str, Any], num_epochs: int) -> Way:
     figures = fields["figures"]
     way = Way(
         way=str(fields["way"]),
-        training=_share(figures["training"]),
+        training=_proportion(figures["training"]),
         runs=tuple(_run(run, num_epochs) for run in fields["runs"]),
         **{
-            name: _figure(figures[name])
+            name: _estimate(figures[name])
             for name in ("validation", "test", "validation_balanced", "test_balanced")
         },
     )
     if not way.runs:
-        raise ValueError(f"{way.way} has no run")
+        raise ValueError(f"{way.way} has no runs")
     for part in PARTS:
         last = float(way.mean_curve(part)[-1])
-        figure = way.training if part == "training" else getattr(way, part).value
-        if abs(last - figure) > _ROUNDING:
+        accuracy = way.training if part == "training" else getattr(way, part).value
+        if abs(last - accuracy) > _ROUNDING:
             raise ValueError(
-                f"{way.way} ends at {last:.4f} on {part}, and its figure is {figure:.4f}"
+                f"{way.way} ends at {last:.4f} on {part}, but its accuracy is {accuracy:.4f}"
             )
     return way
 
@@ -189,12 +188,12 @@ def _way(fields: dict[str, Any], num_epochs: int) -> Way:
 def _run(fields: dict[str, Any], num_epochs: int) -> Run:
     rows = fields["curve"]
     if [row["epoch"] for row in rows] != list(range(1, num_epochs + 1)):
-        raise ValueError(f"its curve is not of the epochs 1 to {num_epochs}")
+        raise ValueError(f"its curve does not have the epochs 1 to {num_epochs}")
     return Run(
         seed=int(fields["seed"]),
         num_training=int(fields["num_photographs"]["training"]),
         num_validation=int(fields["num_photographs"]["validation"]),
-        curves={part: np.array([_share(row[part]) for row in rows]) for part in PARTS},
+        curves={part: np.array([_proportion(row[part]) for row in rows]) for part in PARTS},
     )
 
 
@@ -202,7 +201,7 @@ def _learning_curve(record: dict[str, Any]) -> LearningCurve:
     points = tuple(_point(fields) for fields in record["points"])
     fractions = [point.fraction for point in points]
     if not fractions or fractions != sorted(set(fractions)) or fractions[-1] != 1:
-        raise ValueError(f"its shares are {fractions}; rising ones up to 1 are expected")
+        raise ValueError(f"its fractions are {fractions}; expected rising ones up to 1")
     test = record["test"]
     return LearningCurve(
         command=str(record["command"]),
@@ -217,25 +216,25 @@ def _learning_curve(record: dict[str, Any]) -> LearningCurve:
 
 def _point(fields: dict[str, Any]) -> Point:
     return Point(
-        fraction=_share(fields["fraction"]),
+        fraction=_proportion(fields["fraction"]),
         num_draws=int(fields["num_draws"]),
         num_lesions=int(fields["num_lesions"]),
         class_lesions={code: int(fields["class_lesions"][code]) for code in SEVEN_CLASSES},
-        figures={name: _figure(fields["figures"][name]) for name in FIGURES},
+        figures={name: _estimate(fields["figures"][name]) for name in FIGURES},
     )
 
 
-def _figure(fields: dict[str, Any]) -> Estimate:
-    figure = from_record(fields)
-    # A resampled interval may miss its value, where resamples are worse than the whole.
-    if not (0 <= figure.low <= figure.high <= 1 and 0 <= figure.value <= 1):
+def _estimate(fields: dict[str, Any]) -> Estimate:
+    estimate = from_record(fields)
+    # A bootstrap interval may miss its value: resamples can be worse than the whole.
+    if not (0 <= estimate.low <= estimate.high <= 1 and 0 <= estimate.value <= 1):
         raise ValueError(
-            f"a figure is {figure.value} with the interval {figure.low} to {figure.high}"
+            f"an estimate is {estimate.value} with the interval {estimate.low} to {estimate.high}"
         )
-    return figure
+    return estimate
 
 
-def _share(value: Any) -> float:
+def _proportion(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError(f"{value!r} is no share from 0 to 1")
+        raise ValueError(f"{value!r} is not a number from 0 to 1")
     return float(value)

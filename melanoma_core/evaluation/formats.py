@@ -1,4 +1,4 @@
-"""Figures in words, alike on the pages and in documents: no finer than they are, with n."""
+"""Numbers as text, the same on pages and in documents: no finer than they are, and with n."""
 
 import math
 from collections.abc import Mapping
@@ -8,38 +8,10 @@ from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models.cards import Card, OperatingPoint
 
 NOT_KNOWN = "not known"
+NARROW_SPACE = "\u202f"  # no-break: a number and its % stay on one line
 
-
-def digits(value: float) -> str:
-    """A share as a percentage without its sign: whole from 10, one decimal from 1, then "<1".
-
-    A share that would round to 100 without being so is ">99", for nothing here is certain.
-
-    >>> digits(0.312), digits(0.0841), digits(0.0021), digits(0.9996), digits(1.0)
-    ('31', '8.4', '<1', '>99', '100')
-    """
-    percentage = value * 100
-    if math.isnan(percentage):
-        return NOT_KNOWN
-    if percentage < 1:
-        return "0" if percentage == 0 else "<1"
-    if 99.5 <= percentage < 100:
-        return ">99"
-    # 9.96 is 10 on paper: the decimal is chosen after rounding, not before.
-    return f"{percentage:.1f}" if round(percentage, 1) < 10 else f"{percentage:.0f}"
-
-
-NARROW_SPACE = "\u202f"  # no-break: a line never ends in a number whose % is on the next
-# Below this many melanoma lesions an interval is too wide for a sensitivity to be promised.
-ENOUGH_MELANOMAS = 100
-# Of fewer test photographs an interval says too little for a column of its own.
-ENOUGH_PHOTOGRAPHS = 50
-# With 20 lesions the interval of a share is some 40 points wide; with fewer it says nothing, and
-# that of an AUROC less than nothing: resamples of one melanoma all hold the same one.
-ENOUGH_LESIONS = 20
-# The figures of a card by name. A mean is over the classes that occur: ISIC 2017 has three of the
-# seven.
-SHARES = {
+# A card's figures by name. Means are over the classes that occur: ISIC 2017 has three of the seven.
+PROPORTIONS = {
     "accuracy": "Accuracy",
     "balanced_accuracy": "Balanced accuracy",
     "prior_adjusted_balanced_accuracy": "Balanced accuracy, prior-adjusted",
@@ -53,55 +25,57 @@ SCORES = {
     "ece": "Calibration error (ECE)",
     "brier": "Brier score",
 }
+INHERITED = "from parent models"  # marks data sets that only a model's parents were trained on
 
-TAUGHT_BEFORE = "taught before"  # stands by a data set that a model has from those before it
-
-
-def left_uncounted(card: Card) -> str:
-    """What the counts of a card are without, in a sentence; empty where that is nothing."""
-    if not card.inherited_datasets:
-        return ""
-    return (
-        f"The models that it was made from learned from further data sets (“{TAUGHT_BEFORE}”), "
-        "which are not counted here."
-    )
+# With fewer melanoma lesions the interval is too wide to claim a sensitivity.
+ENOUGH_MELANOMAS = 100
+# With fewer test photographs an interval says too little for a column of its own.
+ENOUGH_PHOTOGRAPHS = 50
+# With 20 lesions the interval of a proportion is some 40 points wide; with fewer it says nothing.
+# That of an AUROC misleads: every resample of one melanoma contains the same one.
+ENOUGH_LESIONS = 20
 
 
-def color_cast_limits(card: Card) -> str:
-    """How color casts are held within limits, in two sentences; empty where they are not."""
-    if not card.color_cast_limits:
-        return ""
-    red, more_red, blue, more_blue = (f"{math.exp(limit):.2f}" for limit in card.color_cast_limits)
-    # Limits kept from another model were set by what that one learnt from.
-    is_own = card.config.get("clamp_color_cast", False)
-    photographs = "training photographs" if is_own else "of the photographs that set them"
-    return (
-        "A photograph of a strong color cast is brought back before the network sees it: to a "
-        f"mean red of {red} to {more_red} times the mean green, and a mean blue of {blue} to "
-        f"{more_blue} times. One in twenty {photographs} lies beyond each of these limits."
-    )
+def digits(value: float) -> str:
+    """A proportion as a percentage without its sign: whole from 10, one decimal from 1, then "<1".
 
+    A proportion just below 1 is ">99", because nothing here is certain.
 
-def is_well_measured(point: OperatingPoint) -> bool:
-    """Whether its sensitivity may be named: enough melanomas, and not measured to be less."""
-    has_enough = min(point.val_lesions, point.sensitivity.num_lesions) >= ENOUGH_MELANOMAS
-    return has_enough and point.sensitivity.high >= point.target
+    >>> digits(0.312), digits(0.0841), digits(0.0021), digits(0.9996), digits(1.0)
+    ('31', '8.4', '<1', '>99', '100')
+    """
+    percentage = value * 100
+    if math.isnan(percentage):
+        return NOT_KNOWN
+    if percentage < 1:
+        return "0" if percentage == 0 else "<1"
+    if 99.5 <= percentage < 100:
+        return ">99"
+    # 9.96 is shown as 10: the decimal is chosen after rounding.
+    return f"{percentage:.1f}" if round(percentage, 1) < 10 else f"{percentage:.0f}"
 
 
 def percent(value: float) -> str:
-    """A share of 0 to 1 with its sign: "31 %"."""
+    """A proportion with its sign: "31 %"."""
     return NOT_KNOWN if math.isnan(value) else f"{digits(value)}{NARROW_SPACE}%"
 
 
 def percent_range(low: float, high: float, joint: str = "–") -> str:
-    """An interval of shares, with one sign: "91–98 %"."""
+    """An interval of proportions, with one sign: "91–98 %"."""
     if math.isnan(low) or math.isnan(high):
         return "interval not known"
     return f"{digits(low)}{joint}{percent(high)}"
 
 
+def percent_estimate(estimate: Estimate) -> str:
+    """A proportion with its interval: "95 % (91–98 %)"."""
+    if math.isnan(estimate.value):
+        return NOT_KNOWN
+    return f"{percent(estimate.value)} ({percent_range(estimate.low, estimate.high)})"
+
+
 def cutoff(probability: float) -> str:
-    r"""A probability that something begins at; one below 1 % with digits, or "<1 %" would hide it.
+    r"""A threshold as a percentage; below 1 % with two digits, not as "<1 %".
 
     >>> cutoff(0.0035), cutoff(0.084)
     ('0.35\u202f%', '8.4\u202f%')
@@ -111,18 +85,8 @@ def cutoff(probability: float) -> str:
     return percent(probability)
 
 
-def count(number: int) -> str:
-    """A whole number with its thousands parted: 1,331."""
-    return f"{number:,}"
-
-
-def counted(number: int, noun: str) -> str:
-    """A number of things: "1 lesion", "1,331 lesions"."""
-    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
-
-
 def score(value: float, decimals: int = 3) -> str:
-    """A number that is no share; one that would round to 1 without being so is ">0.999".
+    """A number that is not a proportion; ">0.999" if it would round up to 1.
 
     >>> score(0.91), score(0.9998), score(1.0)
     ('0.910', '>0.999', '1.000')
@@ -141,28 +105,79 @@ def score_range(low: float, high: float, decimals: int = 3) -> str:
     return f"{score(low, decimals)}–{score(high, decimals)}"
 
 
-def score_figure(figure: Estimate, decimals: int = 3) -> str:
-    """A figure that is no share, with its interval: "0.912 (0.891–0.930)"."""
-    if math.isnan(figure.value):
+def score_estimate(estimate: Estimate, decimals: int = 3) -> str:
+    """Such a number with its interval: "0.912 (0.891–0.930)"."""
+    if math.isnan(estimate.value):
         return NOT_KNOWN
-    interval = score_range(figure.low, figure.high, decimals)
-    return f"{score(figure.value, decimals)} ({interval})"
+    interval = score_range(estimate.low, estimate.high, decimals)
+    return f"{score(estimate.value, decimals)} ({interval})"
 
 
-def share_figure(figure: Estimate) -> str:
-    """A figure that is a share, with its interval: "95 % (91–98 %)"."""
-    if math.isnan(figure.value):
-        return NOT_KNOWN
-    return f"{percent(figure.value)} ({percent_range(figure.low, figure.high)})"
+def count(number: int) -> str:
+    """A whole number with separators: 1,331."""
+    return f"{number:,}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: "1 lesion", "1,331 lesions"."""
+    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
+
+
+def measured_on(estimate: Estimate) -> str:
+    """What an estimate was measured on: "205 of 216 photographs, 197 lesions"."""
+    hits = "" if estimate.num_hits is None else f"{count(estimate.num_hits)} of "
+    return (
+        f"{hits}{counted(estimate.num_photographs, 'photograph')}, "
+        f"{counted(estimate.num_lesions, 'lesion')}"
+    )
+
+
+def is_enough(estimate: Estimate, min_lesions: int = ENOUGH_LESIONS) -> bool:
+    """True if a subgroup's estimate was measured on enough lesions to be shown."""
+    return estimate.num_lesions >= min_lesions and not math.isnan(estimate.value)
+
+
+def too_few(estimate: Estimate) -> str:
+    """Shown instead of an estimate from too few lesions: "too few: 7 lesions"."""
+    num_lesions = estimate.num_lesions
+    return f"too few: {counted(num_lesions, 'lesion')}" if num_lesions else "none"
+
+
+def is_well_measured(point: OperatingPoint) -> bool:
+    """True if a threshold's sensitivity may be claimed: enough melanomas, and not below target."""
+    num_lesions = min(point.val_lesions, point.sensitivity.num_lesions)
+    return num_lesions >= ENOUGH_MELANOMAS and point.sensitivity.high >= point.target
+
+
+def uncounted_note(card: Card) -> str:
+    """A sentence on the data sets that a card does not count; empty if it counts all."""
+    if not card.inherited_datasets:
+        return ""
+    return f"Data sets marked “{INHERITED}” are not counted here."
+
+
+def color_cast_limits(card: Card) -> str:
+    """Two sentences on how color casts are clamped; empty if they are not."""
+    if not card.color_cast_limits:
+        return ""
+    red, max_red, blue, max_blue = (f"{math.exp(limit):.2f}" for limit in card.color_cast_limits)
+    # Limits may come from a parent model, and so from its training photographs.
+    is_own = card.config.get("clamp_color_cast", False)
+    photographs = "training photographs" if is_own else "of the photographs they were taken from"
+    return (
+        "A strong color cast is corrected before the network sees a photograph: mean red is kept "
+        f"within {red} to {max_red} times mean green, and mean blue within {blue} to {max_blue} "
+        f"times. One in twenty {photographs} lies beyond each of these limits."
+    )
 
 
 def settings(config: Mapping[str, Any]) -> dict[str, str]:
-    """The settings of a run in words.
+    """The settings of a run by readable name.
 
     >>> settings({"image_size": 64, "augment": {"flip": True}})
     {'image size': '64', 'augment: flip': 'True'}
-    >>> settings({"joined": ["one", "two"]})
-    {'joined': 'one, two'}
+    >>> settings({"ensemble_of": ["one", "two"]})
+    {'ensemble of': 'one, two'}
     """
     rows: dict[str, str] = {}
     for name, value in config.items():
@@ -174,22 +189,3 @@ def settings(config: Mapping[str, Any]) -> dict[str, str]:
         else:
             rows[words] = str(value)
     return rows
-
-
-def is_enough(figure: Estimate, fewest: int = ENOUGH_LESIONS) -> bool:
-    """Whether a group's figure was measured on enough lesions to be shown."""
-    return figure.num_lesions >= fewest and not math.isnan(figure.value)
-
-
-def too_few(figure: Estimate) -> str:
-    """What stands in the place of a figure of too few lesions."""
-    return f"too few: {counted(figure.num_lesions, 'lesion')}" if figure.num_lesions else "none"
-
-
-def measured_on(figure: Estimate) -> str:
-    """What a figure was measured on: "205 of 216 photographs, 197 lesions"."""
-    hits = "" if figure.num_hits is None else f"{count(figure.num_hits)} of "
-    return (
-        f"{hits}{counted(figure.num_photographs, 'photograph')}, "
-        f"{counted(figure.num_lesions, 'lesion')}"
-    )

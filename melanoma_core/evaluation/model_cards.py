@@ -1,7 +1,7 @@
-"""A model's card as a document: who may use it for what, how good it is, and where it fails.
+"""The model card as a document: what the model is for, how good it is, and where it fails.
 
-Made from card.json and evaluation.json alone, so that no figure in it is typed by hand (Mitchell
-and others, "Model cards for model reporting", 2019; CLEAR Derm, JAMA Dermatology 2022).
+Made only from card.json and evaluation.json, so no figure is typed by hand (Mitchell et al., "Model
+cards for model reporting", 2019; CLEAR Derm, JAMA Dermatology 2022).
 """
 
 import datetime
@@ -18,7 +18,7 @@ from melanoma_core.evaluation.markdown import bullets, literal, table
 from melanoma_core.models.cards import Card
 from melanoma_core.models.network_table import NETWORKS
 
-_NEEDED = (
+_REQUIRED = (
     "operating_points", "figures", "class_counts", "datasets", "split_sha256", "seen", "config",
     "versions", "intended_use", "not_for", "files",
 )  # fmt: skip
@@ -33,23 +33,23 @@ _HISTORY = {
 }
 
 
-def document(card: Card, measured: Evaluation, card_sha256: str) -> str:
+def document(card: Card, evaluation: Evaluation, card_sha256: str) -> str:
     """The model card in Markdown.
 
     Args:
         card: of the model.
-        measured: its evaluation.json; the rows of the test split are taken.
+        evaluation: of the model; its test split is used.
         card_sha256: of its card.json.
 
     Raises:
-        ModelError: the card lacks something that a model card must say, or nothing was measured.
+        ModelError: the card lacks a required field, or the evaluation has no test photographs.
     """
-    empty = [name for name in _NEEDED if not getattr(card, name)]
+    empty = [name for name in _REQUIRED if not getattr(card, name)]
     if empty:
         raise _lacks(card, ", ".join(empty))
-    test = measured.where((measured.table["split"] == "test").to_numpy())
+    test = evaluation.where((evaluation.table["split"] == "test").to_numpy())
     if len(test) == 0:
-        raise _lacks(card, "photographs of the test split in its evaluation")
+        raise _lacks(card, "test photographs in its evaluation")
     try:
         sections = {**_what_it_is(card), **_how_good(card, test), **_making(card, card_sha256)}
     except KeyError as error:
@@ -60,7 +60,7 @@ def document(card: Card, measured: Evaluation, card_sha256: str) -> str:
 
 def _lacks(card: Card, what: str) -> ModelError:
     return ModelError(
-        f"No model card can be written of “{card.model_id}”: it lacks {what}. Train the model "
+        f"The model card of “{card.model_id}” cannot be written: it lacks {what}. Train the model "
         "again with this version, or restore its folder from a copy."
     )
 
@@ -69,9 +69,9 @@ def _opening(card: Card) -> str:
     made = datetime.date.fromisoformat(card.created)
     return (
         f"Made on {made.day} {made:%b %Y} in the run {literal(card.run_id)}. Written by `python -m "
-        "melanoma_core card` from the model’s own files. In brackets are 95 % intervals, "
-        "bootstrapped over groups of photographs that show one lesion or near copies (Wilson’s, of "
-        "groups, where a share is none or all); photographs and lesions are counted apart."
+        "melanoma_core card` from the model’s own files. Brackets contain 95 % intervals, "
+        "bootstrapped over groups of photographs that show the same lesion or near-duplicates "
+        "(Wilson intervals over groups where a proportion is 0 or 100 %)."
     )
 
 
@@ -81,7 +81,7 @@ def _what_it_is(card: Card) -> dict[str, str]:
     return {
         "Intended use": (
             f"{literal(card.intended_use)}\n\nThe probability of melanoma in one dermoscopic "
-            "photograph is held against a referral threshold. A photograph below the threshold "
+            "photograph is compared with a referral threshold. A probability below the threshold "
             "does not rule melanoma out."
         ),
         "Not for": bullets(map(literal, card.not_for)),
@@ -90,15 +90,15 @@ def _what_it_is(card: Card) -> dict[str, str]:
             f"{card.image_size} px, one view, {len(card.diagnoses)} diagnoses, {shows}."
         ),
         "Data": f"{_datasets(card)}\n\n{_class_counts(card)}\n\n{_labels(card)}",
-        "Evidence boundary": _seen(card),
+        "Data coverage": _coverage(card),
     }
 
 
-def _seen(card: Card) -> str:
+def _coverage(card: Card) -> str:
     parts = (
-        "Lesions that it learnt from. How well it does on a kind of which it saw fewer than "
-        f"{coverage.MIN_LESIONS} is not known; the app says so when a case lies outside.",
-        formats.left_uncounted(card),
+        f"Training lesions. Groups with fewer than {coverage.MIN_LESIONS} are treated as unseen: "
+        "accuracy there is unknown, and the app says so for each such case.",
+        formats.uncounted_note(card),
         model_card_tables.seen(card),
         formats.color_cast_limits(card),
     )
@@ -117,7 +117,7 @@ def _datasets(card: Card) -> str:
     ]
     rows += [
         (
-            f"{model_card_tables.source_name(use.name)} ({formats.TAUGHT_BEFORE})",
+            f"{model_card_tables.source_name(use.name)} ({formats.INHERITED})",
             literal(use.license) or "not stated",
             *(count(use.num_train), "–", "–"),
             f"`{use.sha256}`",
@@ -138,42 +138,44 @@ def _class_counts(card: Card) -> str:
 
 def _labels(card: Card) -> str:
     text = (
-        "A lesion is in one split only: weights come from the training photographs, temperature, "
-        "thresholds and cutoffs from the validation photographs, figures from the test "
-        f"photographs. SHA-256 of the splits: `{card.split_sha256}`."
+        "Each lesion is in one split only. Weights come from the training photographs; "
+        "calibration, thresholds and cutoffs from the validation photographs; figures from the "
+        f"test photographs. SHA-256 of the splits: `{card.split_sha256}`."
     )
     return f"{text}\n\n{bullets(map(literal, card.notes))}" if card.notes else text
 
 
 def _how_good(card: Card, test: Evaluation) -> dict[str, str]:
     point = card.operating_points[0]
-    found = model_card_tables.subgroups_of(test, point.threshold)
-    diagnoses = subgroups.by_diagnosis(test)
-    at = f"the threshold of {cutoff(point.threshold)} placed to find {percent(point.target)}"
+    by_subgroup = model_card_tables.subgroups_of(test, point.threshold)
+    by_diagnosis = subgroups.by_diagnosis(test)
+    threshold = (
+        f"the threshold of {cutoff(point.threshold)} (target sensitivity {percent(point.target)})"
+    )
     return {
         "Referral thresholds": model_card_tables.operating_points(card),
         "Figures on test photographs": (
-            "Of the seven classes of HAM10000, sums of the nine; of a source that lacks some of "
-            "them, means are over those that it has. Sensitivity and specificity are those at "
-            f"{at}.\n\n{model_card_tables.by_source(card)}"
+            "For the seven classes of HAM10000, which merge some of the nine diagnoses; means are "
+            "over the classes that a data set contains. Sensitivity and specificity are at "
+            f"{threshold}.\n\n{model_card_tables.by_source(card)}"
         ),
         "By diagnosis": (
-            "The label seborrheic keratosis comes from one archive and pigmented benign keratosis "
-            "from others, so telling the two apart is in part telling the archive: take both "
-            f"together.\n\n{model_card_tables.by_diagnosis(diagnoses)}"
+            "The labels seborrheic keratosis and pigmented benign keratosis come from different "
+            "archives, so distinguishing them partly means recognizing the archive: use the "
+            f"figures of both together.\n\n{model_card_tables.by_diagnosis(by_diagnosis)}"
         ),
         "By subgroup": (
-            f"Melanoma against the rest, at {at}. Counts are photographs (lesions). **Skin tone is "
-            "not recorded** in any of these data: how well the model does on dark skin is not "
-            f"known.\n\n{model_card_tables.by_subgroup(found)}"
+            f"Melanoma against the rest, at {threshold}. Counts are photographs (lesions). **Skin "
+            "tone is not recorded** in any of these data: how well the model performs on dark skin "
+            f"is not known.\n\n{model_card_tables.by_subgroup(by_subgroup)}"
         ),
         "Calibration": (
-            f"{_calibration(card)}, fitted on the validation photographs. The "
-            "calibration error is that of the likeliest class, in 15 bins.\n\n"
+            f"{_calibration(card)}, fitted on the validation photographs. The calibration error is "
+            "that of the likeliest class, in 15 bins.\n\n"
             f"{model_card_tables.calibration(card, test)}"
         ),
         "Differential": model_card_tables.differential(card),
-        "Where it fails": model_card_tables.failures(test, point, found),
+        "Where it fails": model_card_tables.failures(test, point, by_subgroup),
     }
 
 
@@ -185,7 +187,7 @@ def _calibration(card: Card) -> str:
         f"{code} {bias:+.2f}".replace("-", "−")
         for code, bias in zip(card.diagnoses, card.class_bias, strict=True)
     )
-    return f"{temperature}, and a bias added to the logit of each diagnosis before it ({biases})"
+    return f"{temperature}, after adding a bias to the logit of each diagnosis ({biases})"
 
 
 def _making(card: Card, card_sha256: str) -> dict[str, str]:
@@ -203,20 +205,20 @@ def _making(card: Card, card_sha256: str) -> dict[str, str]:
     }
 
 
-def of_untaught(card: Card) -> str:
-    """Why a model that was made of others and taught nothing has no epochs; else empty."""
-    if "calibrated_anew" in card.config:
-        name = literal(card.config["calibrated_anew"])
-        return f"Nothing was trained: the network is that of {name}, calibrated and measured anew."
-    names = " and ".join(literal(name) for name in card.config.get("joined", ()))
+def untrained_note(card: Card) -> str:
+    """Why a model that was made from others without training has no epochs; else empty."""
+    if "recalibrated_from" in card.config:
+        name = literal(card.config["recalibrated_from"])
+        return f"Nothing was trained: the network of {name} was recalibrated and evaluated again."
+    names = " and ".join(literal(name) for name in card.config.get("ensemble_of", ()))
     if not names:
         return ""
-    return f"Nothing was trained: the networks of {names} stand side by side, one vote each."
+    return f"Nothing was trained: an ensemble of the networks of {names}, with equal weights."
 
 
 def _history(card: Card) -> str:
     if not card.history:
-        return of_untaught(card) or "The figures of its epochs were not recorded."
+        return untrained_note(card) or "The figures after each epoch were not recorded."
     rows = [
         (f"{epoch['epoch']}", *(_decimal(epoch[name]) for name in list(_HISTORY)[1:]))
         for epoch in card.history

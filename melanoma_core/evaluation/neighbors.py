@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from melanoma_core.data import row_groups
 from melanoma_core.diagnoses import CODES
 
-NUM_NEIGHBOURS = 10
+NUM_NEIGHBORS = 10
 _BLOCK = 512  # rows that are compared with all others at once: 6 MB for 3,000 photographs
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparableRows:
     """The photographs that are held against each other, M of a table of N rows."""
 
     rows: NDArray[np.int64]  # (M,) places in the table
@@ -36,7 +36,7 @@ class Pair:
     distance: float  # cosine distance, 0 to 2
 
 
-def compared(table: pd.DataFrame, vectors: NDArray[np.float32]) -> Compared:
+def comparable_rows(table: pd.DataFrame, vectors: NDArray[np.float32]) -> ComparableRows:
     """Which rows can be held against each other: each photograph once, under one diagnosis.
 
     Rows of one image id, or of the very same embedding, are one photograph.
@@ -68,14 +68,14 @@ def compared(table: pd.DataFrame, vectors: NDArray[np.float32]) -> Compared:
     ):
         lesions[list(rows)] = lesion
     chosen = np.array(sorted(kept), np.int64)
-    return Compared(chosen, lesions[chosen], num_contradictory)
+    return ComparableRows(chosen, lesions[chosen], num_contradictory)
 
 
 def neighbor_counts(
     vectors: NDArray[np.float32],
     codes: Sequence[str],
     lesions: NDArray[np.int64],
-    num_neighbors: int = NUM_NEIGHBOURS,
+    num_neighbors: int = NUM_NEIGHBORS,
 ) -> NDArray[np.int64]:
     """Of each photograph, how many of its nearest others show each of `diagnoses.CODES`.
 

@@ -1,9 +1,9 @@
-"""Put a candidate into use, only when it is shown to be no worse; and go back.
+"""Promote a candidate if it is shown to be no worse than the champion, and roll back.
 
-A model in use changes by one rename of champion.json, whose newest entry says who did what and
-why. After it the journal gets its row; where the process was killed in between, the next change
-writes the row down first (`settle`). So whatever is killed when, a champion answers, and the
-journal says of every one who put it there.
+The champion changes by one rename of champion.json, whose newest entry says who did what and why.
+The journal gets its row afterwards; if the process is killed in between, the next change writes
+that row first (`settle`). So a champion always answers, and the journal says of each one who
+promoted it.
 """
 
 import dataclasses
@@ -20,144 +20,151 @@ from melanoma_core.models import journal, predict, store
 from melanoma_core.models.journal import Event, Kind
 from melanoma_core.models.store import Champion
 
-FEWEST_LETTERS = 10  # of a reason to overrule
+MIN_REASON_LENGTH = 10  # characters, to promote a model that fails the safety check
 _LOCK = ".promotion.lock"
 
 
 @dataclass(frozen=True)
 class Promotion:
-    """A model that was put into use."""
+    """What a promotion did."""
 
-    in_use: Champion
-    comparison: Comparison | None  # None: there was no sound model to compare it with
-    problems: tuple[str, ...]  # of models that were in use and are damaged, of the journal
+    champion: Champion
+    comparison: Comparison | None  # None: there was no undamaged model to compare it with
+    problems: tuple[str, ...]  # damaged earlier champions; a journal that cannot be written
 
 
 def promote(
     models_dir: Path,
     model_id: str,
     *,
-    by: str = "",
+    author: str = "",
     reason: str = "",
-    overrules: bool = False,
+    force: bool = False,
 ) -> Promotion:
-    """Put a model into use; against a champion only when it is no worse, or a person overrules.
+    """Make a model the champion if it passes the safety check, or if it is forced.
 
-    It is compared with the newest model in `store.in_use` that still passes its file checks: a
-    damaged champion must not keep its own replacement out.
+    It is compared with the newest of `store.champions` whose files are undamaged: a damaged
+    champion must not block its own replacement.
 
     Args:
         models_dir: where models are kept.
         model_id: of the candidate.
-        by: who does it.
-        reason: why; kept with the model in use and in the journal.
-        overrules: put it into use although it may be worse or cannot be compared; needs a reason.
-            What fails its own checks is never put into use.
+        author: who does it.
+        reason: why; kept in champion.json and in the journal.
+        force: promote it although it may be worse or cannot be compared; needs a reason. A model
+            with damaged files is never promoted.
 
     Raises:
-        ModelError: the model fails its checks, is in use already, or may be worse; or a reason to
-            overrule is missing.
-        JournalError: what an earlier promotion left to be written down cannot be.
+        ModelError: the model is damaged, is the champion already, or may be worse; or a forced
+            promotion has no reason.
+        JournalError: the row of an earlier promotion is missing and cannot be written.
     """
-    if overrules:
+    if force:
         _check_reason(reason)
-    with _alone(models_dir):
+    with _locked(models_dir):
         _settle(models_dir)
         predict.load(store.model_dir(models_dir, model_id))
-        rival, problems = _rival(models_dir, model_id)
-        comparison, against = None, ""
-        if rival is not None:
-            comparison, against = _held_against(models_dir, rival, model_id)
-        if against and not overrules:
-            raise ModelError(f"{against} “{rival}” goes on answering.")
-        newest, more = _change(
+        rival_id, problems = _rival(models_dir, model_id)
+        comparison, objection = None, ""
+        if rival_id is not None:
+            comparison, objection = _compare(models_dir, rival_id, model_id)
+        if objection and not force:
+            raise ModelError(f"{objection} “{rival_id}” stays in use.")
+        champion, journal_problems = _set_champion(
             models_dir,
             model_id,
-            Kind.OVERRULED if against else Kind.PROMOTED,
-            by=by,
+            Kind.OVERRULED if objection else Kind.PROMOTED,
+            author=author,
             reason=reason,
-            against=against,
+            objection=objection,
         )
-        return Promotion(newest, comparison, (*problems, *more))
+        return Promotion(champion, comparison, (*problems, *journal_problems))
 
 
 def roll_back(
-    models_dir: Path, model_id: str | None = None, *, by: str = "", reason: str = ""
+    models_dir: Path, model_id: str | None = None, *, author: str = "", reason: str = ""
 ) -> tuple[Champion, tuple[str, ...]]:
-    """Go back to a model that was in use; to the one before by default.
+    """Go back to an earlier champion; to the previous one by default.
 
-    Nothing is compared: it was in use. All its files must be those of then, and the golden set
-    must give the probabilities that it gave in training.
+    Nothing is compared. Its files are checked to be unchanged and to give the same answers.
+
+    Args:
+        models_dir: where models are kept.
+        model_id: of an earlier champion.
+        author: who does it.
+        reason: why; kept in champion.json and in the journal.
 
     Returns:
-        The entry of the model in use, and what is wrong with the journal, if anything is.
+        The new champion, and what is wrong with the journal.
 
     Raises:
-        ModelError: there is no such model to go back to, or it fails its checks.
-        JournalError: what an earlier promotion left to be written down cannot be.
+        ModelError: there is no such model to go back to, or it is damaged.
+        JournalError: the row of an earlier promotion is missing and cannot be written.
     """
-    with _alone(models_dir):
+    with _locked(models_dir):
         _settle(models_dir)
         entry = _earlier(models_dir, model_id)
         model = predict.load(store.model_dir(models_dir, entry.model_id))
         predict.check_card(entry, model.sha256)
-        return _change(models_dir, entry.model_id, Kind.ROLLED_BACK, by=by, reason=reason)
+        return _set_champion(
+            models_dir, entry.model_id, Kind.ROLLED_BACK, author=author, reason=reason
+        )
 
 
 def settle(models_dir: Path) -> None:
-    """Write down in the journal the last change of the model in use, if it is not there yet.
+    """Add the row of the last change of the champion to the journal, if it is missing.
 
-    Where nothing is left to be written down, nothing is written: the folder may be read-only.
+    If no row is missing, nothing is written: the folder may be read-only.
 
     Raises:
         ModelError: champion.json cannot be read, or no lock can be made beside it.
         JournalError: the journal cannot be written.
     """
     if unwritten(models_dir) is not None:
-        with _alone(models_dir):  # a change that is under way writes its own row
+        with _locked(models_dir):  # a change in progress writes its own row
             _settle(models_dir)
 
 
 def unwritten(models_dir: Path) -> Champion | None:
-    """The model in use, where the journal has no row of how it came into use.
+    """The champion, if the journal lacks the row of its promotion; else None.
 
     Raises:
         ModelError: champion.json cannot be read.
         JournalError: the journal cannot be read.
     """
-    newest = store.champion(models_dir)
-    return newest if newest is not None and _lacks_row(models_dir, newest) else None
+    champion = store.champion(models_dir)
+    return champion if champion is not None and _lacks_row(models_dir, champion) else None
 
 
 def lost_rows(models_dir: Path) -> tuple[str, ...]:
-    """What champion.json says against the journal: changes that must have had a row there.
+    """Changes in champion.json whose rows are missing from the journal, one sentence each.
 
-    Every change settles the one before it, so only the newest may be without one. It cannot find
-    out a journal that was deleted together with champion.json, or before a second change.
+    Every change settles the one before it, so only the newest may lack its row. This cannot detect
+    a journal that was deleted together with champion.json, or before a second change.
 
     Raises:
         ModelError: champion.json cannot be read.
         JournalError: the journal cannot be read.
     """
     return tuple(
-        f"“{entry.model_id}” was {entry.kind} at {entry.since}, as champion.json says, and the "
-        "journal has no row of it: the row, or the whole journal, was deleted. Restore the journal "
-        "from a copy."
+        f"The journal has no row for “{entry.model_id}”, which was {entry.kind} at {entry.since} "
+        "according to champion.json: the row, or the whole journal, was deleted. Restore the "
+        "journal from a copy."
         for entry in store.champions(models_dir)[1:]
         if _lacks_row(models_dir, entry)
     )
 
 
 def _settle(models_dir: Path) -> None:
-    """As `settle`, for who has the lock."""
-    newest = unwritten(models_dir)
-    if newest is not None:
-        journal.append(models_dir, _event(models_dir, newest))
+    """Like `settle`, for a caller that holds the lock."""
+    champion = unwritten(models_dir)
+    if champion is not None:
+        journal.append(models_dir, _event(models_dir, champion))
 
 
 def _lacks_row(models_dir: Path, entry: Champion) -> bool:
-    """Whether an entry of champion.json should have a row in the journal, and has none."""
-    if not entry.kind:  # put into use before there was a journal
+    """True if an entry of champion.json should have a row in the journal and has none."""
+    if not entry.kind:  # promoted without a journal
         return False
     return not any(
         (row.event.kind, row.event.model_id, row.event.when)
@@ -167,15 +174,15 @@ def _lacks_row(models_dir: Path, entry: Champion) -> bool:
 
 
 def _check_reason(reason: str) -> None:
-    if len(reason.strip()) < FEWEST_LETTERS:
+    if len(reason.strip()) < MIN_REASON_LENGTH:
         raise ModelError(
-            f"The reason to overrule has {len(reason.strip())} letters; {FEWEST_LETTERS} at least "
-            "are needed. Write why the model is to be used although it may be worse."
+            f"The reason has {len(reason.strip())} characters; at least {MIN_REASON_LENGTH} are "
+            "needed. Say why the model should be used although it fails the safety check."
         )
 
 
 def _rival(models_dir: Path, model_id: str) -> tuple[str | None, list[str]]:
-    """The sound model that a candidate is held against, and what is wrong with newer ones."""
+    """The newest undamaged champion to compare with, and what is wrong with newer ones."""
     problems: list[str] = []
     for entry in store.champions(models_dir):
         try:
@@ -184,58 +191,58 @@ def _rival(models_dir: Path, model_id: str) -> tuple[str | None, list[str]]:
             problems.append(str(error))
             continue
         if entry.model_id == model_id and not problems:
-            raise ModelError(f"“{model_id}” is in use already, since {entry.since}.")
+            raise ModelError(f"“{model_id}” is already in use, since {entry.since}.")
         return entry.model_id, problems
     return None, problems
 
 
 def _check_files(models_dir: Path, entry: Champion) -> None:
-    """Raise a ModelError where a file of a model that was put into use is not what it was."""
+    """Raise a ModelError if a file of a champion has changed since its promotion."""
     _, sha256, _ = store.read_files(store.model_dir(models_dir, entry.model_id))
     predict.check_card(entry, sha256)
 
 
-def _held_against(models_dir: Path, rival: str, model_id: str) -> tuple[Comparison | None, str]:
-    """The comparison where there can be one, and what speaks against the candidate."""
+def _compare(models_dir: Path, rival_id: str, model_id: str) -> tuple[Comparison | None, str]:
+    """The comparison, if there can be one, and the objection to the candidate, if there is one."""
     try:
-        comparison = comparisons.compare(models_dir, rival, model_id)
+        comparison = comparisons.compare(models_dir, rival_id, model_id)
     except ModelError as error:
-        return None, f"“{model_id}” was not put into use: {error}"
+        return None, f"“{model_id}” fails the safety check. {error}"
     if comparison.is_no_worse:
         return comparison, ""
-    return comparison, f"“{model_id}” was not put into use: it may be worse. {comparison}"
+    return comparison, f"“{model_id}” fails the safety check: it may be worse. {comparison}"
 
 
 def _earlier(models_dir: Path, model_id: str | None) -> Champion:
     """The entry to go back to."""
-    newest, *earlier = store.champions(models_dir) or (None,)
-    known = ", ".join(entry.model_id for entry in earlier) or "none"
-    if newest is not None and model_id == newest.model_id:
-        raise ModelError(f"“{model_id}” is in use already, since {newest.since}.")
+    champion, *earlier = store.champions(models_dir) or (None,)
+    if champion is not None and model_id == champion.model_id:
+        raise ModelError(f"“{model_id}” is already in use, since {champion.since}.")
     for entry in earlier:
         if model_id in (None, entry.model_id):
             return entry
     what = "no model" if model_id is None else f"no model “{model_id}”"
-    raise ModelError(f"There is {what} to go back to. Models that were in use before: {known}.")
+    names = ", ".join(entry.model_id for entry in earlier) or "none"
+    raise ModelError(f"There is {what} to go back to. Models that were in use before: {names}.")
 
 
-def _change(
-    models_dir: Path, model_id: str, kind: Kind, *, by: str, reason: str, against: str = ""
+def _set_champion(
+    models_dir: Path, model_id: str, kind: Kind, *, author: str, reason: str, objection: str = ""
 ) -> tuple[Champion, tuple[str, ...]]:
-    """Put a model into use and write it down; what the journal could not take, in words."""
-    newest = store.set_champion(
-        models_dir, model_id, by=by, kind=kind, reason=reason, against=against
+    """Change the champion and the journal; the champion, and why the journal has no row."""
+    champion = store.set_champion(
+        models_dir, model_id, by=author, kind=kind, reason=reason, against=objection
     )
     try:
-        journal.append(models_dir, _event(models_dir, newest))
+        journal.append(models_dir, _event(models_dir, champion))
     except JournalError as error:
-        # It answers already; the next change writes it down.
-        return newest, (str(error),)
-    return newest, ()
+        # The champion answers already; the next change writes the row.
+        return champion, (str(error),)
+    return champion, ()
 
 
 def _event(models_dir: Path, entry: Champion) -> Event:
-    """What the journal says of an entry of champion.json."""
+    """The journal's event for an entry of champion.json."""
     event = Event(
         Kind(entry.kind),
         who=entry.by,
@@ -247,7 +254,7 @@ def _event(models_dir: Path, entry: Champion) -> Event:
     )
     try:
         card = store.read_card(store.model_dir(models_dir, entry.model_id))
-    except ModelError:  # damaged since; what the entry says is written down all the same
+    except ModelError:  # damaged since; the row is written without run and data sets
         return event
     return dataclasses.replace(
         event, run_id=card.run_id, datasets={use.name: use.sha256 for use in card.datasets}
@@ -255,13 +262,13 @@ def _event(models_dir: Path, entry: Champion) -> Event:
 
 
 @contextmanager
-def _alone(models_dir: Path) -> Iterator[None]:
-    """Change the model in use from one process at a time: what was compared must still answer."""
+def _locked(models_dir: Path) -> Iterator[None]:
+    """Let one process at a time change the champion, so that the compared one is still in use."""
     try:
-        with paths.locked(models_dir / _LOCK):
+        with paths.locked(models_dir / _LOCK, creates=True):
             yield
     except OSError as error:
         raise ModelError(
-            f"The model in use cannot be changed: {error.strerror}. Free room, or let the app "
-            "write in the folder of the models."
+            f"The model in use cannot be changed: {error.strerror}. Free disk space, or let the "
+            "app write to the models folder."
         ) from error

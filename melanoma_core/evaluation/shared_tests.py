@@ -1,7 +1,7 @@
-"""The test photographs on which two models can be held against each other.
+"""The test photographs on which two models can be compared.
 
-Those that both were measured on, with the same diagnosis, and of whose lesion neither was taught
-or set by anything: else the one that knows it would win by that.
+Those that both were evaluated on, with the same diagnosis, and of whose lesion neither has used any
+photograph for training or validation; otherwise the model that knows the lesion has an advantage.
 """
 
 import dataclasses
@@ -24,212 +24,218 @@ from melanoma_core.models.training_ids import TrainingIds
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One model with its whole evaluation, and what it was taught, where that is known."""
+class EvaluatedModel:
+    """A model with its whole evaluation and its training ids."""
 
     card: Card
     card_sha256: str
     evaluation: Evaluation
-    taught: TrainingIds | None  # None: it keeps no list
-    num_bytes: int  # of what answers: the graph and the dense layer
+    training_ids: TrainingIds
+    num_bytes: int  # of the files that answer: the graph and the dense layer
 
     @property
     def is_test(self) -> NDArray[np.bool_]:
-        """(N,) which photographs of the evaluation are of the test split."""
+        """(N,) True where a photograph of the evaluation is in the test split."""
         return np.asarray(self.evaluation.table["split"] == "test")
 
 
 @dataclass(frozen=True)
-class Common:
-    """What two models were both measured on, row by row, in the order of the ids."""
+class SharedTest:
+    """Two models' evaluations of the same photographs, row by row, in the order of the ids."""
 
     first: Evaluation
     second: Evaluation
-    groups: NDArray[np.int64]  # (N,) of both groupings together; what is resampled whole
-    is_whole: bool  # it is all that either was measured on
+    groups: NDArray[np.int64]  # (N,) both models' groups joined; resampled as a whole
+    is_whole: bool  # False: one of the models has more test photographs
     notes: tuple[str, ...]  # what was left out and why, and what is not known
 
 
-def read(models_dir: Path, model_id: str) -> Measured:
-    """One model, every file checked.
+def read(models_dir: Path, model_id: str) -> EvaluatedModel:
+    """A model, with every file checked.
 
     Raises:
         ModelError: there is no such model, or a file of it is damaged.
     """
     card, card_sha256, contents = store.read_files(store.model_dir(models_dir, model_id))
-    held = contents.get(store.TRAINING_IDS)
-    return Measured(
+    return EvaluatedModel(
         card,
         card_sha256,
         evaluate.from_json(contents["evaluation.json"]),
-        None if held is None else training_ids.from_bytes(held),
+        training_ids.from_bytes(contents[store.TRAINING_IDS]),
         len(contents["network.tflite"]) + len(contents["head.npz"]),
     )
 
 
-def common(first: Measured, second: Measured) -> Common:
-    """The test photographs that are clean for both.
+def shared_test(first: EvaluatedModel, second: EvaluatedModel) -> SharedTest:
+    """The test photographs that both models can be compared on.
 
     Raises:
-        ModelError: there is none.
+        ModelError: there are none.
     """
-    sets = _sets_as_in(first, second)
-    second = _named_as_in(first, second, sets)
+    name_in_first = _names_in_first(first, second)
+    second = _renamed(first, second, name_in_first)
     group_of = _groups(first, second)
-    names = _names(first, second, sets)
+    ids = _ids_by_either(first, second, name_in_first)
     tests = [
         model.evaluation.table[model.is_test].set_index("image_id") for model in (first, second)
     ]
     both = tests[0].index.intersection(tests[1].index).sort_values()
     is_alike = (tests[0].loc[both, "diagnosis"] == tests[1].loc[both, "diagnosis"]).to_numpy()
-    # A group that either was taught, or chose its threshold on, is clean for neither.
-    touched = [_touched(model, group_of, names) for model in (first, second)]
-    is_clean = ~group_of[both].isin(touched[0] | touched[1]).to_numpy()
-    kept = both[is_alike & is_clean]
-    notes = _notes((first, second), tests, group_of, touched, int((~is_alike).sum()), len(kept))
-    if len(kept) == 0:
+    # A group with one photograph that either model knows is left out as a whole.
+    known = [_known_groups(model, group_of, ids) for model in (first, second)]
+    is_clean = ~group_of[both].isin(known[0] | known[1]).to_numpy()
+    image_ids = both[is_alike & is_clean]
+    notes = _notes((first, second), tests, group_of, known, int((~is_alike).sum()), len(image_ids))
+    if len(image_ids) == 0:
         raise ModelError(
-            f"“{second.card.model_id}” and “{first.card.model_id}” were not measured on the same "
-            "test photographs with the same diagnoses, so neither can be shown to be no worse. "
-            f"{' '.join(notes)} Train the candidate with the data and the split file of the model "
-            "in use."
+            f"“{second.card.model_id}” and “{first.card.model_id}” share no test photographs with "
+            f"the same diagnoses, so they cannot be compared. {' '.join(notes)} Train the "
+            "candidate with the data and the split file of the model in use."
         )
-    return Common(
-        _rows(first, kept),
-        _rows(second, kept),
-        group_of[kept].to_numpy(dtype=np.int64),
-        len(kept) == len(tests[0]) == len(tests[1]),
+    return SharedTest(
+        _rows(first, image_ids),
+        _rows(second, image_ids),
+        group_of[image_ids].to_numpy(dtype=np.int64),
+        len(image_ids) == len(tests[0]) == len(tests[1]),
         notes,
     )
 
 
-def _sets_as_in(first: Measured, second: Measured) -> dict[str, str]:
-    """What the first model calls each data set that the second one was measured on.
+def _names_in_first(first: EvaluatedModel, second: EvaluatedModel) -> dict[str, str]:
+    """The first model's name of each data set that the second one was evaluated on.
 
-    Those of the same bytes are one; of the others those of one name, for a set may have grown.
+    Data sets with the same SHA-256 are one, whatever their names; of the others those with the
+    same name, because a data set may have grown.
     """
-    there, here = (set(model.evaluation.table["source"]) for model in (first, second))
+    in_first, in_second = (set(model.evaluation.table["source"]) for model in (first, second))
     sha256 = [{use.name: use.sha256 for use in model.card.datasets} for model in (first, second)]
     pairs = [
         (
-            mine in sha256[1] and sha256[1][mine] == sha256[0].get(theirs),
-            mine == theirs,
-            mine,
-            theirs,
+            name in sha256[1] and sha256[1][name] == sha256[0].get(other),
+            name == other,
+            name,
+            other,
         )
-        for mine, theirs in itertools.product(here, there)
+        for name, other in itertools.product(in_second, in_first)
     ]
-    found: dict[str, str] = {}
-    for is_of_its_bytes, is_of_its_name, mine, theirs in sorted(pairs, reverse=True):
-        is_free = mine not in found and theirs not in found.values()
-        if is_free and (is_of_its_bytes or is_of_its_name):
-            found[mine] = theirs
-    # Another set may have its name there.
-    alone = {name: f"{name} of {second.card.model_id}" if name in there else name for name in here}
-    return alone | found
+    matches: dict[str, str] = {}
+    for has_same_bytes, has_same_name, name, other in sorted(pairs, reverse=True):
+        is_free = name not in matches and other not in matches.values()
+        if is_free and (has_same_bytes or has_same_name):
+            matches[name] = other
+    # Another data set may have this name in the first model.
+    unmatched = {
+        name: f"{name} of {second.card.model_id}" if name in in_first else name
+        for name in in_second
+    }
+    return unmatched | matches
 
 
-def _named_as_in(first: Measured, second: Measured, sets: Mapping[str, str]) -> Measured:
-    """The second model, its photographs under the ids and sets that the first one knows them by.
+def _renamed(
+    first: EvaluatedModel, second: EvaluatedModel, name_in_first: Mapping[str, str]
+) -> EvaluatedModel:
+    """The second model with the first one's names of photographs and data sets.
 
-    The data set's name stands before an id only where another set of the same run had it too. One
-    name in two sets means two photographs, unless it is an archive's number.
+    An id starts with the data set's name only where another set of the same run has the same id.
+    The same id in two data sets means two photographs, except for ISIC archive numbers.
     """
     table = first.evaluation.table
-    known: dict[tuple[str, str], str] = {
+    ids_in_first: dict[tuple[str, str], str] = {
         (source, schema.remove_source(image_id, source)): image_id
         for image_id, source in zip(table["image_id"], table["source"], strict=True)
     }
 
-    def named(image_id: str, source: str) -> str:
-        alone = schema.remove_source(image_id, source)
-        if class_folders.is_archive_id(alone):
-            return alone
-        return known.get((sets[source], alone), schema.add_source(alone, sets[source]))
+    def renamed(image_id: str, source: str) -> str:
+        plain_id = schema.remove_source(image_id, source)
+        if class_folders.is_archive_id(plain_id):
+            return plain_id
+        name = name_in_first[source]
+        return ids_in_first.get((name, plain_id), schema.add_source(plain_id, name))
 
     table = second.evaluation.table
-    ids = [named(*row) for row in zip(table["image_id"], table["source"], strict=True)]
-    table = table.assign(image_id=ids, source=table["source"].map(sets))
+    ids = [renamed(*row) for row in zip(table["image_id"], table["source"], strict=True)]
+    table = table.assign(image_id=ids, source=table["source"].map(name_in_first))
     return dataclasses.replace(second, evaluation=Evaluation(table, second.evaluation.y_prob))
 
 
-def _groups(first: Measured, second: Measured) -> pd.Series:
-    """The group of each photograph of both evaluations by its id: those of both joined."""
+def _groups(first: EvaluatedModel, second: EvaluatedModel) -> pd.Series:
+    """The group of each photograph of both evaluations by its id, with both groupings joined."""
     table = pd.concat([first.evaluation.table, second.evaluation.table], ignore_index=True)
     ids = list(dict.fromkeys(table["image_id"]))
     place_of = {image_id: place for place, image_id in enumerate(ids)}
     places = table["image_id"].map(place_of)
     owner = np.repeat([0, 1], [len(first.evaluation), len(second.evaluation)])
     together: list[Sequence[int]] = list(places.groupby([owner, table["group_id"]]).agg(tuple))
-    together += list(places.groupby(table["lesion_id"]).agg(tuple))  # those without one fall out
+    together += list(places.groupby(table["lesion_id"]).agg(tuple))  # drops missing lesion ids
     groups = np.empty(len(ids), np.int64)
     for number, members in enumerate(row_groups.connected(len(ids), together)):
         groups[list(members)] = number
     return pd.Series(groups, index=ids)
 
 
-def _names(first: Measured, second: Measured, sets: Mapping[str, str]) -> pd.DataFrame:
-    """What `Taught.holds` takes of each photograph, as either model names it; the index is its id.
+def _ids_by_either(
+    first: EvaluatedModel, second: EvaluatedModel, name_in_first: Mapping[str, str]
+) -> pd.DataFrame:
+    """The columns that `TrainingIds.holds` needs, twice per photograph; indexed by image id.
 
-    What the second model was taught it knows by its own names of the sets.
+    Once with the first model's names, once with the second one's: training ids of the second
+    model were made with its own names of the data sets.
     """
     table = pd.concat([first.evaluation.table, second.evaluation.table])
     table = table.set_index("image_id", drop=False)
-    in_second = {theirs: mine for mine, theirs in sets.items()}
-    alone = list(map(schema.remove_source, table["image_id"], table["source"]))
-    source = [in_second.get(name, name) for name in table["source"]]
-    return pd.concat([table, table.assign(image_id=alone, source=source)])
+    name_in_second = {theirs: own for own, theirs in name_in_first.items()}
+    plain_ids = list(map(schema.remove_source, table["image_id"], table["source"]))
+    source = [name_in_second.get(name, name) for name in table["source"]]
+    return pd.concat([table, table.assign(image_id=plain_ids, source=source)])
 
 
-def _touched(model: Measured, group_of: pd.Series, names: pd.DataFrame) -> set[int]:
-    """Groups that hold a photograph that the model was taught, or set by."""
-    touched = set(group_of.loc[model.evaluation.table.loc[~model.is_test, "image_id"]])
-    if model.taught is not None:
-        touched |= set(group_of.loc[names.index[model.taught.holds(names)]])
-    return touched
+def _known_groups(model: EvaluatedModel, group_of: pd.Series, ids: pd.DataFrame) -> set[int]:
+    """Groups with a photograph that the model used for training or validation."""
+    used = set(group_of.loc[model.evaluation.table.loc[~model.is_test, "image_id"]])
+    return used | set(group_of.loc[ids.index[model.training_ids.holds(ids)]])
 
 
 def _notes(
-    models: tuple[Measured, Measured],
+    models: tuple[EvaluatedModel, EvaluatedModel],
     tests: Sequence[pd.DataFrame],
     group_of: pd.Series,
-    touched: Sequence[set[int]],
+    known: Sequence[set[int]],
     num_unlike: int,
-    num_kept: int,
+    num_compared: int,
 ) -> tuple[str, ...]:
     """What the comparison leaves out, in sentences; empty where there is nothing to say."""
     notes = []
-    if not num_kept == len(tests[0]) == len(tests[1]):
-        of_each = " and ".join(
+    if not num_compared == len(tests[0]) == len(tests[1]):
+        totals = ", ".join(
             f"{len(test):,} of “{model.card.model_id}”"
             for model, test in zip(models, tests, strict=True)
         )
-        notes.append(f"Of the test photographs ({of_each}) {num_kept:,} can be compared.")
+        notes.append(f"{num_compared:,} of the test photographs ({totals}) can be compared.")
     if num_unlike:
-        notes.append(f"{num_unlike:,} have two diagnoses.")
-    for test, mine, taught_to, other in (
-        (tests[0], models[0], touched[1], models[1]),
-        (tests[1], models[1], touched[0], models[0]),
+        notes.append(f"Left out: {num_unlike:,} with two different diagnoses.")
+    for test, own, known_to_other, other in (
+        (tests[0], models[0], known[1], models[1]),
+        (tests[1], models[1], known[0], models[0]),
     ):
-        num_known = int(group_of[test.index].isin(taught_to).sum())
+        num_known = int(group_of[test.index].isin(known_to_other).sum())
         if num_known:
             notes.append(
-                f"“{other.card.model_id}” was taught or set by lesions of {num_known:,} test "
-                f"photographs of “{mine.card.model_id}”; they are left out."
+                f"Left out: {num_known:,} test photographs of “{own.card.model_id}” whose lesions "
+                f"“{other.card.model_id}” was trained or validated on."
             )
-    # Divided alike, each held out what the other did.
+    # With the same split, each model held out the same lesions.
     if models[0].card.split_sha256 != models[1].card.split_sha256:
         notes += [
-            f"Of “{model.card.model_id}” it is not known in full which lesions it was taught; "
-            "those of its own test are taken as new to it."
+            f"The training lesions of “{model.card.model_id}” are not fully known; its own test "
+            "lesions are assumed to be new to it."
             for model in models
-            if model.taught is None or not model.taught.is_whole
+            if not model.training_ids.is_whole
         ]
     return tuple(notes)
 
 
-def _rows(model: Measured, image_ids: pd.Index) -> Evaluation:
+def _rows(model: EvaluatedModel, image_ids: pd.Index) -> Evaluation:
     """The evaluation of these photographs, in this order."""
-    measured = model.evaluation.where(model.is_test)
-    order = pd.Index(measured.table["image_id"]).get_indexer(image_ids)
-    return Evaluation(measured.table.iloc[order].reset_index(drop=True), measured.y_prob[order])
+    test = model.evaluation.where(model.is_test)
+    order = pd.Index(test.table["image_id"]).get_indexer(image_ids)
+    return Evaluation(test.table.iloc[order].reset_index(drop=True), test.y_prob[order])

@@ -23,7 +23,7 @@ class DiagnosisFigures:
     """How well photographs of one diagnosis are told from all others."""
 
     auroc: Estimate  # against the rest
-    recall: Estimate  # share of its photographs where it is the likeliest diagnosis
+    sensitivity: Estimate  # proportion of its photographs where it is the likeliest diagnosis
     num_photographs: int  # that show it
     num_lesions: int
 
@@ -50,7 +50,7 @@ def _of_diagnosis(
     shows_it = true == column
     return DiagnosisFigures(
         auroc=evaluate.auroc(measured, shows_it, prob[:, column]),
-        recall=evaluate.share(measured, shows_it, prob.argmax(axis=1) == column),
+        sensitivity=evaluate.proportion(measured, shows_it, prob.argmax(axis=1) == column),
         num_photographs=int(shows_it.sum()),
         num_lesions=measured.num_lesions(shows_it),
     )
@@ -88,7 +88,7 @@ def at_threshold(measured: Evaluation, threshold: float) -> tuple[Estimate, Esti
     return evaluate.sensitivity(measured, threshold), evaluate.specificity(measured, threshold)
 
 
-def came_true(
+def observed_proportions(
     measured: Evaluation, hits: NDArray[np.bool_], y_prob: NDArray[np.float64], num_bins: int
 ) -> tuple[Estimate, ...]:
     """The shares of `calibration.reliability`, each bin's with its interval over groups.
@@ -103,7 +103,7 @@ def came_true(
         `num_bins` shares from low to high; NaN in an empty bin.
     """
     bin_of = calibration.bin_indices(y_prob, num_bins)
-    return tuple(evaluate.share(measured, bin_of == index, hits) for index in range(num_bins))
+    return tuple(evaluate.proportion(measured, bin_of == index, hits) for index in range(num_bins))
 
 
 def confusion(measured: Evaluation) -> NDArray[np.int64]:
@@ -113,7 +113,7 @@ def confusion(measured: Evaluation) -> NDArray[np.int64]:
     return np.bincount(cell, minlength=num * num).reshape(num, num).astype(np.int64)
 
 
-def confused(measured: Evaluation, code: str, taken_for: str) -> Estimate:
+def confusion_rate(measured: Evaluation, code: str, taken_for: str) -> Estimate:
     """Share of the photographs of one diagnosis whose likeliest diagnosis is another one.
 
     Args:
@@ -122,12 +122,12 @@ def confused(measured: Evaluation, code: str, taken_for: str) -> Estimate:
         taken_for: the likeliest diagnosis that is counted.
     """
     likeliest = measured.y_prob.argmax(axis=1)
-    return evaluate.share(
+    return evaluate.proportion(
         measured, measured.true == CODES.index(code), likeliest == CODES.index(taken_for)
     )
 
 
-def mix_ups(measured: Evaluation, threshold: float) -> pd.DataFrame:
+def confusions(measured: Evaluation, threshold: float) -> pd.DataFrame:
     """Photographs of melanomas and nevi that were taken for one another, or missed.
 
     Args:

@@ -43,7 +43,7 @@ class Estimate:
 
 
 def share_interval(hits: ArrayLike, groups: ArrayLike) -> Interval:
-    """As `classification.bootstrap_interval` of the mean; `hits` (N,) of whole numbers, `groups` (N,)."""
+    """As `classification.bootstrap_interval` of the mean; `hits` (N,) integers, `groups` (N,)."""
     return classification.percentile_interval(means(hits, groups))
 
 
@@ -101,7 +101,7 @@ def macro_aurocs(
 def balanced_accuracies(
     y_true: ArrayLike, y_pred: ArrayLike, groups: ArrayLike
 ) -> NDArray[np.float64]:
-    """As `classification.bootstrap` of `classification.balanced_accuracy`; class indices, each (N,)."""
+    """As `classification.bootstrap` of `balanced_accuracy`; class indices, each (N,)."""
     truth, called = np.asarray(y_true), np.asarray(y_pred)
     num_groups, group_of = _grouped(groups)
     names, class_of = np.unique(truth, return_inverse=True)

@@ -116,7 +116,7 @@ def append(models_dir: Path, event: Event) -> Row:
     """
     try:
         models_dir.mkdir(parents=True, exist_ok=True)
-        with locked(models_dir / _LOCK):
+        with locked(models_dir / _LOCK, creates=True):
             journal = _read(models_dir)
             if journal.head is None and journal.lines:
                 _write(models_dir, journal, Event(Kind.RECOUNTED))

@@ -13,7 +13,6 @@ models/champion.json              the champion and those before it, newest first
 import contextlib
 import dataclasses
 import datetime
-import fcntl
 import json
 import os
 import re
@@ -28,7 +27,7 @@ from typing import Any
 from melanoma_core.errors import ModelError
 from melanoma_core.models.cards import Card
 from melanoma_core.models.journal import Kind
-from melanoma_core.paths import sha256, sync_dir, write_atomic
+from melanoma_core.paths import locked, sha256, sync_dir, write_atomic
 
 TRAINING_IDS = "training_ids.npz"
 FILES = (
@@ -36,7 +35,7 @@ FILES = (
     TRAINING_IDS,
 )  # fmt: skip
 _BUILDING = ".building-"  # how the folders are called in which models are built
-_held: dict[Path, int] = {}  # open folders in which this process builds; each keeps its lock
+_held: dict[Path, contextlib.ExitStack] = {}  # locks of the folders in which this process builds
 _NUM_REMEMBERED = 6  # the model in use and five to go back to
 _KINDS = (Kind.PROMOTED, Kind.OVERRULED, Kind.ROLLED_BACK)  # how a model comes into use
 _MODEL_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
@@ -225,7 +224,7 @@ def building_dir(models_dir: Path) -> Path:
     """
     models_dir.mkdir(parents=True, exist_ok=True)
     # Between being made and being locked a new folder looks like one that was left.
-    with _locked_dir(models_dir, fcntl.LOCK_EX) as is_alone:
+    with _locked_dir(models_dir, waits=True) as is_alone:
         if is_alone:
             _remove_left_buildings(models_dir)
         building = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=models_dir))
@@ -236,7 +235,9 @@ def building_dir(models_dir: Path) -> Path:
 def _remove_left_buildings(models_dir: Path) -> None:
     """Remove the folders that no living process builds in."""
     for left in models_dir.glob(f"{_BUILDING}*"):
-        with _locked_dir(left, fcntl.LOCK_EX | fcntl.LOCK_NB) as is_left:
+        if left.is_symlink():
+            continue
+        with _locked_dir(left, waits=False) as is_left:
             if is_left:
                 shutil.rmtree(left, ignore_errors=True)
 
@@ -244,32 +245,25 @@ def _remove_left_buildings(models_dir: Path) -> None:
 def _hold(building: Path) -> None:
     """Lock a folder until this process ends, in whatever way."""
     for gone in [path for path in _held if not path.exists()]:
-        os.close(_held.pop(gone))
-    handle = _held[building] = os.open(building, os.O_RDONLY)
+        _held.pop(gone).close()
+    _held[building] = contextlib.ExitStack()
     with contextlib.suppress(OSError):  # as in `_locked_dir`
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        _held[building].enter_context(locked(building))
 
 
 @contextmanager
-def _locked_dir(directory: Path, how: int) -> Iterator[bool]:
-    """Lock the folder itself, so that no file is left in it; False where that cannot be.
+def _locked_dir(directory: Path, *, waits: bool) -> Iterator[bool]:
+    """Lock the folder itself, so that no lock file stays in it; False where that cannot be.
 
     Some network disks lock no folders: there nothing is removed, and a model is built all the same.
     """
-    try:
-        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError:
-        yield False
-        return
-    try:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(handle, how)
+            stack.enter_context(locked(directory, waits=waits))
             is_locked = True
         except OSError:
             is_locked = False
         yield is_locked
-    finally:
-        os.close(handle)
 
 
 def add(models_dir: Path, building: Path, card: Card) -> Path:

@@ -170,4 +170,4 @@ def compared_with_parent(run_dir: Path, models_dir: Path, model_id: str) -> Comp
             f"What “{before.card.model_id}” says of the test of “{model_id}” was not kept "
             f"({error.strerror}). Train again."
         ) from error
-    return comparisons.of_measured(dataclasses.replace(before, evaluation=measured), candidate)
+    return comparisons.compare_models(dataclasses.replace(before, evaluation=measured), candidate)

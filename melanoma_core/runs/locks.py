@@ -4,17 +4,17 @@ runs/<run_id>/.lock      held by the process that is at work on the run; its id 
 runs/.training.lock      held by the one training of the machine; what it is stands inside
 """
 
-import fcntl
 import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from melanoma_core.errors import RunError
+from melanoma_core.paths import locked
 from melanoma_core.runs.plans import now
 
 _ONE_AT_A_TIME = ".training.lock"
@@ -40,13 +40,13 @@ def lock(run_dir: Path) -> Iterator[None]:
     Raises:
         RunError: another process has it, or the folder cannot be written to.
     """
-    with _open_lock(run_dir / ".lock", f"the run “{run_dir.name}”") as file:
-        if not _taken(file, f"The folder of the run “{run_dir.name}”"):
+    with _lock_file(run_dir / ".lock", f"the run “{run_dir.name}”") as handle:
+        if handle is None:
             raise RunError(
                 f"The run “{run_dir.name}” cannot be taken up: another process is at work on it. "
                 "Wait until that ends, or start a run in another folder."
             )
-        _write_into(file, {"pid": os.getpid()})
+        _write_into(handle, {"pid": os.getpid()})
         yield
 
 
@@ -64,11 +64,11 @@ def only_training(runs_dir: Path, run_id: str, author: str) -> Iterator[None]:
     Raises:
         RunError: another training is running; says whose it is and since when.
     """
-    with _open_lock(runs_dir / _ONE_AT_A_TIME, "training runs") as file:
-        if not _taken(file, "The folder of training runs"):
+    with _lock_file(runs_dir / _ONE_AT_A_TIME, "training runs") as handle:
+        if handle is None:
             raise RunError(in_words(holder(runs_dir)))
         asked = {"run_id": run_id, "since": now(), "author": author}
-        _write_into(file, asked)
+        _write_into(handle, asked)
         yield
 
 
@@ -113,52 +113,52 @@ def worker(run_dir: Path) -> int | None:
 def is_held(path: Path) -> bool:
     """Whether a process holds the lock of this file."""
     try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with locked(path, is_shared=True, waits=False):
+            return False
     except BlockingIOError:
         return True
     except OSError:
         return False
-    return False
 
 
 @contextmanager
-def _open_lock(path: Path, of_what: str) -> Iterator[IO[bytes]]:
+def _lock_file(path: Path, of_what: str) -> Iterator[int | None]:
+    """Hold the lock of a file, created if missing; None if another process holds it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("ab")
+        path.open("ab").close()
     except OSError as error:
         raise RunError(
             f"The folder of {of_what} cannot be written to: {error.strerror}. Mend its rights, or "
             "start the run in another folder."
         ) from error
-    with file:
-        yield file
+    with ExitStack() as stack:
+        try:
+            handle = _acquired(stack, path)
+        except OSError as error:
+            raise RunError(
+                f"The folder of {of_what} cannot be locked: {error.strerror}. Start the run in a "
+                "folder on a disk of this computer."
+            ) from error
+        yield handle
 
 
-def _taken(file: IO[bytes], folder: str) -> bool:
-    """Take the lock; False where another process has it."""
+def _acquired(stack: ExitStack, path: Path) -> int | None:
+    """The descriptor of the locked file; None if another process holds the lock."""
     deadline = time.monotonic() + _SECONDS_TO_TRY
     while True:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
+            return stack.enter_context(locked(path, creates=True, waits=False))
         except BlockingIOError:
             if time.monotonic() > deadline:
-                return False
+                return None
             time.sleep(0.05)
-        except OSError as error:
-            raise RunError(
-                f"{folder} cannot be locked: {error.strerror}. Start the run in a folder on a "
-                "disk of this computer."
-            ) from error
 
 
-def _write_into(file: IO[bytes], record: dict[str, Any]) -> None:
+def _write_into(handle: int, record: dict[str, Any]) -> None:
     try:
-        file.truncate(0)
-        file.write(json.dumps(record).encode())
-        file.flush()
+        os.ftruncate(handle, 0)
+        os.write(handle, json.dumps(record).encode())
     except OSError as error:
         raise RunError(
             f"The run cannot be written down: {error.strerror}. Free room in its folder."

@@ -169,12 +169,17 @@ def check(plan: RunPlan, data: TrainingData, parents: Sequence[Parent]) -> None:
         DatasetError: a split has no melanoma, or nothing else.
         RunError: a photograph to be held out may have been trained on by a parent.
     """
-    _check_splits(data.rows)
+    check_splits(data.rows)
     for parent in parents:
         provenance.check(parent, data.rows, data.datasets, _ADVICE[plan.recipe])
 
 
-def _check_splits(rows: pd.DataFrame) -> None:
+def check_splits(rows: pd.DataFrame) -> None:
+    """Refuse a division that nothing can be trained and measured on.
+
+    Raises:
+        DatasetError: a split has no melanoma, or nothing else.
+    """
     for split in SPLITS:
         codes = set(rows.loc[rows["split"] == split, "diagnosis"])
         if "MEL" not in codes or len(codes) < 2:
@@ -206,7 +211,7 @@ def _without_new_photographs(data: TrainingData, parents: Sequence[Parent]) -> T
     if not is_new.any():
         return data
     rows = data.rows[~is_new].reset_index(drop=True)
-    _check_splits(rows)
+    check_splits(rows)
     note = f"Left out of training, as no parent was trained on them: {int(is_new.sum()):,}."
     return dataclasses.replace(data, rows=rows, notes=(*data.notes, note))
 

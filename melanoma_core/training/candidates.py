@@ -62,6 +62,7 @@ def add(
         DatasetError: the validation or the test split cannot be measured.
         ModelError: a model of this name exists, or the export differs from the network.
     """
+    training_data.check_splits(data.rows)
     building = store.building_dir(models_dir)
     try:
         plans.write_status(run_dir, "exporting")
@@ -95,7 +96,7 @@ def _measure(
     fitted = calibration.fit(
         logits[is_val], training_data.labels(held_out)[is_val], made.prior_shift
     )
-    measured = evaluate.evaluation(held_out, calibration.probabilities(logits, fitted))
+    measured = evaluate.from_table(held_out, calibration.probabilities(logits, fitted))
     (building / "evaluation.json").write_text(evaluate.to_json(measured))
     train = data.split("train")
     ids = [training_ids.of(train), *(parent.training_ids for parent in parents)]

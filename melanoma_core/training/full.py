@@ -31,6 +31,7 @@ def settle(plan: RunPlan, parents: Sequence[Parent]) -> TrainConfig:
 
     Raises:
         RunError: the start of the network is missing, of another kind, or given twice.
+        DatasetError: the teacher probabilities cannot be read.
     """
     name, config = plan.config.network, plan.config
     if config.distill_weight and plan.teacher_probs is None:
@@ -38,6 +39,8 @@ def settle(plan: RunPlan, parents: Sequence[Parent]) -> TrainConfig:
             f"distill_weight is {config.distill_weight:g}, but no teacher probabilities were "
             "given. Give a file with --teacher-probs, or leave the weight out."
         )
+    if plan.teacher_probs is not None:
+        soft_targets.read(Path(plan.teacher_probs))
     if parents:
         (parent,) = parents
         if plan.weights is not None:

@@ -127,5 +127,5 @@ def _write_parent_evaluation(
     test = data.split("test")
     logits = network.logits_of(data.images_of(test))
     y_prob = calibration.probabilities(logits, parent.card.calibration)
-    measured = evaluate.evaluation(test, y_prob)
+    measured = evaluate.from_table(test, y_prob)
     write_atomic(run_dir / lifecycle.PARENT_EVALUATION, evaluate.to_json(measured).encode())

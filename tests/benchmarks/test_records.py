@@ -27,6 +27,13 @@ def test_a_record_is_the_text_and_its_figures_beside_it(tmp_path, capsys):
     assert (row["share"]["value"], row["share"]["low"]) == (0.5, None)
 
 
+def test_the_json_may_go_to_another_folder(tmp_path):
+    with records.recorded("blobs", tmp_path, json_dir=tmp_path / "records") as record:
+        record["rows"] = []
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["blobs.txt"]
+    assert json.loads((tmp_path / "records" / "blobs.json").read_text())["rows"] == []
+
+
 def test_nothing_is_written_of_a_run_that_fails(tmp_path):
     with pytest.raises(ZeroDivisionError), records.recorded("blobs", tmp_path):
         sys.stdout.write(str(1 / 0))

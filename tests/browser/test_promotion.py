@@ -41,7 +41,7 @@ def test_a_candidate_is_put_into_use_answers_at_once_and_is_gone_back_from(
     ):
         clinic, page = visit_clinic(), visit()
         expect(clinic.get_by_test_id("stSidebar")).to_contain_text("tiny-1")
-        expect(page.get_by_text("May be put into use: not worse for melanoma.")).to_be_visible()
+        expect(page.get_by_text("Passes the safety check")).to_be_visible()
         page.get_by_role("button", name="Put into use").click()
         dialog = page.get_by_role("dialog")
         dialog.get_by_label("Your name, for the journal").fill("Dr Li")

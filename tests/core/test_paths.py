@@ -2,7 +2,6 @@
 
 import os
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -76,19 +75,37 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch, 
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("name", ["folder", "folder/file"])
-def test_a_lock_on_a_folder_or_file_waits_for_its_holder(tmp_path, name):
-    (tmp_path / "folder").mkdir()
-    events = []
+@pytest.mark.parametrize("name", ["folder", "file"])
+def test_a_lock_has_one_holder_at_a_time(tmp_path, name):
+    path = tmp_path / name
+    if name == "folder":
+        path.mkdir()
+    creates = name == "file"
+    with (
+        paths.locked(path, creates=creates),
+        pytest.raises(BlockingIOError),
+        paths.locked(path, creates=creates, waits=False),
+    ):
+        pass
+    with paths.locked(path, creates=creates, waits=False):
+        pass
 
-    def wait_for_lock():
-        with paths.locked(tmp_path / name):
-            events.append("second")
 
-    waiting = threading.Thread(target=wait_for_lock)
-    with paths.locked(tmp_path / name):
-        waiting.start()
-        waiting.join(0.2)
-        events.append("first")
-    waiting.join()
-    assert events == ["first", "second"]
+def test_shared_locks_exclude_only_an_exclusive_one(tmp_path):
+    path = tmp_path / "file"
+    path.touch()
+    with (
+        paths.locked(path, is_shared=True),
+        paths.locked(path, is_shared=True, waits=False),
+        pytest.raises(BlockingIOError),
+        paths.locked(path, waits=False),
+    ):
+        pass
+
+
+def test_a_missing_lock_file_is_made_only_if_asked(tmp_path):
+    with pytest.raises(FileNotFoundError), paths.locked(tmp_path / "file"):
+        pass
+    with paths.locked(tmp_path / "file", creates=True):
+        pass
+    assert (tmp_path / "file").read_bytes() == b""

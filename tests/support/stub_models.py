@@ -8,11 +8,12 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from melanoma_core.diagnoses import CODES
 from melanoma_core.evaluation import evaluate
 from melanoma_core.metrics.estimates import Estimate
-from melanoma_core.models import cards, predict, store
+from melanoma_core.models import cards, predict, store, training_ids
 from melanoma_core.models.cards import Card, DatasetUse, Differential, OperatingPoint
 
 # Nevus is likeliest; melanoma lies above a threshold of 8.4 %.
@@ -132,6 +133,8 @@ def add(models_dir: Path, made_card=None, *, in_use=True, evaluation=None):
     building = store.building_dir(models_dir)
     for name in store.FILES:
         (building / name).write_bytes(name.encode())
+    no_ids = training_ids.of(pd.DataFrame({"image_id": [], "lesion_id": []}))
+    (building / store.TRAINING_IDS).write_bytes(training_ids.to_bytes(no_ids))
     if evaluation is not None:
         (building / "evaluation.json").write_text(evaluate.to_json(evaluation))
     directory = store.add(models_dir, building, made_card)

@@ -21,9 +21,9 @@ from ui.formats import (
     day,
     literal,
     percent,
+    percent_estimate,
     percent_range,
-    score_figure,
-    share_figure,
+    score_estimate,
 )
 from ui.theme import DARK, LIGHT
 
@@ -78,10 +78,10 @@ def test_counts_part_their_thousands_and_dates_are_words():
 
 
 def test_figures_carry_their_intervals():
-    assert share_figure(Estimate(0.95, 0.91, 0.98, 216, 197)) == f"95{NARROW}% (91–98{NARROW}%)"
-    assert score_figure(Estimate(0.91, 0.8912, 0.9301, 2016, 1528)) == "0.910 (0.891–0.930)"
+    assert percent_estimate(Estimate(0.95, 0.91, 0.98, 216, 197)) == f"95{NARROW}% (91–98{NARROW}%)"
+    assert score_estimate(Estimate(0.91, 0.8912, 0.9301, 2016, 1528)) == "0.910 (0.891–0.930)"
     unknown = Estimate(math.nan, math.nan, math.nan, 9, 9)
-    assert share_figure(unknown) == score_figure(unknown) == "not known"
+    assert percent_estimate(unknown) == score_estimate(unknown) == "not known"
 
 
 @pytest.mark.parametrize(
@@ -431,7 +431,7 @@ def test_a_card_as_tables_says_what_was_not_recorded():
     before = DatasetUse("old*set*", "", "", 1200, 2, 3)
     sets = card_tables.data_sets(card(inherited_datasets=(before,)))
     assert [column[-1] for column in sets.values()] == [
-        r"old\*set\* (taught before)", "not recorded", "1,200", "–", "–", "not recorded",
+        r"old\*set\* (from parent models)", "not recorded", "1,200", "–", "–", "not recorded",
     ]  # fmt: skip
     figures = card_tables.figures(card())
     assert figures["All"][0] == f"81{NARROW}% (79–83{NARROW}%)"

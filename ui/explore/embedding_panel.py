@@ -18,7 +18,7 @@ from melanoma_core.models import store
 from melanoma_core.models.predict import Model
 from ui import embedding_charts, errors, serving, theme
 from ui.explore import closest_pairs
-from ui.formats import count, counted, literal, percent, percent_range, share_figure, small
+from ui.formats import count, counted, literal, percent, percent_estimate, percent_range, small
 
 _KEPT = "explore_map"
 _WANTED = "explore_map_wanted"
@@ -182,7 +182,9 @@ def _show_border(made: EmbeddingMap, is_embedded: bool) -> None:
         parts = {_HELD_OUT: is_held_out, others: ~is_held_out, _ALL: None}
     st.subheader("Melanoma and nevus: how far they lie mixed", anchor=False)
     mixes = {
-        name: [embedding_maps.mix(points, of, among, asked) for of, among in (BORDER, BORDER[::-1])]
+        name: [
+            embedding_maps.overlap(points, of, among, asked) for of, among in (BORDER, BORDER[::-1])
+        ]
         for name, asked in parts.items()
     }
     (melanoma, _) = next(iter(mixes.values()))
@@ -220,12 +222,12 @@ def _show_border(made: EmbeddingMap, is_embedded: bool) -> None:
 
 
 def _share(figure: Estimate) -> str:
-    return share_figure(figure) if formats.is_enough(figure) else formats.too_few(figure)
+    return percent_estimate(figure) if formats.is_enough(figure) else formats.too_few(figure)
 
 
 def _show_shares(made: EmbeddingMap, asked: NDArray[np.bool_]) -> None:
     """The neighbors of every diagnosis, of the photographs that were chosen above the chart."""
-    shares = embedding_maps.neighbor_shares(made.points, asked)
+    shares = embedding_maps.neighbor_proportions(made.points, asked)
     present = [code for code in CODES_BY_GROUP if code in shares.index]
     title = "The neighbors of every diagnosis, and the map as a table"
     with st.expander(title, icon=":material/table:"):

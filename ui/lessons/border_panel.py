@@ -5,7 +5,7 @@ import streamlit as st
 from melanoma_core.data import bundled_set
 from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.evaluation import embedding_maps
-from melanoma_core.evaluation.embedding_maps import BORDER, EmbeddingMap, Mix
+from melanoma_core.evaluation.embedding_maps import BORDER, EmbeddingMap, Overlap
 from ui import embedding_charts, model_charts, theme
 from ui.formats import count, counted, literal, percent, percent_range, small
 from ui.lessons import views
@@ -48,13 +48,13 @@ def _read() -> EmbeddingMap:
 
 
 @st.cache_data(show_spinner=False)
-def _mix() -> Mix:
+def _mix() -> Overlap:
     points = _read().points
     # The embedding has learnt to part those that it was taught.
-    return embedding_maps.mix(points, *BORDER, asked=points["is_held_out"].to_numpy(bool))
+    return embedding_maps.overlap(points, *BORDER, asked=points["is_held_out"].to_numpy(bool))
 
 
-def answer(found: EmbeddingMap, mix: Mix) -> str:
+def answer(found: EmbeddingMap, mix: Overlap) -> str:
     """How mixed the border is, as a share of neighbors."""
     of, among = (BY_CODE[code].name.lower() for code in BORDER)
     share = mix.share

@@ -7,7 +7,7 @@ from melanoma_core.evaluation import experiment_records
 from melanoma_core.evaluation.experiment_records import PARTS, Leakage, Way
 from ui import errors, model_charts, theme
 from ui.charts import BELOW_COLOR
-from ui.formats import count, counted, literal, percent, share_figure, small
+from ui.formats import count, counted, literal, percent, percent_estimate, small
 from ui.lessons import views
 from ui.plots import Chart, Spec
 from ui.theme import Ground
@@ -66,7 +66,7 @@ def answer(found: Leakage) -> str:
     first = (
         "With copies made before the split, views of one photograph lie on both sides, so "
         f"validation asks for what was taught: accuracy is {percent(before.validation.value)} "
-        f"there and {share_figure(before.test)} on a clean test of "
+        f"there and {percent_estimate(before.test)} on a clean test of "
         f"{counted(found.num_test, 'photograph')}."
     )
     second = (
@@ -138,7 +138,7 @@ def alt(way: Way) -> str:
     return (
         f"{_TITLES[way.way]}: after {counted(len(way.mean_curve('test')), 'epoch')} accuracy is "
         f"{percent(way.training)} on training, {percent(way.validation.value)} on validation and "
-        f"{share_figure(way.test)} on the clean test."
+        f"{percent_estimate(way.test)} on the clean test."
     )
 
 
@@ -173,10 +173,10 @@ def _table(found: Leakage) -> dict[str, list[str]]:
     return {
         "Way": [_TITLES[way.way] for way in ways],
         "Training": [percent(way.training) for way in ways],
-        "Validation": [share_figure(way.validation) for way in ways],
-        "Clean test": [share_figure(way.test) for way in ways],
-        "Validation, balanced": [share_figure(way.validation_balanced) for way in ways],
-        "Clean test, balanced": [share_figure(way.test_balanced) for way in ways],
+        "Validation": [percent_estimate(way.validation) for way in ways],
+        "Clean test": [percent_estimate(way.test) for way in ways],
+        "Validation, balanced": [percent_estimate(way.validation_balanced) for way in ways],
+        "Clean test, balanced": [percent_estimate(way.test_balanced) for way in ways],
         "Photographs taught": [count(way.runs[0].num_training) for way in ways],
         "Validation photographs": [count(way.runs[0].num_validation) for way in ways],
     }

@@ -8,11 +8,11 @@ from melanoma_core import paths
 from melanoma_core.diagnoses import BY_CODE, SEVEN_CLASSES
 from melanoma_core.evaluation import experiment_records
 from melanoma_core.evaluation.experiment_records import AUROC_OF, LearningCurve
-from melanoma_core.evaluation.formats import SCORES, SHARES
+from melanoma_core.evaluation.formats import PROPORTIONS, SCORES
 from melanoma_core.metrics.estimates import Estimate
 from ui import errors, model_charts, theme
 from ui.charts import BELOW_COLOR
-from ui.formats import count, counted, percent, score_figure, share_figure
+from ui.formats import count, counted, percent, percent_estimate, score_estimate
 from ui.lessons import views
 from ui.plots import Chart, Spec
 from ui.theme import Ground
@@ -27,7 +27,7 @@ _COLORS = {code: BY_CODE["SK" if code == "BKL" else nine[0]].color
 _CHOICES = {
     "AUROC, melanoma": ("melanoma_auroc", _COLORS["MEL"]),
     **{SCORES["macro_auroc"]: ("macro_auroc", BELOW_COLOR)},
-    **{SHARES[name]: (name, BELOW_COLOR) for name in ("balanced_accuracy", "accuracy")},
+    **{PROPORTIONS[name]: (name, BELOW_COLOR) for name in ("balanced_accuracy", "accuracy")},
     **{
         f"AUROC, {_NAMES[code][0].lower()}{_NAMES[code][1:]}": (name, _COLORS[code])
         for code, name in AUROC_OF.items()
@@ -75,8 +75,9 @@ def answer(found: LearningCurve) -> str:
     is_small = abs(step) < (melanoma[2].high - melanoma[2].low) / 2
     return (
         f"From {count(first.num_lesions)} to {counted(last.num_lesions, 'training lesion')} the "
-        f"AUROC for melanoma goes from {score_figure(melanoma[0])} to {score_figure(melanoma[2])}; "
-        f"the last step, from {percent(before.fraction)} of them to all, brings {step:+.3f}"
+        f"AUROC for melanoma goes from {score_estimate(melanoma[0])} to "
+        f"{score_estimate(melanoma[2])}; the last step, from {percent(before.fraction)} of them "
+        f"to all, brings {step:+.3f}"
         f"{', less than its interval is wide' if is_small else ''}. That step brings most to "
         f"{_NAMES[most][0].lower()}{_NAMES[most][1:]} ({gains[most]:+.3f}), of which there are "
         f"{counted(last.class_lesions[most], 'training lesion')}."
@@ -114,7 +115,7 @@ def one(found: LearningCurve, name: str, color: str, ground: Ground) -> Chart:
         "range": [min(lows) - space, max(highs) + space],
         "nticks": 6,
     }
-    if name in SHARES:
+    if name in PROPORTIONS:
         axis["tickformat"] = ".0%"
     return Chart(data, _layout(found, ground, 40) | {"yaxis": axis, "annotations": notes})
 
@@ -167,8 +168,8 @@ def by_class_alt(found: LearningCurve) -> str:
     """First and last point of each class in words."""
     first, last = found.points[0], found.points[-1]
     parts = [
-        f"{_NAMES[code]} from {score_figure(first.figures[name])} to "
-        f"{score_figure(last.figures[name])}"
+        f"{_NAMES[code]} from {score_estimate(first.figures[name])} to "
+        f"{score_estimate(last.figures[name])}"
         for code, name in AUROC_OF.items()
     ]
     return (
@@ -178,7 +179,7 @@ def by_class_alt(found: LearningCurve) -> str:
 
 
 def _written(name: str, figure: Estimate) -> str:
-    return share_figure(figure) if name in SHARES else score_figure(figure)
+    return percent_estimate(figure) if name in PROPORTIONS else score_estimate(figure)
 
 
 def _layout(found: LearningCurve, ground: Ground, right: int) -> Spec:

@@ -5,7 +5,7 @@ import streamlit as st
 from melanoma_core import paths
 from melanoma_core.errors import ModelError
 from melanoma_core.evaluation import promotion
-from melanoma_core.evaluation.promotion import FEWEST_LETTERS
+from melanoma_core.evaluation.promotion import MIN_REASON_LENGTH
 from melanoma_core.models import store
 from melanoma_core.models.store import Champion
 from ui import access, errors
@@ -29,7 +29,7 @@ def offer_promotion(found: Access, model_id: str, reasons: tuple[str, ...]) -> N
     """The button that opens the dialog; nothing where this session may not."""
     if not found.is_allowed:
         return
-    label = "Put into use all the same" if reasons else "Put into use"
+    label = "Promote anyway, with a reason" if reasons else "Put into use"
     kind = "secondary" if reasons else "primary"
     st.button(
         label, type=kind, icon=":material/publish:", key="open_promotion", on_click=_ask_for,
@@ -78,7 +78,7 @@ def _ask_promotion(model_id: str, reasons: tuple[str, ...]) -> None:
     name = access.ask_name(access.of_session(), "promotion_name")
     reason = st.text_area(
         "Why it is to be used all the same" if reasons else "Why, for the journal",
-        placeholder=f"At least {FEWEST_LETTERS} letters; it stays with the model"
+        placeholder=f"At least {MIN_REASON_LENGTH} characters; it stays with the model"
         if reasons
         else "Not given",
         max_chars=2000,
@@ -87,7 +87,7 @@ def _ask_promotion(model_id: str, reasons: tuple[str, ...]) -> None:
     if st.button("Put into use", type="primary", key="promote") and _may_still():
         with st.spinner("Comparing and checking the files"), errors.shown():
             done = promotion.promote(
-                paths.models_dir(), model_id, by=name, reason=reason, overrules=bool(reasons)
+                paths.models_dir(), model_id, author=name, reason=reason, force=bool(reasons)
             )
             _finish(f"**{literal(model_id)} is in use now.**", done.problems)
 
@@ -111,7 +111,9 @@ def _ask_way_back(earlier: tuple[Champion, ...]) -> None:
     label = f"Go back to {literal(model_id)}"
     if st.button(label, type="primary", key="roll_back") and _may_still():
         with st.spinner("Checking the files"), errors.shown():
-            _, problems = promotion.roll_back(paths.models_dir(), model_id, by=name, reason=reason)
+            _, problems = promotion.roll_back(
+                paths.models_dir(), model_id, author=name, reason=reason
+            )
             _finish(f"**{literal(model_id)} is in use again.**", problems)
 
 

@@ -24,7 +24,7 @@ _PAGE = "mix_ups_page"
 
 def show(record: Record, point: OperatingPoint) -> None:
     """Which photographs were mixed up, filtered, with pictures when they are there."""
-    found = subgroups.mix_ups(record.test, point.threshold)
+    found = subgroups.confusions(record.test, point.threshold)
     st.markdown(
         "Test photographs whose likeliest diagnosis is the other of melanoma and nevus, and all "
         "melanomas below the threshold."

@@ -8,7 +8,7 @@ from melanoma_core.evaluation.subgroups import DiagnosisFigures
 from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models.cards import Card
 from ui.card_tables import Table, score_cell
-from ui.formats import count, literal, percent, percent_range, share_figure
+from ui.formats import count, literal, percent, percent_estimate, percent_range
 from ui.model_charts import Diagram
 
 _MERGED = {"BKL": "Both keratoses", "AKIEC": "Actinic keratosis or squamous cell carcinoma"}
@@ -23,7 +23,7 @@ def diagnoses(found: Mapping[str, DiagnosisFigures]) -> Table:
     return {
         "Diagnosis": [_MERGED[code] if code in _MERGED else BY_CODE[code].name for code in codes],
         "AUROC against the rest": [score_cell(found[code].auroc) for code in codes],
-        "Found as the likeliest": [share_figure(found[code].recall) for code in codes],
+        "Found as the likeliest": [percent_estimate(found[code].sensitivity) for code in codes],
         "Photographs": [count(found[code].num_photographs) for code in codes],
         "Lesions": [count(found[code].num_lesions) for code in codes],
     }
@@ -39,8 +39,8 @@ def groups(name: str, found: Mapping[str, Mapping[str, Estimate]], fewest: int) 
     """
     table: Table = {name: [literal(group) for group in found]}
     rows = found.values()
-    table["Sensitivity"] = [_cell(share_figure, of["sensitivity"], fewest) for of in rows]
-    table["Specificity"] = [_cell(share_figure, of["specificity"], fewest) for of in rows]
+    table["Sensitivity"] = [_cell(percent_estimate, of["sensitivity"], fewest) for of in rows]
+    table["Specificity"] = [_cell(percent_estimate, of["specificity"], fewest) for of in rows]
     table["AUROC, melanoma"] = [
         # Its two sides are the photographs of the other two: the smaller says how much it is worth.
         score_cell(of["melanoma_auroc"]) if is_enough(smaller, fewest) else too_few(smaller)
@@ -81,6 +81,6 @@ def bins(diagram: Diagram) -> Table:
     return {
         "Probability": [percent_range(found.low, found.high) for found, _ in filled],
         "Mean": [percent(found.mean_probability) for found, _ in filled],
-        "Came true": [share_figure(share) for _, share in filled],
+        "Came true": [percent_estimate(share) for _, share in filled],
         "Photographs": [f"{count(f.num_hits)} of {count(f.num_rows)}" for f, _ in filled],
     }

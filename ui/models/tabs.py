@@ -174,7 +174,7 @@ def show_training(record: Record, point: OperatingPoint) -> None:
                 )  # fmt: skip
     else:
         st.markdown(
-            model_cards.of_untaught(card)
+            model_cards.untrained_note(card)
             or "The curves of the run that made this model are **not recorded** on its card."
         )
     st.subheader("Settings", anchor=False)

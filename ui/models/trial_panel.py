@@ -135,7 +135,7 @@ def _show_trial(champion: str, candidate: str, found: access.Access) -> None:
     try:
         comparison = trials.compare(champion, candidate)
     except ModelError as error:
-        _show_gate((str(error),))
+        _show_gate("Fails the safety check.", (str(error),))
         change_dialogs.offer_promotion(found, candidate, (str(error),))
         access.show_way_in(found)
         return
@@ -146,18 +146,18 @@ def _show_trial(champion: str, candidate: str, found: access.Access) -> None:
     st.table(changes(comparison), hide_index=True, alt="Candidate against the model in use")
     for note in comparison.notes:
         st.markdown(f":material/info: {small(literal(note))}")
-    _show_gate(comparison.reasons)
+    _show_gate(comparison.verdict, comparison.reasons)
     change_dialogs.offer_promotion(found, candidate, comparison.reasons)
     access.show_way_in(found)
     _show_disagreements(comparison)
 
 
-def _show_gate(reasons: tuple[str, ...]) -> None:
+def _show_gate(verdict: str, reasons: tuple[str, ...]) -> None:
     if not reasons:
-        st.markdown(":material/check: May be put into use: not worse for melanoma.")
+        st.markdown(f":material/check: {literal(verdict)}")
         return
     first, *more = reasons
-    st.markdown(f":material/block: **Cannot be put into use.** {literal(first)}")
+    st.markdown(f":material/block: **{literal(verdict)}** {literal(first)}")
     for reason in more:
         st.markdown(small(literal(reason)))
 

@@ -60,7 +60,7 @@ def _facts(models_dir: str, key: Key) -> Facts:
     directory = store.model_dir(Path(models_dir), key[0])
     model = predict.load(directory)
     num_bytes = sum((directory / name).stat().st_size for name in ("network.tflite", "head.npz"))
-    return Facts(model.card, num_bytes, comparisons.milliseconds_a_photograph(model))
+    return Facts(model.card, num_bytes, comparisons.milliseconds_per_photograph(model))
 
 
 @st.cache_data(

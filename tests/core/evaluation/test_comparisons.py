@@ -1,6 +1,7 @@
-"""A candidate is held against the model in use on the same lesions, each at its own threshold."""
+"""Compare a candidate with the champion on the same lesions, each at its own threshold."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -12,14 +13,14 @@ from melanoma_core.models import predict
 from tests.support.made_candidates import add, measured, scored
 
 
-def test_each_model_is_measured_at_its_own_threshold(champion_in_use):
+def test_each_model_is_evaluated_at_its_own_threshold(champion_in_use):
     add(champion_in_use, "stricter", measured(40, num_spared=40), threshold=0.8)
     changes = comparisons.compare(champion_in_use, "champion", "stricter").changes
     assert [change.value for change in changes] == pytest.approx([-36 / 40, 7 / 40, 10 / 40])
 
 
-def test_a_loss_that_cannot_be_ruled_out_is_refused_even_when_none_was_seen(champion_in_use):
-    # Four melanomas found more and four others lost: no change, but a wide interval.
+def test_a_loss_that_cannot_be_ruled_out_fails_even_if_none_was_seen(champion_in_use):
+    # It finds four other melanomas and misses four: no change, but a wide interval.
     order = np.arange(80)
     order[[32, 33, 34, 35, 36, 37, 38, 39]] = [36, 37, 38, 39, 32, 33, 34, 35]
     ids = [f"i{row:03d}" for row in order]
@@ -29,11 +30,11 @@ def test_a_loss_that_cannot_be_ruled_out_is_refused_even_when_none_was_seen(cham
     assert sensitivity.value == 0
     assert sensitivity.lower_bound < -comparisons.SENSITIVITY_MARGIN
     assert not sensitivity.is_no_worse
-    with pytest.raises(ModelError, match="was not put into use: it may be worse"):
+    with pytest.raises(ModelError, match="fails the safety check: it may be worse"):
         promotion.promote(champion_in_use, "other")
 
 
-def test_a_candidate_that_refers_everybody_is_refused_though_it_misses_nobody(champion_in_use):
+def test_a_candidate_that_refers_everybody_fails_though_it_misses_nobody(champion_in_use):
     add(champion_in_use, "constant", scored(np.full(80, 0.5)))
     sensitivity, auroc, specificity = comparisons.compare(
         champion_in_use, "champion", "constant"
@@ -44,11 +45,11 @@ def test_a_candidate_that_refers_everybody_is_refused_though_it_misses_nobody(ch
     assert auroc.value == pytest.approx(0.5 - 0.825)
     assert not specificity.is_no_worse
     assert specificity.value == pytest.approx(-30 / 40)
-    with pytest.raises(ModelError, match=r"specificity -0\.750 \(at worst"):
+    with pytest.raises(ModelError, match=r"specificity -0\.750 \(lower limit"):
         promotion.promote(champion_in_use, "constant")
 
 
-def test_a_candidate_that_guesses_is_refused_at_its_own_threshold(champion_in_use):
+def test_a_candidate_that_guesses_fails_at_its_own_threshold(champion_in_use):
     guessed = np.random.default_rng(0).random(80)
     threshold = np.sort(guessed[:40])[2]  # which finds 38 of its 40 melanomas
     add(champion_in_use, "random", scored(guessed), threshold)
@@ -63,23 +64,23 @@ def test_a_candidate_that_guesses_is_refused_at_its_own_threshold(champion_in_us
 
 
 @pytest.mark.parametrize("worse", ["melanoma AUROC", "specificity"])
-def test_each_of_the_figures_alone_can_refuse_a_candidate(champion_in_use, worse):
-    # 200 nevi: the champion has every lesion right, with room on both sides of the threshold.
+def test_a_loss_in_one_metric_alone_fails_a_candidate(champion_in_use, worse):
+    # 200 melanomas and 200 nevi: the champion classifies all correctly, far from the threshold.
     sound = np.repeat([0.8, 0.2], 200)
     candidate = sound.copy()
     if worse == "specificity":
-        candidate[200:220] = 0.6  # 20 nevi referred in vain, below every melanoma all the same
+        candidate[200:220] = 0.6  # 20 nevi referred, still below every melanoma
     else:
         candidate[:40], candidate[200:300] = 0.55, 0.45
-        candidate[200:202], candidate[:4] = 0.9, 0.4  # few referrals change, but the order does
+        candidate[200:202], candidate[:4] = 0.9, 0.4  # few referrals change, but the ranking does
     add(champion_in_use, "sound", scored(sound))
     add(champion_in_use, "less", scored(candidate))
     changes = comparisons.compare(champion_in_use, "sound", "less").changes
-    refused = [change.name for change in changes if not change.is_no_worse]
-    assert worse in refused
+    failing = [change.name for change in changes if not change.is_no_worse]
+    assert worse in failing
 
 
-def test_no_change_is_a_proof_only_where_the_predictions_are_the_same(champion_in_use):
+def test_no_change_proves_no_loss_only_if_the_predictions_are_identical(champion_in_use):
     z = 1.6448536  # one-sided 95 %
     for num, is_enough in ((80, False), (400, True)):
         scores = np.repeat([0.8, 0.2], num // 2)
@@ -97,7 +98,7 @@ def test_no_change_is_a_proof_only_where_the_predictions_are_the_same(champion_i
         assert other.is_no_worse is is_enough
 
 
-def test_the_margin_itself_is_allowed_and_an_undefined_bound_is_not():
+def test_a_loss_equal_to_the_margin_passes_and_an_undefined_limit_fails():
     change = comparisons.Change(
         "specificity", 0.0, -0.05, comparisons.SPECIFICITY_MARGIN, 0.7, 0.7, (-0.06, 0.06)
     )
@@ -125,39 +126,38 @@ def test_the_order_of_the_rows_does_not_matter(champion_in_use):
 
 
 @pytest.mark.parametrize(
-    ("num_melanomas", "few"), [(0, "0 melanoma"), (1, "1 mel"), (79, "1 other")]
+    ("num_melanomas", "few"), [(0, "0 melanoma"), (1, "1 melanoma"), (79, "1 other")]
 )
-def test_too_few_lesions_to_compare_are_said_to_be(champion_in_use, num_melanomas, few):
+def test_too_few_lesions_to_compare_are_refused(champion_in_use, num_melanomas, few):
     changed = {"diagnosis": ["MEL"] * num_melanomas + ["NV"] * (80 - num_melanomas)}
     for model_id in ("few-1", "few-2"):
         add(champion_in_use, model_id, measured(40, changed=changed))
-    with pytest.raises(ModelError, match=f"hold {few}.*; two lesions at least"):
+    with pytest.raises(ModelError, match=f"share {few}.*; at least two lesions"):
         comparisons.compare(champion_in_use, "few-1", "few-2")
 
 
-def test_figures_of_both_stand_beside_the_change(champion_in_use):
+def test_a_change_has_the_values_of_both_models(champion_in_use):
     add(champion_in_use, "better", measured(40, num_spared=32))
-    found = comparisons.compare(champion_in_use, "champion", "better")
-    sensitivity, _, specificity = found.changes
+    comparison = comparisons.compare(champion_in_use, "champion", "better")
+    sensitivity, _, specificity = comparison.changes
     assert (sensitivity.before, sensitivity.after) == (0.9, 1.0)
     assert (specificity.before, specificity.after) == (0.75, 0.8)
     low, high = sensitivity.interval
     assert low <= sensitivity.lower_bound < sensitivity.value < high
-    accuracy, ece = found.others
-    # The likeliest diagnosis is melanoma from 0.5 on, and nevus else.
+    accuracy, ece = comparison.others
+    # The likeliest diagnosis is melanoma from 0.5, nevus below.
     assert (accuracy.before, accuracy.after) == pytest.approx(((0.9 + 0.75) / 2, (1.0 + 0.8) / 2))
     assert accuracy.margin is None
     assert accuracy.is_no_worse
-    for change, part in ((ece.before, measured(36)), (ece.after, measured(40, num_spared=32))):
-        table = evaluate.from_json(part)
-        test = table.where((table.table["split"] == "test").to_numpy())
-        assert change == pytest.approx(evaluate.figures(test, {}, 0.5)["ece"].value)
+    for value, record in ((ece.before, measured(36)), (ece.after, measured(40, num_spared=32))):
+        evaluation = evaluate.from_json(record)
+        test = evaluation.where((evaluation.table["split"] == "test").to_numpy())
+        assert value == pytest.approx(evaluate.figures(test, {}, 0.5)["ece"].value)
 
 
-def test_the_lesions_on_which_the_verdicts_differ_are_listed(champion_in_use):
+def test_photographs_with_different_verdicts_are_listed(champion_in_use):
     add(champion_in_use, "other", measured(34, num_spared=33))
-    found = comparisons.compare(champion_in_use, "champion", "other")
-    rows = found.disagreements
+    rows = comparisons.compare(champion_in_use, "champion", "other").disagreements
     assert list(rows["image_id"]) == ["i034", "i035", "i070", "i071", "i072"]
     assert list(rows["champion_refers"]) == [True] * 5
     assert list(rows["candidate_refers"]) == [False] * 5
@@ -165,32 +165,65 @@ def test_the_lesions_on_which_the_verdicts_differ_are_listed(champion_in_use):
     assert list(rows["candidate_probability"]) == [0.25] * 5
 
 
-def test_the_reasons_count_what_is_lost_and_name_what_is_allowed(champion_in_use):
+def test_the_reasons_count_the_losses_and_give_the_limits(champion_in_use):
     add(champion_in_use, "worse", measured(30, num_spared=20))
-    reasons = comparisons.compare(champion_in_use, "champion", "worse").reasons
-    assert reasons[0].startswith("It finds 6 melanoma photographs of 40 fewer: a loss of ")
-    assert reasons[0].endswith(" points is not ruled out, 3 are allowed.")
-    assert reasons[1].startswith("It may order lesions worse: AUROC for melanoma -0.200, and -0.")
-    assert reasons[2].startswith("It refers 10 of 40 other photographs more: a loss of ")
+    worse = comparisons.compare(champion_in_use, "champion", "worse")
+    assert worse.verdict == "Fails the safety check."
+    sensitivity, auroc, specificity = worse.reasons
+    assert re.fullmatch(
+        r"It finds 6 fewer of 40 melanoma photographs: the loss could be as large as 2\d\.\d "
+        r"points; the limit is 3\.",
+        sensitivity,
+    )
+    assert re.fullmatch(
+        r"It may rank lesions worse \(AUROC for melanoma −0\.200\): the loss could be as large as "
+        r"0\.2\d\d; the limit is 0\.02\.",
+        auroc,
+    )
+    assert specificity.startswith("It refers 10 more of 40 other photographs: the loss could ")
+
+
+def test_a_passing_candidate_has_no_reasons_and_says_which_loss_is_ruled_out(champion_in_use):
     add(champion_in_use, "better", measured(40))
-    assert comparisons.compare(champion_in_use, "champion", "better").reasons == ()
+    better = comparisons.compare(champion_in_use, "champion", "better")
+    assert better.reasons == ()
+    assert better.verdict.startswith(
+        "Passes the safety check: a loss of more than 3 points is ruled out (sensitivity for "
+        "melanoma, one-sided 95 % limit "
+    )
+    changes = better.changes
+    for bound, limit in ((-0.0294, "−2.9"), (-0.0, "0.0"), (0.025, "2.5")):
+        sensitivity = dataclasses.replace(changes[0], lower_bound=bound)
+        other = dataclasses.replace(better, changes=(sensitivity, *changes[1:]))
+        assert other.verdict.endswith(f"limit {limit}).")
 
 
-def test_a_loss_that_was_not_seen_but_not_ruled_out_is_feared(champion_in_use):
+def test_an_undefined_limit_is_a_reason_of_its_own(champion_in_use):
+    add(champion_in_use, "better", measured(40))
+    better = comparisons.compare(champion_in_use, "champion", "better")
+    unknown = dataclasses.replace(better.changes[0], lower_bound=float("nan"))
+    (reason,) = dataclasses.replace(better, changes=(unknown,)).reasons
+    assert reason == (
+        "It may find fewer melanomas: how large the loss could be is not known; the limit is 3."
+    )
+
+
+def test_a_loss_that_was_not_seen_but_not_ruled_out_is_a_possible_one(champion_in_use):
     order = np.arange(80)
     order[32:40] = [36, 37, 38, 39, 32, 33, 34, 35]
     ids, groups = ([f"{letter}{row:03d}" for row in order] for letter in "ig")
     add(champion_in_use, "other", measured(36, changed={"image_id": ids, "group_id": groups}))
     reasons = comparisons.compare(champion_in_use, "champion", "other").reasons
-    assert reasons[0].startswith("It may find fewer melanomas: a loss of ")
+    assert reasons[0].startswith("It may find fewer melanomas: the loss could be ")
 
 
-def test_the_same_answers_on_a_part_are_no_proof_for_the_whole(champion_in_use):
+def test_identical_predictions_on_some_photographs_prove_nothing_for_all(champion_in_use):
     add(champion_in_use, "less", measured(36, changed={"split": ["test"] * 79 + ["train"]}))
-    found = comparisons.compare(champion_in_use, "champion", "less")
-    assert [change.value for change in found.changes] == [0, 0, 0]
-    assert found.changes[0].lower_bound < -comparisons.SENSITIVITY_MARGIN
+    changes = comparisons.compare(champion_in_use, "champion", "less").changes
+    assert [change.value for change in changes] == [0, 0, 0]
+    assert changes[0].lower_bound < -comparisons.SENSITIVITY_MARGIN
 
 
 def test_a_photograph_takes_some_time(models_in_use):
-    assert 0 < comparisons.milliseconds_a_photograph(predict.load(models_in_use / "tiny-1")) < 1000
+    model = predict.load(models_in_use / "tiny-1")
+    assert 0 < comparisons.milliseconds_per_photograph(model) < 1000

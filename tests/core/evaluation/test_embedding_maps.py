@@ -52,7 +52,7 @@ POINTS = points_of(
 
 
 def test_a_share_of_mixed_neighbors_counts_by_hand():
-    mix = embedding_maps.mix(POINTS, "MEL", "NV")
+    mix = embedding_maps.overlap(POINTS, "MEL", "NV")
     assert mix.share.value == pytest.approx(3 / 6)
     assert (mix.share.num_photographs, mix.share.num_lesions) == (3, 2)
     # Of six compared: two nevi among the four or five that are not of the same lesion.
@@ -62,14 +62,14 @@ def test_a_share_of_mixed_neighbors_counts_by_hand():
 
 def test_a_share_may_be_asked_of_some_photographs_and_of_every_other_diagnosis():
     asked = np.array([False, False, False, True, True, True, True])
-    mix = embedding_maps.mix(POINTS, "NV", None, asked)
+    mix = embedding_maps.overlap(POINTS, "NV", None, asked)
     assert mix.share.value == pytest.approx(2 / 4)
     assert mix.share.num_photographs == 2
     assert mix.chance == pytest.approx(4 / 5)
 
 
 def test_a_diagnosis_that_is_not_there_has_no_share():
-    mix = embedding_maps.mix(POINTS, "DF")
+    mix = embedding_maps.overlap(POINTS, "DF")
     assert mix.share.num_photographs == 0
     assert np.isnan([mix.share.value, mix.chance]).all()
 
@@ -155,8 +155,8 @@ def test_the_shipped_map_packs_to_the_same_bytes_and_reads_back(tmp_path):
     made = embedding_maps.read()
     files = bundled_set.read().table["file"]
     path = tmp_path / "map.csv.gz"
-    path.write_bytes(embedding_maps.packed(made, files))
-    assert path.read_bytes() == embedding_maps.packed(embedding_maps.read(path), files)
+    path.write_bytes(embedding_maps.to_bytes(made, files))
+    assert path.read_bytes() == embedding_maps.to_bytes(embedding_maps.read(path), files)
     pd.testing.assert_frame_equal(embedding_maps.read(path).points, made.points)
     assert embedding_maps.read(path).pairs == made.pairs
 
@@ -164,8 +164,8 @@ def test_the_shipped_map_packs_to_the_same_bytes_and_reads_back(tmp_path):
 def test_photographs_that_a_model_never_saw_lie_more_mixed():
     points = embedding_maps.read().points
     held_out = points["is_held_out"].to_numpy(bool)
-    unseen = embedding_maps.mix(points, "MEL", "NV", held_out)
-    taught = embedding_maps.mix(points, "MEL", "NV", ~held_out)
+    unseen = embedding_maps.overlap(points, "MEL", "NV", held_out)
+    taught = embedding_maps.overlap(points, "MEL", "NV", ~held_out)
     assert unseen.share.num_photographs + taught.share.num_photographs == 375
     assert unseen.share.value > taught.share.value
 

@@ -25,14 +25,14 @@ def test_a_photograph_that_is_filed_twice_is_compared_once():
     vectors = directions(0, 0, 30, 60)
     vectors[1] = vectors[0]
     vectors[3] = vectors[2]  # the same picture under another id
-    found = neighbors.compared(rows, vectors)
+    found = neighbors.comparable_rows(rows, vectors)
     assert found.rows.tolist() == [0, 2]
     assert found.num_contradictory == 0
 
 
 def test_what_is_filed_under_two_diagnoses_is_not_compared_and_counted():
     rows = table(("a", None, "MEL"), ("a", None, "SK"), ("b", None, "NV"), ("c", None, "NV"))
-    found = neighbors.compared(rows, directions(0, 0, 30, 60))
+    found = neighbors.comparable_rows(rows, directions(0, 0, 30, 60))
     assert found.rows.tolist() == [2, 3]
     assert found.num_contradictory == 1
 
@@ -41,12 +41,14 @@ def test_what_cannot_be_read_is_not_compared():
     rows = table(("a", None, "MEL"), ("b", None, "NV"))
     vectors = directions(0, 30)
     vectors[0] = np.nan
-    assert neighbors.compared(rows, vectors).rows.tolist() == [1]
+    assert neighbors.comparable_rows(rows, vectors).rows.tolist() == [1]
 
 
 def test_photographs_of_one_lesion_share_its_number():
     rows = table(("a", "L1", "MEL"), ("b", None, "NV"), ("c", "L1", "MEL"), ("d", None, "NV"))
-    first, second, third, fourth = neighbors.compared(rows, directions(0, 10, 20, 30)).lesions
+    first, second, third, fourth = neighbors.comparable_rows(
+        rows, directions(0, 10, 20, 30)
+    ).lesions
     assert first == third
     assert len({first, second, fourth}) == 3
 
@@ -65,7 +67,7 @@ def test_neighbors_agree_with_scikit_learn():
     vectors = rng.random((700, 16)).astype(np.float32)  # more than one block
     codes = rng.choice(CODES, 700).tolist()
     counts = neighbors.neighbor_counts(vectors, codes, np.arange(700))
-    search = NearestNeighbors(n_neighbors=neighbors.NUM_NEIGHBOURS, metric="cosine").fit(vectors)
+    search = NearestNeighbors(n_neighbors=neighbors.NUM_NEIGHBORS, metric="cosine").fit(vectors)
     nearest = search.kneighbors(return_distance=False)  # of itself it knows
     for row, others in zip(counts, nearest, strict=True):
         assert row.tolist() == [[codes[k] for k in others].count(code) for code in CODES]

@@ -1,4 +1,4 @@
-"""A candidate takes the place of the model in use only when it is shown to be no worse."""
+"""A candidate becomes the champion only when it is shown to be no worse."""
 
 import json
 import signal
@@ -22,15 +22,15 @@ from tests.support.made_candidates import NUM_MELANOMAS, add, measured
 PROJECT = Path(__file__).resolve().parents[3]
 
 
-def test_the_first_model_is_put_into_use_without_a_comparison(models_in_use):
+def test_the_first_model_is_promoted_without_a_comparison(models_in_use):
     (models_in_use / "champion.json").unlink()
     promoted = promotion.promote(models_in_use, "tiny-1")
     assert (promoted.comparison, promoted.problems) == (None, ())
-    assert store.champions(models_in_use) == (promoted.in_use,)
-    assert promoted.in_use.sha256 == predict.load(models_in_use / "tiny-1").sha256
+    assert store.champions(models_in_use) == (promoted.champion,)
+    assert promoted.champion.sha256 == predict.load(models_in_use / "tiny-1").sha256
 
 
-def test_a_model_that_fails_its_checks_is_not_put_into_use(models_in_use):
+def test_a_damaged_model_is_not_promoted(models_in_use):
     (models_in_use / "champion.json").unlink()
     (models_in_use / "tiny-1" / "golden.npz").write_bytes(b"")
     with pytest.raises(ModelError, match=r"golden\.npz"):
@@ -38,7 +38,7 @@ def test_a_model_that_fails_its_checks_is_not_put_into_use(models_in_use):
     assert store.champion(models_in_use) is None
 
 
-def test_an_equal_candidate_is_put_into_use(champion_in_use):
+def test_an_equal_candidate_is_promoted(champion_in_use):
     add(champion_in_use, "equal", measured(36))
     promoted = promotion.promote(champion_in_use, "equal")
     assert (promoted.comparison.champion_id, promoted.comparison.num_photographs) == (
@@ -48,12 +48,12 @@ def test_an_equal_candidate_is_put_into_use(champion_in_use):
     assert [(c.name, c.value, c.lower_bound) for c in promoted.comparison.changes] == [
         ("sensitivity", 0, 0), ("melanoma AUROC", 0, 0), ("specificity", 0, 0),
     ]  # fmt: skip
-    assert store.champion(champion_in_use) == promoted.in_use
+    assert store.champion(champion_in_use) == promoted.champion
     assert [e.model_id for e in store.champions(champion_in_use)] == ["equal", "champion", "tiny-1"]
     assert predict.load_champion(champion_in_use)[0].card.model_id == "equal"
 
 
-def test_a_better_candidate_is_put_into_use_with_its_differences(champion_in_use):
+def test_a_better_candidate_is_promoted_with_its_differences(champion_in_use):
     add(champion_in_use, "better", measured(40, num_spared=32))
     sensitivity, auroc, specificity = promotion.promote(
         champion_in_use, "better"
@@ -69,10 +69,10 @@ def test_a_better_candidate_is_put_into_use_with_its_differences(champion_in_use
 def test_a_worse_candidate_is_refused_and_the_champion_stays(champion_in_use):
     before = (champion_in_use / "champion.json").read_bytes()
     add(champion_in_use, "worse", measured(30, num_spared=40))
-    with pytest.raises(ModelError, match="“champion” goes on answering") as refusal:
+    with pytest.raises(ModelError, match="“champion” stays in use") as refusal:
         promotion.promote(champion_in_use, "worse")
-    for figure in ("sensitivity -0.150 (at worst -0.", "AUROC +0.050 (", "specificity +0.250 ("):
-        assert figure in str(refusal.value)
+    for change in ("sensitivity -0.150 (lower limit -0.", "AUROC +0.050 (", "specificity +0.250 ("):
+        assert change in str(refusal.value)
     assert (champion_in_use / "champion.json").read_bytes() == before
     model, problem = predict.load_champion(champion_in_use)
     assert (model.card.model_id, problem) == ("champion", None)
@@ -82,7 +82,7 @@ def damage(models_dir: Path, model_id: str) -> None:
     (models_dir / model_id / "network.tflite").write_bytes(b"damaged")
 
 
-def test_a_damaged_champion_gives_its_place_to_a_model_no_worse_than_the_one_before(
+def test_a_damaged_champion_is_replaced_by_a_model_no_worse_than_the_one_before(
     champion_in_use,
 ):
     add(champion_in_use, "second", measured(38))
@@ -90,7 +90,7 @@ def test_a_damaged_champion_gives_its_place_to_a_model_no_worse_than_the_one_bef
     add(champion_in_use, "worse", measured(20))
     add(champion_in_use, "third", measured(36))
     damage(champion_in_use, "second")
-    with pytest.raises(ModelError, match=r"against “champion”.*“champion” goes on answering"):
+    with pytest.raises(ModelError, match=r"Compared with “champion”.*“champion” stays in use"):
         promotion.promote(champion_in_use, "worse")
     promoted = promotion.promote(champion_in_use, "third")
     assert promoted.comparison.champion_id == "champion"
@@ -99,7 +99,7 @@ def test_a_damaged_champion_gives_its_place_to_a_model_no_worse_than_the_one_bef
     assert store.champion(champion_in_use).model_id == "third"
 
 
-def test_a_champion_whose_card_is_not_the_one_put_into_use_is_passed_over(champion_in_use):
+def test_a_champion_whose_card_has_changed_is_skipped(champion_in_use):
     text = (champion_in_use / "champion.json").read_text()
     sha256 = store.champion(champion_in_use).sha256
     (champion_in_use / "champion.json").write_text(text.replace(sha256, "0" * 64))
@@ -109,7 +109,7 @@ def test_a_champion_whose_card_is_not_the_one_put_into_use_is_passed_over(champi
     assert "card of “champion” was changed" in promoted.problems[0]
 
 
-def test_where_every_model_that_was_in_use_is_damaged_the_candidate_is_a_first_one(champion_in_use):
+def test_a_candidate_is_not_compared_when_every_champion_is_damaged(champion_in_use):
     add(champion_in_use, "next", measured(20))
     damage(champion_in_use, "champion")
     (champion_in_use / "tiny-1" / "evaluation.json").unlink()
@@ -122,16 +122,18 @@ def test_where_every_model_that_was_in_use_is_damaged_the_candidate_is_a_first_o
     assert store.champion(champion_in_use).model_id == "next"
 
 
-def test_the_model_in_use_and_an_unknown_one_are_refused(champion_in_use):
-    with pytest.raises(ModelError, match="“champion” is in use already, since 20"):
+def test_the_champion_itself_and_an_unknown_model_are_refused(champion_in_use):
+    with pytest.raises(ModelError, match="“champion” is already in use, since 20"):
         promotion.promote(champion_in_use, "champion")
     with pytest.raises(ModelError, match="There is no model “nobody”"):
         promotion.promote(champion_in_use, "nobody")
 
 
-def test_a_promotion_is_written_down_with_name_reason_and_checksums(champion_in_use):
+def test_the_journal_has_author_reason_and_checksums_of_a_promotion(champion_in_use):
     add(champion_in_use, "better", measured(40))
-    newest = promotion.promote(champion_in_use, "better", by="Dr Li", reason="Finds more").in_use
+    newest = promotion.promote(
+        champion_in_use, "better", author="Dr Li", reason="Finds more"
+    ).champion
     assert (newest.by, newest.reason, newest.kind) == ("Dr Li", "Finds more", "promoted")
     assert store.champion(champion_in_use) == newest
     (row,) = journal.rows(champion_in_use)
@@ -145,75 +147,75 @@ def test_a_promotion_is_written_down_with_name_reason_and_checksums(champion_in_
     assert journal.verify(champion_in_use).problems == ()
 
 
-def test_an_overruling_keeps_its_reason_and_what_was_overruled(champion_in_use):
+def test_a_forced_promotion_keeps_its_reason_and_the_objection(champion_in_use):
     add(champion_in_use, "worse", measured(30, num_spared=40))
     reason = "For the study on specificity"
     promoted = promotion.promote(
-        champion_in_use, "worse", by="Dr Li", reason=reason, overrules=True
+        champion_in_use, "worse", author="Dr Li", reason=reason, force=True
     )
     assert not promoted.comparison.is_no_worse
     newest = store.champion(champion_in_use)
     assert (newest.model_id, newest.kind, newest.reason) == ("worse", "overruled", reason)
-    assert "it may be worse. On 80 test photographs" in newest.against
+    objection = "it may be worse. Compared with “champion” on 80 test photographs, 40 of them mel"
+    assert objection in newest.against
     (row,) = journal.rows(champion_in_use)
     assert (row.event.kind, row.event.reason) == (Kind.OVERRULED, reason)
     assert row.event.against == newest.against
 
 
 @pytest.mark.parametrize("reason", ["", "   \n ", "because"])
-def test_nobody_overrules_without_a_written_reason(champion_in_use, reason):
+def test_a_forced_promotion_needs_a_written_reason(champion_in_use, reason):
     add(champion_in_use, "worse", measured(30))
-    with pytest.raises(ModelError, match="The reason to overrule has"):
-        promotion.promote(champion_in_use, "worse", reason=reason, overrules=True)
+    with pytest.raises(ModelError, match="The reason has"):
+        promotion.promote(champion_in_use, "worse", reason=reason, force=True)
     with pytest.raises(ModelError, match="it may be worse"):
-        promotion.promote(champion_in_use, "worse", reason="a reason alone overrules nothing")
+        promotion.promote(champion_in_use, "worse", reason="a reason alone forces nothing")
     assert store.champion(champion_in_use).model_id == "champion"
     assert journal.rows(champion_in_use) == ()
 
 
-def test_what_needs_no_overruling_is_written_down_as_a_promotion(champion_in_use):
+def test_forcing_a_model_that_passes_is_an_ordinary_promotion(champion_in_use):
     add(champion_in_use, "better", measured(40))
-    promotion.promote(champion_in_use, "better", reason="To be on the safe side", overrules=True)
+    promotion.promote(champion_in_use, "better", reason="To be on the safe side", force=True)
     assert store.champion(champion_in_use).kind == "promoted"
 
 
-def test_a_model_that_cannot_be_compared_comes_into_use_by_overruling_alone(champion_in_use):
+def test_a_model_that_cannot_be_compared_must_be_forced(champion_in_use):
     elsewhere = {name: [f"e{row}" for row in range(80)] for name in ("image_id", "group_id")}
     add(champion_in_use, "elsewhere", measured(40, changed=elsewhere))
-    with pytest.raises(ModelError, match="not measured on the same test photographs"):
+    with pytest.raises(ModelError, match="share no test photographs with the same diagnoses"):
         promotion.promote(champion_in_use, "elsewhere")
     promoted = promotion.promote(
-        champion_in_use, "elsewhere", reason="Other cameras from now on", overrules=True
+        champion_in_use, "elsewhere", reason="Other cameras from now on", force=True
     )
     assert promoted.comparison is None
-    assert "not measured on the same" in store.champion(champion_in_use).against
+    assert "share no test photographs" in store.champion(champion_in_use).against
 
 
-def test_a_model_that_fails_its_golden_set_is_not_put_into_use_even_by_overruling(champion_in_use):
+def test_a_model_that_fails_its_golden_set_cannot_be_forced(champion_in_use):
     arrays = altered_models.arrays_of(champion_in_use / "tiny-1" / "golden.npz")
     arrays["probabilities"] = arrays["probabilities"][:, ::-1]
     golden = {"golden.npz": altered_models.npz(**arrays)}
     add(champion_in_use, "odd", measured(40), files=golden)
     with pytest.raises(ModelError, match="answered when it was made"):
-        promotion.promote(champion_in_use, "odd", reason="I want it all the same", overrules=True)
+        promotion.promote(champion_in_use, "odd", reason="I want it all the same", force=True)
     assert store.champion(champion_in_use).model_id == "champion"
 
 
 def other_head(directory: Path) -> dict[str, bytes]:
-    """A dense layer that leans to the other diagnoses, with the golden answers that it gives."""
+    """A dense layer that favors other diagnoses, with its golden answers."""
     head = altered_models.arrays_of(directory / "head.npz")
     head["bias"] = head["bias"][::-1] + np.arange(9, dtype=np.float32)
     files = {"head.npz": altered_models.npz(**head)}
     network = predict.read_network((directory / "network.tflite").read_bytes(), files["head.npz"])
     golden = altered_models.arrays_of(directory / "golden.npz")
-    logits = np.array([network.logits(network.graph.run(image)[1]) for image in golden["images"]])
-    golden["probabilities"] = calibration.probabilities(
-        logits, store.read_card(directory).calibration
-    )
+    logits = network.logits_of(golden["images"])
+    calibration_of_card = store.read_card(directory).calibration
+    golden["probabilities"] = calibration.probabilities(logits, calibration_of_card)
     return files | {"golden.npz": altered_models.npz(**golden)}
 
 
-def test_going_back_restores_the_very_files_and_predictions(champion_in_use):
+def test_rolling_back_restores_files_and_predictions(champion_in_use):
     image = synthetic.lesion(3)
     before = predict.load_champion(champion_in_use)[0]
     add(champion_in_use, "next", measured(40), files=other_head(champion_in_use / "tiny-1"))
@@ -222,7 +224,7 @@ def test_going_back_restores_the_very_files_and_predictions(champion_in_use):
     assert (predict.classify(before, image).probabilities != (
         predict.classify(after, image).probabilities
     )).any()  # fmt: skip
-    newest, problems = promotion.roll_back(champion_in_use, by="Dr Li", reason="Too many flags")
+    newest, problems = promotion.roll_back(champion_in_use, author="Dr Li", reason="Too many flags")
     assert (newest.model_id, newest.kind, problems) == ("champion", "rolled back", ())
     model, problem = predict.load_champion(champion_in_use)
     assert problem is None
@@ -233,14 +235,14 @@ def test_going_back_restores_the_very_files_and_predictions(champion_in_use):
     kinds = [row.event.kind for row in journal.rows(champion_in_use)]
     assert kinds == [Kind.PROMOTED, Kind.ROLLED_BACK]
     assert [e.model_id for e in store.champions(champion_in_use)] == ["champion", "next", "tiny-1"]
-    assert promotion.roll_back(champion_in_use)[0].model_id == "next"  # the one in use before
+    assert promotion.roll_back(champion_in_use)[0].model_id == "next"  # the previous champion
 
 
-def test_each_of_the_last_five_models_can_be_gone_back_to(models_in_use):
+def test_each_of_the_last_five_champions_can_be_restored(models_in_use):
     ids = [f"m-{number}" for number in range(7)]
     for model_id in ids:
         add(models_in_use, model_id, measured(36))
-        promotion.promote(models_in_use, model_id, reason="Made for this test", overrules=True)
+        promotion.promote(models_in_use, model_id, reason="Made for this test", force=True)
     earlier = [entry.model_id for entry in store.champions(models_in_use)][1:]
     assert earlier == ["m-5", "m-4", "m-3", "m-2", "m-1"]
     with pytest.raises(ModelError, match=r"no model “m-0” to go back to\..*before: m-5, m-4, m-3"):
@@ -248,18 +250,18 @@ def test_each_of_the_last_five_models_can_be_gone_back_to(models_in_use):
     for model_id in reversed(earlier):
         promotion.roll_back(models_in_use, model_id)
         assert predict.load_champion(models_in_use)[0].card.model_id == model_id
-    with pytest.raises(ModelError, match="“m-5” is in use already"):
+    with pytest.raises(ModelError, match="“m-5” is already in use"):
         promotion.roll_back(models_in_use, "m-5")
     assert journal.verify(models_in_use).problems == ()
 
 
-def test_there_may_be_no_model_to_go_back_to(empty_models):
+def test_rolling_back_without_an_earlier_champion_is_refused(empty_models):
     with pytest.raises(ModelError, match=r"no model to go back to\. Models .* before: none"):
         promotion.roll_back(empty_models)
 
 
 @pytest.mark.parametrize("how", ["damaged", "swapped"])
-def test_a_model_whose_files_are_not_those_of_then_is_not_gone_back_to(champion_in_use, how):
+def test_a_model_whose_files_have_changed_cannot_be_restored(champion_in_use, how):
     if how == "damaged":
         damage(champion_in_use, "tiny-1")
     else:
@@ -271,7 +273,7 @@ def test_a_model_whose_files_are_not_those_of_then_is_not_gone_back_to(champion_
     assert store.champion(champion_in_use).model_id == "champion"
 
 
-def test_a_model_comes_into_use_though_the_journal_cannot_be_written(champion_in_use, monkeypatch):
+def test_a_model_is_promoted_although_the_journal_cannot_be_written(champion_in_use, monkeypatch):
     def full(models_dir, event):
         raise JournalError("The journal of the models cannot be written (No space left).")
 
@@ -280,7 +282,7 @@ def test_a_model_comes_into_use_though_the_journal_cannot_be_written(champion_in
     promoted = promotion.promote(champion_in_use, "better")
     assert promoted.problems == ("The journal of the models cannot be written (No space left).",)
     assert store.champion(champion_in_use).model_id == "better"
-    with pytest.raises(JournalError):  # nothing more before that is written down
+    with pytest.raises(JournalError):  # no further change before that row is written
         promotion.roll_back(champion_in_use)
     monkeypatch.undo()
     promotion.roll_back(champion_in_use)
@@ -289,36 +291,37 @@ def test_a_model_comes_into_use_though_the_journal_cannot_be_written(champion_in
     ]  # fmt: skip
 
 
-def test_a_model_put_into_use_before_there_was_a_journal_gets_no_row(champion_in_use):
+def test_a_champion_without_a_kind_gets_no_row(champion_in_use):
     promotion.settle(champion_in_use)
     assert journal.rows(champion_in_use) == ()
 
 
-def test_settling_while_a_model_is_put_into_use_writes_no_second_row(champion_in_use, monkeypatch):
+def test_settling_during_a_promotion_writes_no_second_row(champion_in_use, monkeypatch):
     settling = threading.Thread(target=promotion.settle, args=(champion_in_use,))
-    put_into_use = store.set_champion
+    set_champion = store.set_champion
 
-    def with_settling_behind_it(*arguments, **options):
-        newest = put_into_use(*arguments, **options)
+    def set_champion_while_settling(*arguments, **options):
+        newest = set_champion(*arguments, **options)
         settling.start()
-        settling.join(1)  # long enough to write a row, where it does not wait for the lock
+        settling.join(1)  # long enough to write a row if it does not wait for the lock
         return newest
 
-    monkeypatch.setattr(store, "set_champion", with_settling_behind_it)
+    monkeypatch.setattr(store, "set_champion", set_champion_while_settling)
     add(champion_in_use, "worse", measured(20))
-    promotion.promote(champion_in_use, "worse", reason="Asked for by us", overrules=True)
+    promotion.promote(champion_in_use, "worse", reason="Asked for by us", force=True)
     settling.join(30)
     assert not settling.is_alive()
     assert [row.event.kind for row in journal.rows(champion_in_use)] == [Kind.OVERRULED]
 
 
-# One process that loads everything once; its children promote, and each is killed at a call of
-# the operating system further on, while it writes champion.json or the journal.
+# One process loads everything once. Its children promote; each is killed one system call later
+# than the one before, while it writes champion.json or the journal.
 KILLED = """
 import json, os, pathlib, shutil, signal, sys, tempfile
-from melanoma_core import journal, predict, promotion, registry
+from melanoma_core.evaluation import promotion
+from melanoma_core.models import journal, predict
 
-promotion._held_against = lambda *models: (None, "")  # takes a second, and writes nothing
+promotion._compare = lambda *models: (None, "")  # takes a second, and writes nothing
 source, work = map(pathlib.Path, sys.argv[1:])
 
 def child(work_of_child):
@@ -351,10 +354,10 @@ for at in range(1, 40):
             (tempfile, "mkstemp"), (os, "fsync"), (os, "chmod"), (os, "replace"), (os, "open"),
         ):
             setattr(module, name, dying(getattr(module, name)))
-        promotion.promote(folder, "next", by="Dr Li")
+        promotion.promote(folder, "next", author="Dr Li")
 
     def look():
-        model, problem = predict.load_in_use(folder)
+        model, problem = predict.load_champion(folder)
         found = {
             "at": at, "status": status, "champion": model.card.model_id, "problem": problem,
             "rows": [row.event.model_id for row in journal.rows(folder)],
@@ -375,7 +378,7 @@ for at in range(1, 40):
 """
 
 
-def test_the_champion_loads_wherever_promotion_is_killed(champion_in_use, tmp_path):
+def test_a_champion_loads_wherever_a_promotion_is_killed(champion_in_use, tmp_path):
     add(champion_in_use, "next", measured(36))
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(champion_in_use), str(tmp_path / "killed")],
@@ -392,19 +395,19 @@ def test_the_champion_loads_wherever_promotion_is_killed(champion_in_use, tmp_pa
             assert one["rows"] == one["settled"] == []
         else:
             assert one["champion"] == "next"
-            assert one["settled"] == ["next"]  # whether or not it was written down in time
+            assert one["settled"] == ["next"]  # whether or not its row was written in time
         assert one["in_the_end"] == ["next", "champion"]
     champions = [one["champion"] for one in found]
-    assert champions == sorted(champions)  # the old one, and from one moment on the new one
+    assert champions == sorted(champions)  # first the old one, then the new one
     between = [one for one in found if one["champion"] == "next" and not one["rows"]]
     assert between, "no process was killed between champion.json and the journal"
 
 
-def test_two_promotions_at_once_are_one_after_the_other(champion_in_use):
+def test_concurrent_promotions_happen_one_after_the_other(champion_in_use):
     for model_id in ("first", "second"):
         add(champion_in_use, model_id, measured(36))
     code = (
-        "import pathlib, sys\nfrom melanoma_core import promotion\n"
+        "import pathlib, sys\nfrom melanoma_core.evaluation import promotion\n"
         "promotion.promote(pathlib.Path(sys.argv[1]), sys.argv[2])"
     )
     writers = [
@@ -412,8 +415,8 @@ def test_two_promotions_at_once_are_one_after_the_other(champion_in_use):
         for name in ("first", "second")
     ]
     assert [writer.wait(120) for writer in writers] == [0, 0]
-    in_use = [entry.model_id for entry in store.champions(champion_in_use)]
-    assert sorted(in_use[:2]) == ["first", "second"]
-    assert in_use[2:] == ["champion", "tiny-1"]
+    champions = [entry.model_id for entry in store.champions(champion_in_use)]
+    assert sorted(champions[:2]) == ["first", "second"]
+    assert champions[2:] == ["champion", "tiny-1"]
     rows = [row.event.model_id for row in journal.rows(champion_in_use)]
-    assert rows == in_use[1::-1]
+    assert rows == champions[1::-1]

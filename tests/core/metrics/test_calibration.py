@@ -10,6 +10,7 @@ from sklearn.metrics import log_loss
 
 from melanoma_core.errors import RunError
 from melanoma_core.metrics import calibration
+from melanoma_core.metrics.calibration import Calibration
 
 
 @pytest.fixture
@@ -25,9 +26,11 @@ def sample(logits, temperature, rng):
 
 def test_probabilities_equal_scipy_and_keep_the_shape(rng):
     logits = rng.normal(size=(20, 9)).astype(np.float32) * 10
-    got = calibration.probabilities(logits, 1.7)
+    got = calibration.probabilities(logits, Calibration(1.7))
     np.testing.assert_allclose(got, softmax(logits.astype(np.float64) / 1.7, axis=1), atol=1e-15)
-    np.testing.assert_allclose(calibration.probabilities(logits[3], 1.7), got[3], atol=0)
+    np.testing.assert_allclose(
+        calibration.probabilities(logits[3], Calibration(1.7)), got[3], atol=0
+    )
     np.testing.assert_allclose(got.sum(axis=1), 1, atol=1e-15)
 
 
@@ -38,15 +41,65 @@ def test_probabilities_of_huge_logits_do_not_overflow():
 
 def test_a_higher_temperature_flattens_probabilities_and_keeps_their_order(rng):
     logits = rng.normal(size=(50, 9))
-    cold, warm = (calibration.probabilities(logits, t) for t in (0.5, 3.0))
+    cold, warm = (calibration.probabilities(logits, Calibration(t)) for t in (0.5, 3.0))
     assert (cold.max(axis=1) > warm.max(axis=1)).all()
     assert (cold.argsort(axis=1) == warm.argsort(axis=1)).all()
+
+
+def test_shift_adds_prior_shift_and_class_bias_to_each_row(rng):
+    logits = rng.normal(size=(4, 3)).astype(np.float32)
+    both = Calibration(2.0, prior_shift=(0.5, -1.0, 0.0), class_bias=(0.1, 0.2, -0.3))
+    shifted = both.shift(logits)
+    assert shifted.dtype == np.float64
+    expected = logits.astype(np.float64) + np.array([0.6, -0.8, -0.3])
+    np.testing.assert_allclose(shifted, expected, atol=1e-15)
+    np.testing.assert_array_equal(both.shift(logits[1]), shifted[1])
+
+
+def test_shift_of_an_empty_calibration_leaves_the_logits(rng):
+    logits = rng.normal(size=(4, 3))
+    np.testing.assert_array_equal(Calibration(3.0).shift(logits), logits)
+    np.testing.assert_array_equal(
+        Calibration(class_bias=(1.0, 0.0, 0.0)).shift([0, 0, 0]), [1, 0, 0]
+    )
+
+
+def test_probabilities_shift_the_logits_before_the_temperature(rng):
+    logits = rng.normal(size=(20, 3))
+    fitted = Calibration(1.7, (0.5, -1.0, 0.0), (0.1, 0.2, -0.3))
+    expected = softmax((logits + np.array([0.6, -0.8, -0.3])) / 1.7, axis=1)
+    np.testing.assert_allclose(calibration.probabilities(logits, fitted), expected, atol=1e-15)
+
+
+def test_prior_shift_turns_probabilities_for_even_classes_into_those_for_real_ones(rng):
+    """Bayes: the odds of each class are multiplied by its real proportion over the trained one."""
+    even = rng.dirichlet(np.ones(3), size=50)
+    real = np.array([0.7, 0.2, 0.1])
+    shift = Calibration(prior_shift=tuple(np.log(real / (1 / 3))))
+    joint = even * real
+    expected = joint / joint.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(calibration.probabilities(np.log(even), shift), expected, atol=1e-12)
+
+
+def test_fit_is_class_bias_then_temperature_on_the_shifted_logits(rng):
+    logits = rng.normal(size=(300, 4)) * 2
+    truth = sample(logits + np.array([1.0, 0.0, -1.0, 0.5]), 1.4, rng)
+    prior_shift = (0.4, 0.0, -0.2, 0.0)
+    fitted = calibration.fit(logits, truth, prior_shift)
+    class_bias = calibration.fit_class_bias(logits + prior_shift, truth)
+    assert fitted.prior_shift == prior_shift
+    np.testing.assert_array_equal(fitted.class_bias, class_bias)
+    temperature = calibration.fit_temperature(logits + prior_shift + class_bias, truth)
+    assert fitted.temperature == temperature
+    without = calibration.fit(logits, truth)
+    assert without.prior_shift == ()
+    assert without.class_bias != fitted.class_bias
 
 
 @pytest.mark.parametrize("temperature", [0, -1, math.nan, math.inf])
 def test_probabilities_refuse_an_impossible_temperature(temperature):
     with pytest.raises(ValueError, match="above 0"):
-        calibration.probabilities([0.0, 1.0], temperature)
+        calibration.probabilities([0.0, 1.0], Calibration(temperature))
 
 
 @pytest.mark.parametrize("logit", [math.nan, math.inf])
@@ -106,7 +159,7 @@ def test_class_biases_correct_wrong_class_proportions(rng, temperature):
     np.testing.assert_allclose(bias - bias.mean(), missing - missing.mean(), atol=0.1)
     fitted = calibration.fit_temperature(logits + bias, truth)
     assert fitted == pytest.approx(temperature, rel=0.05)
-    proportions = calibration.probabilities(logits + bias, fitted).mean(axis=0)
+    proportions = calibration.probabilities(logits + bias, Calibration(fitted)).mean(axis=0)
     np.testing.assert_allclose(proportions, np.bincount(truth) / len(truth), atol=1e-3)
 
 

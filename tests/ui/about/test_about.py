@@ -70,9 +70,9 @@ def test_data_sets_of_the_models_before_it_are_named_with_their_license(tmp_path
     stub_models.add(tmp_path, stub_models.card(inherited_datasets=before))
     stub_models.serve(monkeypatch, tmp_path)
     app = open_app(ABOUT)
-    assert "clinic (taught before)" in tables(app)
+    assert "clinic (from parent models)" in tables(app)
     assert "CC BY-ND 4.0" in tables(app)
-    assert "further data sets (“taught before”), which are not counted here" in text(app)
+    assert "Data sets marked “from parent models” are not counted here." in text(app)
 
 
 def test_what_was_seen_and_what_was_not_recorded_are_the_cards(tmp_path, monkeypatch):

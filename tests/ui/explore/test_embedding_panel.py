@@ -62,7 +62,7 @@ def test_the_figures_of_the_held_out_photographs_come_first_and_the_others_besid
 ):
     app = open_map()
     points = embedding_maps.read().points
-    held_out = embedding_maps.mix(points, "MEL", "NV", points["is_held_out"].to_numpy(bool))
+    held_out = embedding_maps.overlap(points, "MEL", "NV", points["is_held_out"].to_numpy(bool))
     sentence = next(m.value for m in app.markdown if m.value.startswith("Of the 10 nearest"))
     assert f"{100 * held_out.share.value:.0f}\u202f% are nevi" in sentence
     assert f"by chance it would be {100 * held_out.chance:.0f}\u202f%" in sentence

@@ -18,7 +18,7 @@ from tests.support import stub_models
 from tests.support.made_evaluations import drawn
 from tests.support.made_pages import button, chart, choice, figure_of, open_app, text
 from ui import model_charts, model_records, subgroup_charts, training_charts
-from ui.formats import literal, percent, score_figure, share_figure
+from ui.formats import literal, percent, percent_estimate, score_estimate
 from ui.models import tabs, threshold_explorer
 from ui.theme import LIGHT
 from ui.training_charts import Line
@@ -185,7 +185,7 @@ def test_another_threshold_changes_sensitivity_specificity_and_the_clinic_togeth
     assert values(app, f"Sensitivity {label}") == percent(sensitivity.value)
     assert values(app, f"Specificity {label}") == percent(specificity.value)
     assert chart(app, "explorer_squares") != before[1]
-    assert f"sensitivity {share_figure(sensitivity)}" in text(app)
+    assert f"sensitivity {percent_estimate(sensitivity)}" in text(app)
     app.select_slider[0].set_value(0.2).run()
     found = subgroups.at_threshold(TEST, 0.2)
     assert values(app, f"Sensitivity at 20{NARROW}%") == percent(found[0].value)
@@ -263,7 +263,7 @@ def test_reliability_shows_both_diagrams_and_both_figures_before_and_after(model
     found = evaluate.figures(before, {}, 0.084)
     table = table_with(app, "Before calibration")
     assert list(table["Before calibration"]) == [
-        score_figure(found["ece"]), score_figure(found["brier"])
+        score_estimate(found["ece"]), score_estimate(found["brier"])
     ]  # fmt: skip
     assert list(table["After calibration"]) == ["0.021 (0.015–0.030)", "0.272 (0.250–0.290)"]
     bins = calibration.reliability(TEST.is_melanoma, TEST.melanoma_probability, 10)
@@ -303,7 +303,7 @@ def test_diagnoses_show_every_test_photograph_once_and_both_keratoses_as_one(mod
     rows = list(table.index)
     assert rows[rows.index("Seborrheic keratosis") + 1] == "Both keratoses"
     both = subgroups.by_diagnosis(TEST)["BKL"]
-    assert table.loc["Both keratoses", "AUROC against the rest"] == score_figure(both.auroc)
+    assert table.loc["Both keratoses", "AUROC against the rest"] == score_estimate(both.auroc)
     assert table.loc["Both keratoses", "Photographs"] == str(both.num_photographs)
 
 
@@ -313,8 +313,8 @@ def test_groups_show_what_the_threshold_does_in_each_and_skip_small_ones(models)
     assert not app.exception
     table = table_with(app, "Body site").set_index("Body site")
     found = subgroups.by_attribute(TEST, "site", 0.084)
-    assert table.loc["back", "Sensitivity"] == share_figure(found["back"]["sensitivity"])
-    assert table.loc["back", "Specificity"] == share_figure(found["back"]["specificity"])
+    assert table.loc["back", "Sensitivity"] == percent_estimate(found["back"]["sensitivity"])
+    assert table.loc["back", "Specificity"] == percent_estimate(found["back"]["specificity"])
     few = found["scalp"]["sensitivity"].num_lesions
     assert 0 < few < 20
     assert table.loc["scalp", "Sensitivity"].startswith(f"too few: {few} lesion")

@@ -31,7 +31,7 @@ def add(folder, model_id, evaluation, **options):
 def models(tmp_path, monkeypatch):
     """The model "champion", which finds 36 of 40 melanomas, in use; "worse" finds 20."""
     monkeypatch.delenv("MELANOMA_DEMO", raising=False)
-    monkeypatch.setattr(comparisons, "milliseconds_a_photograph", lambda model: 12.4)
+    monkeypatch.setattr(comparisons, "milliseconds_per_photograph", lambda model: 12.4)
     add(tmp_path, "champion", measured(36))
     add(tmp_path, "worse", measured(20), in_use=False)
     stub_models.serve(monkeypatch, tmp_path)
@@ -46,7 +46,7 @@ def table_of_changes(app):
     return next(table.value for table in app.table if "At worst" in table.value)
 
 
-def test_a_worse_candidate_stands_beside_the_model_in_use_and_cannot_be_put_into_use(models):
+def test_a_worse_candidate_stands_beside_the_model_in_use_and_fails_the_safety_check(models):
     app = open_app(MODELS)
     assert not app.exception
     assert choice(app, "Candidate").value == "worse"
@@ -56,17 +56,18 @@ def test_a_worse_candidate_stands_beside_the_model_in_use_and_cannot_be_put_into
     assert row["Difference (95 % interval)"].startswith(f"−40.0{NARROW}points (−")
     page = text(app)
     assert "On the 80 test photographs of both, 40 of melanoma:" in page
-    assert "**Cannot be put into use.** It finds 16 melanoma photographs of 40 fewer" in page
+    assert "**Fails the safety check.** It finds 16 fewer of 40 melanoma photographs" in page
     assert "12 ms a photograph" in page
-    assert "Put into use all the same" in labels(app)
+    assert "Promote anyway, with a reason" in labels(app)
     assert "Put into use" not in labels(app)
 
 
-def test_an_equal_candidate_may_be_put_into_use(models):
+def test_an_equal_candidate_passes_the_safety_check(models):
     add(models, "equal", measured(36), in_use=False)
     app = open_app(MODELS)
     choice(app, "Candidate").set_value("equal").run()
-    assert ":material/check: May be put into use: not worse for melanoma." in text(app)
+    assert "**Fails" not in text(app)
+    assert "Passes the safety check" in text(app)
     assert "Put into use" in labels(app)
     assert "Both refer the same photographs." in text(app)
 
@@ -106,17 +107,19 @@ def test_models_that_cannot_be_compared_say_why(models):
     add(models, "elsewhere", measured(40, changed=elsewhere), in_use=False)
     app = open_app(MODELS)
     choice(app, "Candidate").set_value("elsewhere").run()
-    assert "**Cannot be put into use.** “elsewhere” and “champion” were not measured" in text(app)
-    assert "Put into use all the same" in labels(app)
+    assert "**Fails the safety check.** “elsewhere” and “champion” share no test" in text(app)
+    assert "Promote anyway, with a reason" in labels(app)
 
 
 def test_on_a_demo_promotion_is_off_with_its_reason_and_the_comparison_stays(models, monkeypatch):
     monkeypatch.setenv("MELANOMA_DEMO", "1")
     app = open_app(MODELS)
     assert "**Switched off in the demo.**" in app.info[0].value
-    assert not {"Put into use", "Put into use all the same", "Go back to an earlier model"} & set(
-        labels(app)
-    )
+    assert not {
+        "Put into use",
+        "Promote anyway, with a reason",
+        "Go back to an earlier model",
+    } & set(labels(app))
     assert len(table_of_changes(app)) == 5
 
 
@@ -140,7 +143,7 @@ def test_a_model_that_was_in_use_is_no_new_candidate_but_can_be_compared(models)
 def test_another_model_in_use_is_looked_at_first_at_once(models):
     app = open_app(MODELS)
     assert choice(app, "Model to look at").value == "champion"
-    promotion.promote(models, "worse", reason="Asked for by us", overrules=True)
+    promotion.promote(models, "worse", reason="Asked for by us", force=True)
     app.run()
     assert "**In use: worse**" in text(app)
     assert choice(app, "Model to look at").value == "worse"
@@ -170,14 +173,14 @@ def dialog(function):
     return app
 
 
-def test_nobody_overrules_in_the_dialog_without_a_reason(models):
+def test_the_dialog_promotes_no_failing_model_without_a_reason(models):
     app = dialog(in_promotion_dialog)
     button(app, "Put into use").click().run()
-    assert "**The reason to overrule has 0 letters;**" in app.error[0].value
+    assert "**The reason has 0 characters;**" in app.error[0].value
     assert store.champion(models).model_id == "champion"
 
 
-def test_overruling_in_the_dialog_leaves_name_and_reason(models):
+def test_a_forced_promotion_in_the_dialog_keeps_name_and_reason(models):
     app = dialog(in_promotion_dialog)
     app.text_input(key="promotion_name").set_value("Dr Li")
     app.text_area(key="promotion_reason").set_value("Asked for by the study")
@@ -222,7 +225,7 @@ def test_the_buttons_open_the_dialogs(models, monkeypatch):
     asked = []
     monkeypatch.setattr(change_dialogs, "_ask_promotion", lambda *given: asked.append(given))
     app = open_app(MODELS)
-    button(app, "Put into use all the same").click().run()
+    button(app, "Promote anyway, with a reason").click().run()
     ((model_id, reasons),) = asked
     assert model_id == "worse"
     assert reasons == comparisons.compare(models, "champion", "worse").reasons
@@ -230,7 +233,7 @@ def test_the_buttons_open_the_dialogs(models, monkeypatch):
 
 def test_history_shows_who_and_why_and_that_no_row_was_changed(models):
     journal.append(models, Event(Kind.TRAINING_ENDED, who="Dr Ng", model_id="worse"))
-    promotion.promote(models, "worse", by="Dr Li", reason="Asked for by us", overrules=True)
+    promotion.promote(models, "worse", author="Dr Li", reason="Asked for by us", force=True)
     app = open_app(MODELS)
     app.session_state["model_tab"] = "History"
     app.run()
@@ -253,7 +256,7 @@ EVALUATION = drawn(300)
 
 
 def test_mix_ups_are_those_of_the_confusion_matrix():
-    found = subgroups.mix_ups(EVALUATION, 0.3)
+    found = subgroups.confusions(EVALUATION, 0.3)
     counts = subgroups.confusion(EVALUATION)
     codes = evaluate.CODES
     melanoma, nevus = codes.index("MEL"), codes.index("NV")
@@ -273,7 +276,7 @@ def test_errors_are_filtered_and_can_be_taken_away(tmp_path, monkeypatch):
     app.session_state["model_tab"] = "Errors"
     app.run()
     assert not app.exception
-    found = subgroups.mix_ups(EVALUATION, 0.084)
+    found = subgroups.confusions(EVALUATION, 0.084)
     control = app.segmented_control(key="mix_up_kind")
     for kind in ("melanoma_as_nevus", "nevus_as_melanoma"):
         control.set_value(kind).run()
