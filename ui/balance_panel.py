@@ -83,7 +83,7 @@ def _clean_if_wanted(found: Catalogue) -> Catalogue | None:
     if table.empty:
         st.markdown("The clean table of this data set is empty: its files are counted instead.")
         return None
-    return catalogues.catalogue(dataclasses.replace(found.dataset, table=table))
+    return catalogues.build(dataclasses.replace(found.dataset, table=table))
 
 
 def show_plan(
@@ -98,7 +98,7 @@ def show_plan(
         plan: how the classes are evened out.
     """
     before = counts[taught_split]
-    after = balance.taught(before, plan.balance, plan.method)
+    after = balance.effective_counts(before, plan.balance, plan.method)
     _show_figures(before, after, plan)
     st.plotly_chart(
         balance_charts.classes(counts, codes, {taught_split: after}, theme.in_use()),
@@ -137,7 +137,10 @@ def _show_figures(before: NDArray[np.int64], after: NDArray[np.float64], plan: P
     num_before = int(before.sum())
     num_after = int(balance.planned_counts(before, plan.balance, plan.method).sum())
     figures = (
-        ("Largest to smallest", *(f"{balance.ratio(rows):.1f} : 1" for rows in (before, after))),
+        (
+            "Largest to smallest",
+            *(f"{balance.imbalance_ratio(rows):.1f} : 1" for rows in (before, after)),
+        ),
         (
             f"Effective classes, of {int((before > 0).sum())}",
             *(f"{balance.effective_classes(rows):.1f}" for rows in (before, after)),
@@ -191,7 +194,7 @@ def _show_table(
         rows = list(zip(*columns.values(), strict=True))
         st.download_button(
             "Download the counts (CSV)",
-            partial(csv_tables.written, list(columns), rows),
+            partial(csv_tables.to_csv, list(columns), rows),
             "class-counts.csv", "text/csv", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
         st.code(

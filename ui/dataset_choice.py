@@ -51,7 +51,7 @@ class Kept:
 def choose() -> Catalogue | None:
     """Draw the choice; the data set that was chosen, or None until there is one."""
     server_dir = paths.server_data_dir()
-    imported = [] if paths.is_demo() else server_folders.imported(paths.datasets_dir())
+    imported = [] if paths.is_demo() else server_folders.imported_names(paths.datasets_dir())
     choices = [EMBEDDED, UPLOADED]
     choices += [IMPORTED] if imported else []
     choices += [ON_SERVER] if server_dir is not None else []
@@ -91,7 +91,7 @@ def _kept_or_read(place: str, path: Path | None) -> Catalogue:
         return kept.catalogue
     with st.spinner("Reading the data set"):
         dataset = bundled_set.read() if path is None else datasets.read(path)
-        found = catalogues.catalogue(dataset)
+        found = catalogues.build(dataset)
     _forget()
     st.session_state[_KEPT] = Kept(place, found)
     return found
@@ -112,7 +112,7 @@ def _imported(names: list[str]) -> Catalogue | None:
     )  # fmt: skip
     if name not in names:
         return None
-    path = server_folders.below(paths.datasets_dir(), name)
+    path = server_folders.resolve(paths.datasets_dir(), name)
     return _kept_or_read(f"{IMPORTED}: {path}", path)
 
 
@@ -128,7 +128,7 @@ def _on_server(server_dir: Path) -> Catalogue | None:
     )
     if not given:
         return None
-    path = server_folders.below(server_dir, given)
+    path = server_folders.resolve(server_dir, given)
     return _kept_or_read(f"{ON_SERVER}: {path}", path)
 
 
@@ -173,7 +173,7 @@ def _take(file: UploadedFile) -> None:
     try:
         with st.spinner("Unpacking and reading the archive"):
             archive.write_bytes(upload.data)
-            found = catalogues.catalogue(datasets.read(archive, folder))
+            found = catalogues.build(datasets.read(archive, folder))
             archive.unlink()
     except MelanomaError as error:
         st.session_state[_REFUSAL] = errors.in_words(error)

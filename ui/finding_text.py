@@ -192,7 +192,7 @@ def is_spoilt(audit: Audit) -> bool:
 def looked_for(audit: Audit, table: pd.DataFrame, *, has_photographs: bool) -> dict[str, list[str]]:
     """Everything that was looked for, and how much of it was found; columns by name."""
     lacks = dict.fromkeys(WORDS, "none")
-    if not audit.known:
+    if not audit.references:
         lacks["contradicts_table"] = "needs a reference"
         if table["lesion_id"].isna().all():
             lacks["same_lesion_in_two_splits"] = "no lesion is recorded"

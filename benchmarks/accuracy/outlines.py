@@ -26,7 +26,7 @@ def find(path: Path, cache_dir: Path | None = None) -> dict[str, Path]:
         DatasetError: the path does not exist, the archive is refused, it has no outline, or two
             for one photograph.
     """
-    root, _ = archives.folder(path, cache_dir or paths.datasets_dir())
+    root, _ = archives.open_folder(path, cache_dir or paths.datasets_dir())
     files: dict[str, Path] = {}
     for directory, dir_names, file_names in os.walk(root):
         dir_names[:] = sorted(d for d in dir_names if not d.startswith((".", "__MACOSX")))

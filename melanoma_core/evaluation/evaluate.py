@@ -183,7 +183,7 @@ def operating_point(val: Evaluation, test: Evaluation, target: float) -> Operati
             "The validation split holds no melanoma, so no threshold can be chosen. Add some."
         )
     num_melanomas = int(chosen_on.sum())
-    share = min(1.0, conformal.num_to_hold(num_melanomas, target) / num_melanomas)
+    share = min(1.0, conformal.num_to_cover(num_melanomas, target) / num_melanomas)
     threshold = classification.threshold_at_sensitivity(
         val.is_melanoma, val.melanoma_probability, share
     )
@@ -201,7 +201,7 @@ def differential(val: Evaluation, test: Evaluation, level: float = LEVEL) -> Dif
     """The cutoffs of the conformal differential, chosen on validation and measured on test."""
     melanoma = CODES.index("MEL")
     cutoffs = conformal.choose_cutoffs(val.true, val.y_prob, melanoma, level)
-    members = conformal.sets(test.y_prob, *cutoffs, melanoma)
+    members = conformal.prediction_sets(test.y_prob, *cutoffs, melanoma)
     holds = members[np.arange(len(test)), test.true]
     everything = np.ones(len(test), bool)
     num_melanomas = int(val.is_melanoma.sum())

@@ -67,12 +67,12 @@ def by_attribute(
         threshold: melanoma probability from which a lesion is referred.
 
     Returns:
-        By value, as `coverage.seen` words it and in its order ("not recorded" last):
+        By value, as `coverage.count_lesions` words it and in its order ("not recorded" last):
         melanoma_auroc, sensitivity and specificity; NaN where a subgroup cannot give them.
     """
-    values = np.array(coverage.values(measured.table, attribute), dtype=object)
+    values = np.array(coverage.row_values(measured.table, attribute), dtype=object)
     found = {}
-    for value in coverage.in_order(values):
+    for value in coverage.sorted_values(values):
         part = measured.where(values == value)
         sensitivity, specificity = at_threshold(part, threshold)
         found[value] = {
@@ -102,7 +102,7 @@ def observed_proportions(
     Returns:
         `num_bins` shares from low to high; NaN in an empty bin.
     """
-    bin_of = calibration.bins_of(y_prob, num_bins)
+    bin_of = calibration.bin_indices(y_prob, num_bins)
     return tuple(evaluate.proportion(measured, bin_of == index, hits) for index in range(num_bins))
 
 

@@ -123,7 +123,7 @@ def read_datasets(plan: RunPlan) -> tuple[Dataset, ...]:
     """The data sets of a plan, with the splits that the audit judges them by."""
     sets = [datasets.read(Path(path)) for path in plan.datasets]
     if plan.splits is not None:
-        split_of = splits.in_file(Path(plan.splits))
+        split_of = splits.read_file(Path(plan.splits))
         sets = [
             _with_splits(one, [split_of.get(image_id) for image_id in one.table["image_id"]])
             for one in sets
@@ -145,7 +145,7 @@ def divide(plan: RunPlan, cleaned: Cleaned, parents: Sequence[Parent]) -> Traini
         DatasetError: the data sets or the split file do not fit together.
     """
     combined = datasets.combine(cleaned.datasets)
-    copies = cleaning.named_copies(combined, cleaned.copies)
+    copies = cleaning.copies_by_image_id(combined, cleaned.copies)
     seed = plan.config.seed
     if plan.splits is not None:
         rows = splits.apply_file(combined.table, Path(plan.splits))
@@ -154,7 +154,7 @@ def divide(plan: RunPlan, cleaned: Cleaned, parents: Sequence[Parent]) -> Traini
             combined.table, parents[0], cleaned.datasets, seed=seed, copies=copies
         )
     else:
-        rows = splits.assign(combined.table, seed=seed, keep_given=True, copies=copies)
+        rows = splits.assign(combined.table, seed=seed, keep_existing=True, copies=copies)
     notes = [*cleaned.notes, *combined.notes]
     if plan.is_cleaned:
         rows, leaks = cleaning.without_leaks(rows, copies)

@@ -76,7 +76,7 @@ def _show_made(found: Catalogue, table: pd.DataFrame, changes: tuple[Change, ...
 
 def _show_bars(found: Catalogue, table: pd.DataFrame) -> None:
     """Photographs of each class and split, before and after."""
-    left = catalogues.catalogue(dataclasses.replace(found.dataset, table=table))
+    left = catalogues.build(dataclasses.replace(found.dataset, table=table))
     before, after = catalogues.class_counts(found), catalogues.class_counts(left)
     is_there = np.sum(list(before.values()), axis=0) > 0
     codes = [code for code, there in zip(CODES_BY_GROUP, is_there, strict=True) if there]
@@ -106,9 +106,9 @@ def _show_bars(found: Catalogue, table: pd.DataFrame) -> None:
 def table_csv(table: pd.DataFrame) -> bytes:
     """The clean table for a spreadsheet, with names of files and without paths of the server."""
     named = table.drop(columns="path").assign(file=reports.file_names(table))
-    return csv_tables.written(list(named.columns), named.itertuples(index=False, name=None))
+    return csv_tables.to_csv(list(named.columns), named.itertuples(index=False, name=None))
 
 
 def changes_csv(changes: tuple[Change, ...], table: pd.DataFrame) -> bytes:
     """What was dropped or given another diagnosis, and why, for a spreadsheet."""
-    return csv_tables.written(reports.CHANGE_COLUMNS, reports.change_rows(changes, table))
+    return csv_tables.to_csv(reports.CHANGE_COLUMNS, reports.change_rows(changes, table))

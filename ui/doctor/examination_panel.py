@@ -45,7 +45,7 @@ def _show_order(found: Catalogue) -> None:
     """The references to choose, and the button."""
     server_dir = paths.server_data_dir()
     names = [] if server_dir is None else server_folders.names(server_dir)
-    imported = [] if paths.is_demo() else server_folders.imported(paths.datasets_dir())
+    imported = [] if paths.is_demo() else server_folders.imported_names(paths.datasets_dir())
     with st.container(border=True):
         chosen = st.multiselect(
             "References", [CARRIED, *names, *imported], default=[CARRIED], key="doctor_references",
@@ -54,7 +54,7 @@ def _show_order(found: Catalogue) -> None:
         on_server = " Any data set below the server’s folder serves, by name or path."
         st.markdown(small(_MEANING + on_server * (server_dir is not None)))
         places = [
-            server_folders.below(root, name)
+            server_folders.resolve(root, name)
             for name in chosen
             for root in [paths.datasets_dir() if name in imported else server_dir]
             if root is not None and name != CARRIED
@@ -124,20 +124,20 @@ def show_scope(found: Catalogue, audit: Audit) -> None:
             ),
             hide_index=True, width="stretch", height="content", alt="What was looked for",
         )  # fmt: skip
-    if audit.known:
+    if audit.references:
         with st.expander("What the references know", icon=":material/menu_book:"):
             _show_known(audit)
 
 
 def _show_known(audit: Audit) -> None:
-    for known in audit.known:
+    for known in audit.references:
         st.markdown(
             f"**{literal(known.name)}** knows {count(known.num_files)} of the files "
             f"({count(known.num_ids)} image ids)."
         )
     rows = [
         (known.name, BY_CODE[official].name, BY_CODE[here].name, num_files)
-        for known in audit.known
+        for known in audit.references
         for (official, here), num_files in known.filed.items()
     ]
     columns = ("Reference", "Diagnosis there", "Filed here as", "Files")

@@ -152,5 +152,5 @@ def csv_file(finding: Finding, table: pd.DataFrame) -> bytes:
     """A finding for a spreadsheet: its photographs, or the classes or splits that it is about."""
     if finding.groups:
         rows = reports.finding_rows(finding, table)
-        return csv_tables.written(reports.FINDING_COLUMNS, rows)
-    return csv_tables.written(("what", "number"), finding.parts.items())
+        return csv_tables.to_csv(reports.FINDING_COLUMNS, rows)
+    return csv_tables.to_csv(("what", "number"), finding.parts.items())

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from melanoma_core.data.catalogues import CODES_BY_GROUP, Catalogue, counts, matching
+from melanoma_core.data.catalogues import CODES_BY_GROUP, Catalogue, matching_rows, value_counts
 from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.images import reading, synthetic
 from melanoma_core.images.augmentations import AUGMENTATIONS, augment
@@ -56,7 +56,7 @@ def show(found: Catalogue) -> None:
 
 
 def _ask_class(found: Catalogue) -> str:
-    present = counts(found, "diagnosis")
+    present = value_counts(found, "diagnosis")
     codes = [code for code in CODES_BY_GROUP if code in present]
     return st.selectbox(
         "Diagnosis", codes, format_func=lambda code: BY_CODE[code].name, width=260,
@@ -69,7 +69,7 @@ def _photograph(found: Catalogue, code: str | None, number: int) -> tuple[NDArra
     if code is None:
         kind = synthetic.KINDS[number % len(synthetic.KINDS)]
         return synthetic.lesion(number, kind=kind), "Lesion drawn by code, not a photograph"
-    rows = matching(found, {"diagnosis": [code]})
+    rows = matching_rows(found, {"diagnosis": [code]})
     row = found.dataset.table.iloc[int(rows[number % len(rows)])]
     return reading.read_file(Path(row["path"])), f"{row['image_id']}, {BY_CODE[code].name}"
 

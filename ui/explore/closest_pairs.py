@@ -40,7 +40,7 @@ def show(table: pd.DataFrame, made: EmbeddingMap) -> None:
     st.download_button(
         f"Download {len(rows)} pairs (CSV)",
         partial(
-            csv_tables.written, list(rows.columns), list(rows.itertuples(index=False, name=None))
+            csv_tables.to_csv, list(rows.columns), list(rows.itertuples(index=False, name=None))
         ),
         "closest-pairs.csv", "text/csv", icon=":material/download:", on_click="ignore",
     )  # fmt: skip

@@ -58,7 +58,7 @@ def show_skin_tones(found: Catalogue) -> None:
 
 
 def _ask_class(found: Catalogue, key: str) -> str | None:
-    present = catalogues.counts(found, "diagnosis")
+    present = catalogues.value_counts(found, "diagnosis")
     choice = st.selectbox(
         "Of", [_EVERY, *(code for code in CODES_BY_GROUP if code in present)],
         format_func=lambda code: code if code == _EVERY else BY_CODE[code].name,
@@ -68,8 +68,8 @@ def _ask_class(found: Catalogue, key: str) -> str | None:
 
 
 def _show(found: Catalogue, attribute: str, title: str, code: str | None) -> None:
-    column = found.kinds[attribute]
-    rows = catalogues.matching(found, {"diagnosis": [code] if code else []})
+    column = found.values[attribute]
+    rows = catalogues.matching_rows(found, {"diagnosis": [code] if code else []})
     numbers = column.iloc[rows].value_counts(sort=False)
     values = {str(value): int(number) for value, number in numbers.items() if number}
     if attribute in ("sex", "site"):  # ages keep their order
@@ -86,7 +86,7 @@ def _show_bars(numbers: Mapping[str, int], title: str) -> None:
             alt=bars_alt(numbers, title),
         )  # fmt: skip
         st.download_button(
-            "Download (CSV)", csv_tables.written([title, "Photographs"], list(numbers.items())),
+            "Download (CSV)", csv_tables.to_csv([title, "Photographs"], list(numbers.items())),
             f"{title.split(',')[0].lower().replace(' ', '-')}.csv", "text/csv",
             key=f"explore_csv_{title}", icon=":material/download:", on_click="ignore",
             type="tertiary",
@@ -148,7 +148,7 @@ def _counted_sizes(found: Catalogue) -> tuple[dict[str, int], str]:
         num_read = min(len(table), MAX_HEADERS)
         rows = np.linspace(0, len(table) - 1, num_read).astype(int)
         sizes = image_sizes.read(table["path"].iloc[rows])
-    shown, num_others = image_sizes.common(sizes, NUM_SIZES)
+    shown, num_others = image_sizes.most_common(sizes, NUM_SIZES)
     numbers = {f"{width} × {height}": number for (width, height), number in shown.items()}
     if num_others:
         numbers["other sizes"] = num_others

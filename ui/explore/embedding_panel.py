@@ -252,4 +252,4 @@ def _show_shares(made: EmbeddingMap, asked: NDArray[np.bool_]) -> None:
 def points_csv(points: pd.DataFrame) -> bytes:
     """The points for a spreadsheet."""
     table = points.astype(object).where(points.notna(), None)
-    return csv_tables.written(list(table.columns), table.itertuples(index=False, name=None))
+    return csv_tables.to_csv(list(table.columns), table.itertuples(index=False, name=None))

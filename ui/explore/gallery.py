@@ -70,7 +70,7 @@ def plain(table: pd.DataFrame) -> pd.DataFrame:
 def csv_file(table: pd.DataFrame, rows: NDArray[np.int64]) -> bytes:
     """These rows of the table for a spreadsheet, without paths of the server."""
     wanted = table.drop(columns="path").iloc[rows]
-    return csv_tables.written(list(wanted.columns), wanted.itertuples(index=False, name=None))
+    return csv_tables.to_csv(list(wanted.columns), wanted.itertuples(index=False, name=None))
 
 
 def _ask_filters(found: Catalogue) -> NDArray[np.int64]:
@@ -78,7 +78,7 @@ def _ask_filters(found: Catalogue) -> NDArray[np.int64]:
     wanted = {}
     grid = st.grid(6, min_column_width=130)
     for attribute, name in _NAMES.items():
-        numbers = catalogues.counts(found, attribute)
+        numbers = catalogues.value_counts(found, attribute)
         if len(numbers) < 2:
             continue
         with grid:
@@ -88,7 +88,7 @@ def _ask_filters(found: Catalogue) -> NDArray[np.int64]:
                 persist_state="page",
             )  # fmt: skip
     of_findings = finding_filter.ask(found, _to_first_page)
-    rows = catalogues.matching(found, wanted)
+    rows = catalogues.matching_rows(found, wanted)
     return rows if of_findings is None else np.intersect1d(rows, of_findings)
 
 

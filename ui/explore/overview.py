@@ -10,7 +10,7 @@ from ui.formats import NOT_RECORDED, count, literal, small
 def show(found: Catalogue) -> None:
     """Photographs, lesions, patients and classes; the notes of the reader to open."""
     grid = st.grid(4, min_column_width=140, border=True)
-    for name, number in catalogues.headline(found).items():
+    for name, number in catalogues.totals(found).items():
         with grid:
             st.metric(name, NOT_RECORDED if number is None else count(number))
     dataset = found.dataset

@@ -74,7 +74,10 @@ def show(point: OperatingPoint | None) -> None:
     views.offer_table(
         "interval-widths.csv",
         ["melanomas", "expected_sensitivity", "width"],
-        [[number, sensitivity, sample_size.width(sensitivity, number)] for number in numbers],
+        [
+            [number, sensitivity, sample_size.interval_width(sensitivity, number)]
+            for number in numbers
+        ],
         "widths",
     )
 
@@ -185,7 +188,7 @@ def _numbers() -> list[int]:
 
 
 def _points(sensitivity: float, num_melanomas: int) -> float:
-    return 100 * sample_size.width(sensitivity, num_melanomas)
+    return 100 * sample_size.interval_width(sensitivity, num_melanomas)
 
 
 def _point(x: float, y: float, marker: Spec) -> Spec:

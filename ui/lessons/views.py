@@ -29,6 +29,6 @@ def offer_table(
 ) -> None:
     """A button that gives the figures behind a chart."""
     st.download_button(
-        "Download (CSV)", csv_tables.written(header, rows), file_name, "text/csv",
+        "Download (CSV)", csv_tables.to_csv(header, rows), file_name, "text/csv",
         key=f"{key}_csv", icon=":material/download:", on_click="ignore", type="tertiary",
     )  # fmt: skip

@@ -78,14 +78,14 @@ def _places(*, is_sandbox: bool) -> list[_Place]:
     found = [
         _Place(name, root / name)
         for root in roots
-        for name in server_folders.imported(root)
+        for name in server_folders.imported_names(root)
         if name != _plain_drawn()
     ]
     server_dir = paths.server_data_dir()
     if server_dir is not None:
         with errors.shown():
             found += [
-                _Place(f"{name} (on this server)", server_folders.below(server_dir, name))
+                _Place(f"{name} (on this server)", server_folders.resolve(server_dir, name))
                 for name in server_folders.names(server_dir)
             ]
     return found
@@ -121,7 +121,7 @@ def _take(file: UploadedFile, target: Path) -> None:
     """Unpack an archive; a refusal is kept for the next run to show."""
     upload = uploads.take(file)
     st.session_state.pop(_REFUSAL, None)
-    before = set(server_folders.imported(target))
+    before = set(server_folders.imported_names(target))
     with tempfile.TemporaryDirectory(prefix="train-upload-") as folder:
         archive = Path(folder) / uploads.file_name(upload.name)
         try:
@@ -130,10 +130,10 @@ def _take(file: UploadedFile, target: Path) -> None:
                 datasets.read(archive, target)
         except MelanomaError as error:
             st.session_state[_REFUSAL] = errors.in_words(error)
-            for name in set(server_folders.imported(target)) - before:
+            for name in set(server_folders.imported_names(target)) - before:
                 shutil.rmtree(target / name, ignore_errors=True)
             return
-    st.session_state[_BROUGHT] = sorted(set(server_folders.imported(target)) - before)
+    st.session_state[_BROUGHT] = sorted(set(server_folders.imported_names(target)) - before)
 
 
 def _drawn(*, is_sandbox: bool) -> Path:

@@ -202,7 +202,7 @@ def test_what_came_true_in_each_bin_has_the_shares_of_the_reliability_bins():
     hits, prob = measured.is_melanoma == 1, measured.melanoma_probability
     found = subgroups.observed_proportions(measured, hits, prob, 2)
     bins = calibration.reliability(hits, prob, 2)
-    assert [share.value for share in found] == [b.share for b in bins] == [1 / 3, 1 / 2]
+    assert [share.value for share in found] == [b.observed for b in bins] == [1 / 3, 1 / 2]
     assert [share.num_hits for share in found] == [b.num_hits for b in bins] == [1, 1]
     assert (found[0].low, found[0].high) == (0, 1)  # drawn from three groups
     assert math.isnan(

@@ -287,7 +287,7 @@ def test_a_reference_that_leads_out_of_the_servers_folder_is_refused(monkeypatch
     app = upload(class_folders(2))
     app.multiselect[0].set_value(["../.."]).run()
     assert not app.exception
-    assert "is no folder or zip below" in app.error[0].value
+    assert "is not a folder or zip in" in app.error[0].value
     assert not [button for button in app.button if button.label == "Examine"]
 
 
@@ -305,7 +305,7 @@ def explore(found, examination=None):
 
 def test_findings_of_an_examined_set_become_a_filter_of_explore(spoilt, tmp_path):
     (tmp_path / "set.zip").write_bytes(spoilt)
-    found = catalogues.catalogue(datasets.read(tmp_path / "set.zip"))
+    found = catalogues.build(datasets.read(tmp_path / "set.zip"))
     assert "Finding" not in [m.label for m in explore(found).multiselect]
     examination = examinations.Examination(found, ())
     examination.run(tuple)
@@ -337,7 +337,7 @@ def test_what_was_found_goes_with_its_data_set():
 @pytest.fixture
 def catalogue(tmp_path):
     (tmp_path / "set.zip").write_bytes(class_folders(2))
-    return catalogues.catalogue(datasets.read(tmp_path / "set.zip"))
+    return catalogues.build(datasets.read(tmp_path / "set.zip"))
 
 
 def test_an_examination_that_nobody_waits_for_stops(catalogue):

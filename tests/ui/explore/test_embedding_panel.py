@@ -39,7 +39,7 @@ def open_map(found=None, place=dataset_choice.EMBEDDED):
 
 
 def open_drawn(folder):
-    return open_map(catalogues.catalogue(datasets.read(folder)), dataset_choice.UPLOADED)
+    return open_map(catalogues.build(datasets.read(folder)), dataset_choice.UPLOADED)
 
 
 def control(app, label):
@@ -140,7 +140,7 @@ def test_without_a_model_no_map_is_offered(empty_models, drawn):
 def test_facts_that_are_not_the_embedded_ones_make_no_map(models_in_use):
     table = bundled_set.read().table
     facts = datasets.Dataset("other facts", table, (), "none", "0" * 64)
-    app = open_map(catalogues.catalogue(facts))
+    app = open_map(catalogues.build(facts))
     assert app.info[0].value == "This data set holds no photographs to make a map of."
 
 

@@ -79,7 +79,7 @@ def test_a_fresh_machine_shows_the_nine_class_set_in_full():
 
 def test_the_plan_on_screen_is_the_one_that_training_carries_out():
     app = explore()
-    counts = catalogues.class_counts(catalogues.catalogue(bundled_set.read()))["train"]
+    counts = catalogues.class_counts(catalogues.build(bundled_set.read()))["train"]
     for target, method in (("even", "copies"), ("sqrt", "sampling"), ("even", "weights")):
         app.segmented_control[0].set_value(target)
         app.segmented_control[1].set_value(method).run()
@@ -288,7 +288,7 @@ def test_a_path_that_leads_out_of_the_servers_folder_is_refused(monkeypatch, tmp
     app.session_state["dataset_path"] = "../.."
     app.switch_page(EXPLORE).run()
     assert not app.exception
-    assert "is no folder or zip below" in app.error[0].value
+    assert "is not a folder or zip in" in app.error[0].value
     assert str(tmp_path) not in app.error[0].value
     assert not app.metric
 
@@ -355,7 +355,7 @@ def test_hundreds_of_thousands_of_rows_turn_their_pages_without_waiting():
     table = pd.concat([bundled_set.read().table] * 100, ignore_index=True)
     large = Dataset("large", table, (), "none", "0" * 64)
     app = open_app()
-    found = catalogues.catalogue(large)
+    found = catalogues.build(large)
     app.session_state["dataset_kept"] = dataset_choice.Kept(dataset_choice.EMBEDDED, found)
     # So many are examined in a thread beside the page; it has not begun.
     app.session_state["dataset_examination"] = examinations.Examination(found, ())

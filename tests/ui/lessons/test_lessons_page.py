@@ -145,7 +145,7 @@ def test_the_wanted_width_gives_a_number_of_melanomas(records, models):
     assert "389 melanomas (about 390 melanomas) 4 points" in alt
     marks = [t for t in spec["data"] if t.get("marker", {}).get("symbol") == "diamond"]
     assert [mark["x"] for mark in marks] == [[16], [197]]  # the starting set's, the model's own
-    assert marks[0]["y"] == pytest.approx([100 * sample_size.width(0.95, 16)])
+    assert marks[0]["y"] == pytest.approx([100 * sample_size.interval_width(0.95, 16)])
 
 
 def test_the_sensitivity_that_is_expected_is_the_models(records, models):
@@ -267,7 +267,7 @@ def test_the_csv_can_be_read_back(tmp_path):
     from melanoma_core.data import csv_tables
 
     found = experiment_records.leakage(made_lessons.write(tmp_path, leakage=made_lessons.leakage()))
-    written = csv_tables.written(*leakage_panel.curve_rows(found))
+    written = csv_tables.to_csv(*leakage_panel.curve_rows(found))
     rows = list(csv.DictReader(io.StringIO(written.decode("utf-8-sig"))))
     assert float(rows[-1]["test_accuracy"]) == pytest.approx(made_lessons.ENDS["clean"][2])
 
