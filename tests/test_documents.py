@@ -97,6 +97,13 @@ def test_every_picture_is_small_and_shown_somewhere(path):
     assert path.name in shown
 
 
+def test_the_pictures_are_those_that_the_command_makes():
+    pytest.importorskip("playwright.sync_api", reason="Playwright is not installed.")
+    from docs.pictures import __main__ as pictures
+
+    assert [path.stem for path in PICTURES] == sorted(shot.name for shot in pictures.SHOTS)
+
+
 def test_the_newest_release_of_the_changelog_is_the_version_of_the_package():
     text = read(PROJECT / "CHANGELOG.md")
     releases = re.findall(r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d{2}-\d{2}$", text, flags=re.M)
