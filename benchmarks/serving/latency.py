@@ -8,7 +8,7 @@ network with Keras `predict()` and one Grad-CAM map by tf-keras-vis.
 import argparse
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from melanoma_core import paths
 from melanoma_core.images import reading
 from melanoma_core.metrics import calibration
 from melanoma_core.models import grad_cam, predict, store
+from melanoma_core.models.cards import Card
 from melanoma_core.models.predict import Model
 
 _NUM_PHOTOGRAPHS = 8  # used in rotation
@@ -121,7 +122,7 @@ def _print_threads(directory: Path, num_runs: int) -> None:
 
 def _print_keras(model: Model, directory: Path, files: list[bytes], served: float) -> None:
     """Print the times of Keras and tf-keras-vis for the same photographs, and the ratio."""
-    classify = _keras_classifier(model, directory)
+    classify = _keras_classifier(model.card, store.read_files(directory)[2])
     num_runs = 30
     times = _times(lambda run: classify(files[run % len(files)]), num_runs, warm_up=3)
     rows = [_row("600 × 450 JPEG → predict(), one tf-keras-vis map", times)]
@@ -143,7 +144,7 @@ def _print_keras(model: Model, directory: Path, files: list[bytes], served: floa
 
 
 def _keras_classifier(
-    model: Model, directory: Path
+    card: Card, files: Mapping[str, bytes]
 ) -> Callable[[bytes], tuple[NDArray[np.float64], NDArray[np.float32]]]:
     """A function from bytes to (C,) probabilities and the (h, w) melanoma map, in usual Keras."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -152,8 +153,7 @@ def _keras_classifier(
 
     from melanoma_core.networks import architectures
 
-    card = model.card
-    network = architectures.of_card(card, store.read_files(directory)[2])
+    network = architectures.of_card(card, files)
     gradcam = Gradcam(network, clone=False)
     score = CategoricalScore(card.diagnoses.index("MEL"))
 

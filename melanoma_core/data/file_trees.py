@@ -65,7 +65,8 @@ _DERIVED = re.compile(
     r"_(segmentation|superpixels|mask|attribute_\w+)$"
 )  # annotations, not photographs
 _COPY = re.compile(r"\s*\(\d+\)$")  # added by browsers and file managers to second copies
-_LICENSE_NAMES = frozenset({"license", "license.txt"})
+# British spelling too: "licence".
+_LICENSE_NAMES = frozenset({"license", "licence", "license.txt", "licence.txt"})
 _LICENSE_LENGTH = 200  # characters: a card names a license, it does not quote it
 _SPLIT_NAMES = {
     "train": "train",

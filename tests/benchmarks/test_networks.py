@@ -12,6 +12,7 @@ from benchmarks.serving import latency
 from melanoma_core.diagnoses import CODES
 from melanoma_core.images import reading, synthetic
 from melanoma_core.metrics import calibration
+from melanoma_core.models import artifacts
 from melanoma_core.networks import architectures
 from tests.support import stub_models
 
@@ -33,9 +34,13 @@ def test_the_keras_network_clamps_color_casts_to_the_limits_of_the_model(tmp_pat
     file = io.BytesIO()
     Image.fromarray(BLUE).save(file, "PNG")
     clamping = model(color_cast_limits=LIMITS)
-    probabilities, _ = latency._keras_classifier(clamping, tmp_path)(file.getvalue())
+    files = {
+        "network.weights.h5": (tmp_path / "network.weights.h5").read_bytes(),
+        "head.npz": artifacts.head_bytes(*architectures.head(network)),
+    }
+    probabilities, _ = latency._keras_classifier(clamping.card, files)(file.getvalue())
     logits = np.asarray(network(BLUE[np.newaxis].astype(np.float32)))[0]
-    expected = calibration.probabilities(logits, clamping.card.temperature)
+    expected = calibration.probabilities(logits, clamping.card.calibration)
     np.testing.assert_allclose(probabilities, expected, atol=1e-5)
 
 

@@ -39,7 +39,7 @@ def test_a_set_is_named_after_its_folder_and_its_license_is_unknown(tmp_path):
     assert not dataset.is_official
 
 
-@pytest.mark.parametrize("path", ["LICENSE", "license.txt", "LICENSE.TXT", "Skin cancer/License"])
+@pytest.mark.parametrize("path", ["LICENSE", "license.txt", "LICENCE.TXT", "Skin cancer/Licence"])
 def test_the_license_is_the_first_line_of_the_file_above_all_photographs(tmp_path, path):
     made(tmp_path, "Skin cancer/nevus/a.jpg", "Skin cancer/melanoma/b.jpg")
     (tmp_path / path).write_text("\ufeff\n \n  CC BY-NC 4.0\x1b[2J \nThe rest of it.\n")
