@@ -303,7 +303,7 @@ def unmask_classes(network: keras.Model) -> None:
 def mask_classes(
     network: keras.Model, bias: NDArray[np.floating[Any]], is_masked: NDArray[np.bool_]
 ) -> None:
-    """Mask classes again, after training, with their bias (C,) before `unmask_classes`, in place."""
+    """Mask classes again after training, in place; `bias` (C,) is that before `unmask_classes`."""
     set_bias(network, np.where(is_masked, bias, head(network)[1]))
 
 

@@ -1,8 +1,8 @@
 """Files that the reader must refuse, and large ones that it must survive, made by code.
 
-`python tests/support/bad_images.py` reads each of them in a child process of its own, under a memory
-limit and a time-out, and prints one JSON line a file. `test_imaging.py` runs it and looks at the
-lines; nothing of this happens in the process of the tests.
+`python tests/support/bad_images.py` reads each in a child process of its own, with limits of memory and
+time, and prints one JSON line per file. `test_reading.py` runs it and checks the lines; nothing of
+this happens in the process of the tests.
 """
 
 import io
