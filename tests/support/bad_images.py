@@ -1,7 +1,7 @@
-"""Files that the reader must refuse, and large ones that it must survive, made by code.
+"""Files that must be refused, and large ones that must be read, made by code.
 
-`python tests/support/bad_images.py` reads each of them in a child process of its own, under a memory
-limit and a time-out, and prints one JSON line a file. `test_imaging.py` runs it and looks at the
+`python tests/support/bad_images.py` reads each in its own child process, with limits of memory and
+time, and prints a JSON line per file. `tests/core/images/test_reading.py` runs it and checks the
 lines; nothing of this happens in the process of the tests.
 """
 
