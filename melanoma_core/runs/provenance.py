@@ -24,7 +24,7 @@ from melanoma_core.models import store, training_ids
 from melanoma_core.models.cards import Card
 from melanoma_core.models.training_ids import TrainingIds
 
-_UNPACKED = re.compile(r"-[0-9a-f]{16}$")  # as `archives.folder` names what it unpacks
+_UNPACKED = re.compile(r"-[0-9a-f]{16}$")  # as `archives.open_folder` names unpacked zips
 
 
 @dataclass(frozen=True)

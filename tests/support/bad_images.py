@@ -1,8 +1,8 @@
-"""Files that the reader must refuse, and large ones that it must survive, made by code.
+"""Files that must be refused, and large ones that must be read, made by code.
 
-`python tests/support/bad_images.py` reads each in a child process of its own, with limits of memory and
-time, and prints one JSON line per file. `test_reading.py` runs it and checks the lines; nothing of
-this happens in the process of the tests.
+`python tests/support/bad_images.py` reads each in its own child process, with limits of memory and
+time, and prints a JSON line per file. `tests/core/images/test_reading.py` runs it and checks the
+lines; nothing of this happens in the process of the tests.
 """
 
 import io

@@ -50,11 +50,11 @@ def test_diagnoses_by_hand():
     assert counts["BKL"] == (3, 2)
     assert counts["NV"] == (2, 2)
     assert counts["AKIEC"] == (0, 0)
-    recalls = {code: part.recall.value for code, part in found.items()}
-    assert (recalls["SK"], recalls["PBK"], recalls["NV"]) == (0.5, 0, 1)
-    assert recalls["BKL"] == 1
-    assert found["SK"].recall.num_hits == 1
-    assert math.isnan(recalls["MEL"])
+    sensitivities = {code: part.sensitivity.value for code, part in found.items()}
+    assert (sensitivities["SK"], sensitivities["PBK"], sensitivities["NV"]) == (0.5, 0, 1)
+    assert sensitivities["BKL"] == 1
+    assert found["SK"].sensitivity.num_hits == 1
+    assert math.isnan(sensitivities["MEL"])
     # Of the six pairs of an SK and another: 0.3 beats 0.2; 0.9 beats all three.
     assert found["SK"].auroc.value == pytest.approx(4 / 6)
     assert found["SK"].auroc.num_photographs == 5
@@ -71,7 +71,7 @@ def test_diagnoses_agree_with_scikit_learn_and_with_the_card(random_evaluation):
         assert found[code].auroc.value == pytest.approx(
             sk.roc_auc_score(diagnosis == code, measured.y_prob[:, column])
         )
-        assert found[code].recall.value == pytest.approx(
+        assert found[code].sensitivity.value == pytest.approx(
             sk.recall_score(diagnosis == code, likeliest == column)
         )
     figures = evaluate.figures(measured, dict.fromkeys(CODES, 1), 0.2)
