@@ -189,19 +189,20 @@ def _show_border(made: EmbeddingMap, is_embedded: bool) -> None:
     }
     (melanoma, _) = next(iter(mixes.values()))
     held_out = " that was held out from the model" if _HELD_OUT in mixes else ""
-    if formats.is_enough(melanoma.share):
+    nevi = melanoma.proportion
+    if formats.is_enough(nevi):
         st.markdown(
             f"Of the {made.num_neighbors} nearest others of each melanoma{held_out}, "
-            f"**{percent(melanoma.share.value)} are nevi** (95{formats.NARROW_SPACE}% interval "
-            f"{percent_range(melanoma.share.low, melanoma.share.high)}); by chance it would be "
+            f"**{percent(nevi.value)} are nevi** (95{formats.NARROW_SPACE}% interval "
+            f"{percent_range(nevi.low, nevi.high)}); by chance it would be "
             f"{percent(melanoma.chance)}."
         )
     rows = [
         {
             "Photographs": name,
-            "Neighbors of": f"{BY_CODE[of].name} ({count(mix.share.num_photographs)})",
+            "Neighbors of": f"{BY_CODE[of].name} ({count(mix.proportion.num_photographs)})",
             "That are": BY_CODE[among].name,
-            "Share": _share(mix.share),
+            "Share": _share(mix.proportion),
             "By chance": percent(mix.chance),
         }
         for name, pair in mixes.items()

@@ -57,7 +57,7 @@ def _mix() -> Overlap:
 def answer(found: EmbeddingMap, mix: Overlap) -> str:
     """How mixed the border is, as a share of neighbors."""
     of, among = (BY_CODE[code].name.lower() for code in BORDER)
-    share = mix.share
+    share = mix.proportion
     return (
         f"Of the {count(found.num_neighbors)} photographs of other lesions nearest to each of "
         f"{counted(share.num_photographs, f'{of} photograph')} that the network was not taught, "
