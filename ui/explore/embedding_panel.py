@@ -192,19 +192,19 @@ def _show_overlap(embedding_map: EmbeddingMap, is_bundled: bool) -> None:
     }
     melanoma, _ = next(iter(mixes.values()))
     held_out = " held out from the model" if _HELD_OUT in mixes else ""
-    if formats.is_enough(melanoma.share):
+    if formats.is_enough(melanoma.proportion):
         st.markdown(
             f"Of the {embedding_map.num_neighbors} nearest neighbors of each melanoma{held_out}, "
-            f"**{percent(melanoma.share.value)} are nevi** (95{formats.NARROW_SPACE}% interval "
-            f"{percent_range(melanoma.share.low, melanoma.share.high)}); by chance it would be "
+            f"**{percent(melanoma.proportion.value)} are nevi** (95{formats.NARROW_SPACE}% interval "
+            f"{percent_range(melanoma.proportion.low, melanoma.proportion.high)}); by chance it would be "
             f"{percent(melanoma.chance)}."
         )
     rows = [
         {
             "Photographs": name,
-            "Neighbors of": f"{BY_CODE[of].name} ({count(mix.share.num_photographs)})",
+            "Neighbors of": f"{BY_CODE[of].name} ({count(mix.proportion.num_photographs)})",
             "Diagnosis of the neighbors": BY_CODE[among].name,
-            "Percentage": _percentage(mix.share),
+            "Percentage": _percentage(mix.proportion),
             "Expected by chance": percent(mix.chance),
         }
         for name, pair in mixes.items()

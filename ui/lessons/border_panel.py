@@ -63,7 +63,7 @@ def _mix() -> Overlap:
 def answer(embedding_map: EmbeddingMap, mix: Overlap) -> str:
     """How often a melanoma's neighbors are nevi, in a sentence."""
     of, among = (BY_CODE[code].name.lower() for code in BORDER)
-    proportion = mix.share
+    proportion = mix.proportion
     return (
         f"Of the {count(embedding_map.num_neighbors)} nearest neighbors from other lesions of each "
         f"of {counted(proportion.num_photographs, f'{of} photograph')} that the network was not "

@@ -64,13 +64,13 @@ def test_figures_of_held_out_photographs_come_first(
     points = embedding_maps.read().points
     held_out = embedding_maps.overlap(points, "MEL", "NV", points["is_held_out"].to_numpy(bool))
     sentence = next(m.value for m in app.markdown if m.value.startswith("Of the 10 nearest"))
-    assert f"{100 * held_out.share.value:.0f}\u202f% are nevi" in sentence
+    assert f"{100 * held_out.proportion.value:.0f}\u202f% are nevi" in sentence
     assert f"by chance it would be {100 * held_out.chance:.0f}\u202f%" in sentence
     table = next(t.value for t in app.table if "Diagnosis of the neighbors" in t.value)
     assert table["Photographs"].tolist() == [
         *["Held out from the model"] * 2, *["Used to train the model"] * 2, *["All"] * 2,
     ]  # fmt: skip
-    assert table["Neighbors of"][0] == f"Melanoma ({held_out.share.num_photographs})"
+    assert table["Neighbors of"][0] == f"Melanoma ({held_out.proportion.num_photographs})"
 
 
 def test_the_pair_can_be_highlighted_and_held_out_photographs_shown_alone(empty_models):
