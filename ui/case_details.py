@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from melanoma_core.data import coverage
-from melanoma_core.data.coverage import NOT_RECORDED, Outside
+from melanoma_core.data.coverage import NOT_RECORDED, CoverageGap
 from melanoma_core.evaluation import formats
 from melanoma_core.models.cards import Card
 from ui import sessions
@@ -61,7 +61,7 @@ def ask(card: Card) -> None:
 
 def warning(card: Card, patient: Patient) -> str | None:
     """What of this patient lies outside what the model has seen or is for; None if nothing does."""
-    facts = coverage.outside(card.seen, patient.age, patient.sex, patient.site)
+    facts = coverage.coverage_gaps(card.seen, patient.age, patient.sex, patient.site)
     parts = []
     if facts:
         parts.append("**Outside what this model has seen.**")
@@ -71,7 +71,7 @@ def warning(card: Card, patient: Patient) -> str | None:
     return " ".join([*parts, "How often it is right there is not known."]) if parts else None
 
 
-def _seldom_seen(fact: Outside, counts: Mapping[str, int]) -> str:
+def _seldom_seen(fact: CoverageGap, counts: Mapping[str, int]) -> str:
     lesions = f"its {count(fact.num_all)} training lesions"
     verb = "is" if fact.num_lesions <= 1 else "are"
     how_many = f"Only {count(fact.num_lesions)}" if fact.num_lesions else "None"
@@ -80,7 +80,7 @@ def _seldom_seen(fact: Outside, counts: Mapping[str, int]) -> str:
     return f"{text} ({fact.attribute} not recorded in {count(unknown)})." if unknown else f"{text}."
 
 
-def _whence(fact: Outside) -> str:
+def _whence(fact: CoverageGap) -> str:
     if fact.attribute == "age":
         return f"a patient aged {fact.value.replace('+', ' or over')}"
     if fact.attribute == "sex":
@@ -92,8 +92,9 @@ def show_seen(card: Card) -> None:
     """Draw the tables of what the model has and has not seen."""
     num_lesions = sum(card.seen["skin_tone"].values())
     st.markdown(
-        f"The model learned from {counted(num_lesions, 'lesion')}. A kind of which it saw fewer "
-        f"than {coverage.FEW} counts as not seen: how often it is right there is not known. "
+        f"The model learned from {counted(num_lesions, 'lesion')}. A kind of which it saw "
+        f"fewer than {coverage.MIN_LESIONS} counts as not seen: how often it is right there is not "
+        "known. "
         f"{formats.uncounted_note(card)}"
     )
     for column, attributes in zip(
@@ -112,7 +113,7 @@ def seen_table(card: Card, attribute: str) -> str:
     rows = [f"| {_HEADINGS[attribute]} | Lesions |", "| :-- | --: |"]
     for kind in [*_kinds(card, attribute), NOT_RECORDED]:
         number = counts.get(kind, 0)
-        is_little = number < coverage.FEW and kind != NOT_RECORDED and attribute in _KNOWN
+        is_little = number < coverage.MIN_LESIONS and kind != NOT_RECORDED and attribute in _KNOWN
         shown = f"**{count(number)}**, too few" if is_little else count(number)
         rows.append(f"| {literal(kind)} | {shown} |")
     return "\n".join(rows)

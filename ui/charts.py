@@ -184,7 +184,7 @@ def shares(clinic: ClinicalImpact, ground: Ground) -> tuple[Share, ...]:
     return (
         _share(clinic.found, "melanoma", "referred", ABOVE_COLOR),
         _share(clinic.missed, "melanoma", "missed", ground.ink),
-        _share(clinic.referred_for_nothing, "other", "referred", OTHER_REFERRED_COLOR),
+        _share(clinic.unnecessary_referrals, "other", "referred", OTHER_REFERRED_COLOR),
         _share(clinic.spared, "other", "not referred", ground.rest),
     )
 

@@ -145,7 +145,7 @@ def differential(prediction: Prediction, card: Card, point: OperatingPoint) -> s
         reasons = []
         if "MEL" in named and any(BY_CODE[code].group == BENIGN for code in named):
             reasons.append("melanoma stands beside benign diagnoses")
-        if len(named) > conformal.LARGE:
+        if len(named) > conformal.MAX_SET_SIZE:
             reasons.append(f"{len(named)} diagnoses are many")
         text += f" **Review:** {' and '.join(reasons)}; this photograph alone does not decide."
     return text
@@ -154,7 +154,7 @@ def differential(prediction: Prediction, card: Card, point: OperatingPoint) -> s
 def _members(prediction: Prediction, card: Card) -> NDArray[np.bool_]:
     """(C,) whether a diagnosis is in the differential, as prediction.codes."""
     cutoffs = card.differential
-    return conformal.sets(
+    return conformal.prediction_sets(
         prediction.probabilities[np.newaxis],
         cutoffs.melanoma_cutoff,
         cutoffs.other_cutoff,

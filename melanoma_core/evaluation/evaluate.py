@@ -186,7 +186,7 @@ def operating_point(val: Evaluation, test: Evaluation, target: float) -> Operati
             "The validation split has no melanomas, so no threshold can be chosen. Add some."
         )
     num_melanomas = int(is_melanoma.sum())
-    val_sensitivity = min(1.0, conformal.num_to_hold(num_melanomas, target) / num_melanomas)
+    val_sensitivity = min(1.0, conformal.num_to_cover(num_melanomas, target) / num_melanomas)
     threshold = classification.threshold_at_sensitivity(
         val.is_melanoma, val.melanoma_probability, val_sensitivity
     )
@@ -204,7 +204,7 @@ def differential(val: Evaluation, test: Evaluation, level: float = LEVEL) -> Dif
     """The conformal differential: cutoffs chosen on validation, with their test results."""
     melanoma = CODES.index("MEL")
     cutoffs = conformal.choose_cutoffs(val.true, val.y_prob, melanoma, level)
-    members = conformal.sets(test.y_prob, *cutoffs, melanoma)
+    members = conformal.prediction_sets(test.y_prob, *cutoffs, melanoma)
     is_included = members[np.arange(len(test)), test.true]
     everything = np.ones(len(test), bool)
     num_melanomas = int(val.is_melanoma.sum())

@@ -54,7 +54,7 @@ def comparable_rows(table: pd.DataFrame, vectors: NDArray[np.float32]) -> Compar
     lesion_ids: list[Hashable] = [
         cell if isinstance(cell, str) else None for cell in table["lesion_id"]
     ]
-    same_photograph = [*row_groups.same(ids), *row_groups.same(contents)]
+    same_photograph = [*row_groups.equal_rows(ids), *row_groups.equal_rows(contents)]
     codes = list(table["diagnosis"])
     chosen, num_contradictory = [], 0
     for rows in row_groups.connected(len(table), same_photograph):
@@ -65,7 +65,7 @@ def comparable_rows(table: pd.DataFrame, vectors: NDArray[np.float32]) -> Compar
             chosen.append(readable[0])
     lesions = np.empty(len(table), np.int64)
     for lesion, rows in enumerate(
-        row_groups.connected(len(table), [*same_photograph, *row_groups.same(lesion_ids)])
+        row_groups.connected(len(table), [*same_photograph, *row_groups.equal_rows(lesion_ids)])
     ):
         lesions[list(rows)] = lesion
     order = np.array(sorted(chosen), np.int64)

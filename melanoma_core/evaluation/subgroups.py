@@ -68,12 +68,12 @@ def by_attribute(
         threshold: lesions are referred from this melanoma probability on.
 
     Returns:
-        By value, named and ordered as in `coverage.seen` ("not recorded" last): melanoma_auroc,
-        sensitivity and specificity; NaN where they are undefined.
+        By value, named and ordered as in `coverage.count_lesions` ("not recorded" last):
+        melanoma_auroc, sensitivity and specificity; NaN where they are undefined.
     """
-    values = np.array(coverage.values(evaluation.table, attribute), dtype=object)
+    values = np.array(coverage.row_values(evaluation.table, attribute), dtype=object)
     figures = {}
-    for value in coverage.in_order(values):
+    for value in coverage.sorted_values(values):
         part = evaluation.where(values == value)
         sensitivity, specificity = at_threshold(part, threshold)
         figures[value] = {
@@ -103,7 +103,7 @@ def observed_proportions(
     Returns:
         `num_bins` proportions from the lowest bin to the highest; NaN for an empty bin.
     """
-    bin_of = calibration.bins_of(y_prob, num_bins)
+    bin_of = calibration.bin_indices(y_prob, num_bins)
     return tuple(
         evaluate.proportion(evaluation, bin_of == index, hits) for index in range(num_bins)
     )

@@ -133,13 +133,7 @@ class Card:
         Raises:
             ModelError: a field is missing, unknown or damaged.
         """
-        try:
-            fields = json.loads(text)
-            if fields.pop(_CHECKSUM) != _checksum(fields):
-                raise ValueError("it was changed after it was written")
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise _unreadable(error) from error
-        return cls.from_fields(fields)
+        return cls.from_fields(checked_fields(text))
 
     @classmethod
     def from_fields(cls, record: dict[str, Any]) -> "Card":
@@ -176,6 +170,21 @@ class Card:
             return cls(**fields)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise _unreadable(error) from error
+
+
+def checked_fields(text: str | bytes) -> dict[str, Any]:
+    """The JSON values of a card of this or an earlier form, if its checksum is right.
+
+    Raises:
+        ModelError: it is no card, or it was changed after it was written.
+    """
+    try:
+        fields: dict[str, Any] = json.loads(text)
+        if fields.pop(_CHECKSUM) != _checksum(fields):
+            raise ValueError("it was changed after it was written")
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _unreadable(error) from error
+    return fields
 
 
 def _unreadable(error: Exception) -> ModelError:

@@ -10,17 +10,19 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from melanoma_core.errors import ModelError
-from melanoma_core.models import artifacts, journal, predict, store
+from melanoma_core.models import artifacts, cards, journal, predict, store, training_ids
 from melanoma_core.models.cards import Card
 from melanoma_core.models.journal import Event, Kind
 from melanoma_core.paths import sha256, sync_dir, write_atomic
 
+_UPGRADING = ".upgrading-"  # before the name of a folder that is kept until the upgrade is done
 _FILES = {"taught.npz": store.TRAINING_IDS}
 _FIELDS = {"colour_limits": "color_cast_limits", "licence": "license"}
 _SETTINGS = {
@@ -49,6 +51,8 @@ _WORDS = (
 def upgrade(models_dir: Path, author: str = "") -> list[str]:
     """Upgrade every model that needs it, and note each in the journal.
 
+    An upgrade that was killed is finished or undone by the next one.
+
     Args:
         models_dir: where models are kept.
         author: who does it, for the journal.
@@ -57,60 +61,97 @@ def upgrade(models_dir: Path, author: str = "") -> list[str]:
         The ids of the upgraded models.
 
     Raises:
-        ModelError: a file of a model is damaged; that model is left as it was.
+        ModelError: a file of a model is damaged; that model is left as it was, and the others are
+            upgraded.
+        JournalError: the journal cannot be written; another call writes the row.
     """
-    _restore_interrupted(models_dir)
-    upgraded = []
-    for path in sorted(models_dir.glob("[!.]*/card.json")):
-        record = json.loads(path.read_bytes())
-        if "prior_shift" not in record:
-            _upgrade_one(models_dir, path.parent, record)
-            upgraded.append(path.parent.name)
-    _upgrade_champions(models_dir)
-    for model_id in upgraded:
-        card_sha256 = sha256((models_dir / model_id / "card.json").read_bytes())
-        journal.append(
-            models_dir,
-            Event(Kind.UPGRADED, who=author, model_id=model_id, card_sha256=card_sha256),
-        )
+    upgraded, problems = [], []
+    for directory in _interrupted(models_dir) + _model_dirs(models_dir):
+        try:
+            if not _aside(directory).exists():
+                fields = cards.checked_fields((directory / "card.json").read_bytes())
+                if "prior_shift" in fields:
+                    continue
+                _replace(models_dir, directory, fields)
+            _finish(models_dir, directory, author)
+        except ModelError as error:
+            problems.append(f"{directory.name}: {error}")
+            continue
+        upgraded.append(directory.name)
+    _upgrade_champions(models_dir, {})
+    if problems:
+        raise ModelError(" ".join(problems))
     return upgraded
 
 
+def _model_dirs(models_dir: Path) -> list[Path]:
+    return sorted(path.parent for path in models_dir.glob("[!.]*/card.json"))
+
+
 def _aside(directory: Path) -> Path:
-    return directory.with_name(f".upgrading-{directory.name}")
+    return directory.with_name(f"{_UPGRADING}{directory.name}")
 
 
-def _restore_interrupted(models_dir: Path) -> None:
-    """Undo what a killed upgrade left half done."""
-    for aside in models_dir.glob(".upgrading-*"):
-        target = models_dir / aside.name.removeprefix(".upgrading-")
-        if target.exists():
-            shutil.rmtree(aside)
+def _interrupted(models_dir: Path) -> list[Path]:
+    """Folders whose upgrade was killed before its end; what was not replaced yet is put back."""
+    replaced = []
+    for aside in sorted(models_dir.glob(f"{_UPGRADING}*")):
+        directory = models_dir / aside.name.removeprefix(_UPGRADING)
+        if directory.exists():
+            replaced.append(directory)
         else:
-            os.rename(aside, target)
+            os.rename(aside, directory)
+    return replaced
 
 
-def _upgrade_one(models_dir: Path, directory: Path, record: dict[str, Any]) -> None:
-    contents = {name: (directory / name).read_bytes() for name in record["files"]}
-    damaged = [name for name, data in contents.items() if sha256(data) != record["files"][name]]
-    if damaged:
-        raise ModelError(
-            f"The model “{directory.name}” cannot be upgraded: {', '.join(damaged)} differ from "
-            "what its card says. Restore the folder from a copy."
-        )
-    contents = {_FILES.get(name, name): data for name, data in contents.items()}
+def _replace(models_dir: Path, directory: Path, fields: dict[str, Any]) -> None:
+    """Put the upgraded model in the place of a model, which is kept aside."""
+    contents = _read_files(directory, fields["files"])
     network = predict.read_network(contents["network.tflite"], contents["head.npz"])
-    class_bias = np.asarray(record.get("class_bias", []), np.float64)
+    class_bias = np.asarray(fields.get("class_bias", []), np.float64)
     if class_bias.size:
         bias = (network.bias - class_bias).astype(np.float32)
         contents["head.npz"] = artifacts.head_bytes(network.kernel, bias)
         # What the layer had more, to the last digit, so that no probability changes.
         class_bias = network.bias.astype(np.float64) - bias
+    card = _upgraded_card(fields, class_bias.tolist())
     building = store.building_dir(models_dir)
-    for name, data in contents.items():
-        (building / name).write_bytes(data)
+    try:
+        for name, data in contents.items():
+            (building / name).write_bytes(data)
+        os.rename(directory, _aside(directory))
+        store.add(models_dir, building, card)
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)
+        if not directory.exists():
+            os.rename(_aside(directory), directory)
+        raise
+
+
+def _read_files(directory: Path, checksums: Mapping[str, str]) -> dict[str, bytes]:
+    """The checked files of a model of an earlier form, by their present names."""
+    contents, damaged = {}, []
+    for name, expected in checksums.items():
+        path = directory / name
+        data = path.read_bytes() if path.is_file() else b""
+        if sha256(data) != expected:
+            damaged.append(name)
+        contents[_FILES.get(name, name)] = data
+    if damaged:
+        raise ModelError(
+            f"The model “{directory.name}” cannot be upgraded: {', '.join(damaged)} differ from "
+            "what its card says. Restore the folder from a copy."
+        )
+    if store.TRAINING_IDS not in contents:  # before version 0.8 none was kept
+        none = np.array([], np.uint64)
+        ids = training_ids.TrainingIds(none, none, is_whole=False)
+        contents[store.TRAINING_IDS] = training_ids.to_bytes(ids)
+    return contents
+
+
+def _upgraded_card(record: dict[str, Any], class_bias: list[float]) -> Card:
     fields = {_FIELDS.get(name, name): value for name, value in record.items()}
-    fields |= {"prior_shift": [], "class_bias": class_bias.tolist()}
+    fields |= {"prior_shift": [], "class_bias": class_bias}
     fields.setdefault("inherited_datasets", [])
     fields.setdefault("color_cast_limits", [])
     for name in ("datasets", "inherited_datasets"):
@@ -121,13 +162,27 @@ def _upgrade_one(models_dir: Path, directory: Path, record: dict[str, Any]) -> N
         _SETTINGS.get(name, name): _reworded(value) for name, value in fields["config"].items()
     }
     fields["notes"] = [_reworded(note) for note in fields["notes"]]
-    card = Card.from_fields(
-        {name: value for name, value in fields.items() if name != "card_sha256"}
-    )
-    os.rename(directory, _aside(directory))
-    store.add(models_dir, building, card)
-    predict.load(directory)
-    shutil.rmtree(_aside(directory))
+    return Card.from_fields(fields)
+
+
+def _finish(models_dir: Path, directory: Path, author: str) -> None:
+    """Check the upgraded model, record it, and remove the model as it was."""
+    aside = _aside(directory)
+    try:
+        predict.load(directory)
+    except ModelError:
+        shutil.rmtree(directory)
+        os.rename(aside, directory)
+        raise
+    before, after = (path / "card.json" for path in (aside, directory))
+    if before.is_file():  # otherwise only its removal was interrupted
+        card_sha256 = sha256(after.read_bytes())
+        _upgrade_champions(models_dir, {sha256(before.read_bytes()): card_sha256})
+        event = Event(Kind.UPGRADED, who=author, model_id=directory.name, card_sha256=card_sha256)
+        rows = [row.event for row in journal.rows(models_dir)]
+        if (event.kind, card_sha256) not in {(row.kind, row.card_sha256) for row in rows}:
+            journal.append(models_dir, event)
+    shutil.rmtree(aside)
     sync_dir(models_dir)
 
 
@@ -138,17 +193,31 @@ def _reworded(value: Any) -> Any:
     return value
 
 
-def _upgrade_champions(models_dir: Path) -> None:
-    """Name the champions by the cards that they have now; those without a folder are dropped."""
+def _upgrade_champions(models_dir: Path, card_sha256: Mapping[str, str]) -> None:
+    """Bring champion.json to its present form, and name upgraded cards by their new checksums.
+
+    A checksum that was wrong before stays wrong. Models without a folder are dropped.
+
+    Args:
+        models_dir: where models are kept.
+        card_sha256: new checksum by the one of the card as it was.
+    """
     path = models_dir / "champion.json"
     if not path.is_file():
         return
-    record = json.loads(path.read_bytes())
-    if "in_use" not in record:
-        return
-    entries = [
-        entry | {"sha256": sha256((models_dir / entry["model_id"] / "card.json").read_bytes())}
-        for entry in record["in_use"]
-        if (models_dir / entry["model_id"] / "card.json").is_file()
-    ]
-    write_atomic(path, json.dumps({"champions": entries}, indent=1).encode())
+    try:
+        record = json.loads(path.read_bytes())
+        is_earlier_form = "in_use" in record
+        entries = record["in_use"] if is_earlier_form else record["champions"]
+        upgraded = [
+            entry | {"sha256": card_sha256.get(entry["sha256"], entry["sha256"])}
+            for entry in entries
+            if (models_dir / entry["model_id"] / "card.json").is_file() or not is_earlier_form
+        ]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ModelError(
+            f"champion.json, which names the model in use, cannot be read ({error}). Restore it "
+            "from a copy."
+        ) from error
+    if is_earlier_form or upgraded != entries:
+        write_atomic(path, json.dumps({"champions": upgraded}, indent=1).encode())

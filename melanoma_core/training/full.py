@@ -31,6 +31,7 @@ def settle(plan: RunPlan, parents: Sequence[Parent]) -> TrainConfig:
 
     Raises:
         RunError: the start of the network is missing, of another kind, or given twice.
+        DatasetError: the teacher probabilities cannot be read.
     """
     name, config = plan.config.network, plan.config
     if config.distill_weight and plan.teacher_probs is None:
@@ -38,6 +39,8 @@ def settle(plan: RunPlan, parents: Sequence[Parent]) -> TrainConfig:
             f"distill_weight is {config.distill_weight:g}, but no teacher probabilities were "
             "given. Give a file with --teacher-probs, or leave the weight out."
         )
+    if plan.teacher_probs is not None:
+        soft_targets.read(Path(plan.teacher_probs))
     if parents:
         (parent,) = parents
         if plan.weights is not None:
@@ -91,7 +94,7 @@ def make(
         RunStopped: the run was asked to stop.
         DatasetError: the teacher probabilities cannot be read.
     """
-    config, files, val = plan.config, data.training_files(), data.split("val")
+    config, files, val = plan.config, data.files("train"), data.split("val")
     labels, counts = training_data.labels(files), training_data.counts(files)
     targets, data_sha256, notes = _targets(plan, data, files)
     plans.check_same_data(run_dir, data_sha256)

@@ -204,7 +204,7 @@ def test_observed_proportions_are_those_of_the_reliability_bins():
     hits, prob = measured.is_melanoma == 1, measured.melanoma_probability
     observed = subgroups.observed_proportions(measured, hits, prob, 2)
     bins = calibration.reliability(hits, prob, 2)
-    assert [bin_.value for bin_ in observed] == [b.share for b in bins] == [1 / 3, 1 / 2]
+    assert [bin_.value for bin_ in observed] == [b.observed for b in bins] == [1 / 3, 1 / 2]
     assert [bin_.num_hits for bin_ in observed] == [b.num_hits for b in bins] == [1, 1]
     assert (observed[0].low, observed[0].high) == (0, 1)  # resampled from three groups
     assert math.isnan(

@@ -42,9 +42,9 @@ def other_models(trained_models, tmp_path_factory):
     files = {name: (source / name).read_bytes() + bytes(16) for name in store.FILES}
     files["head.npz"] = altered_models.npz(kernel=-head["kernel"], bias=head["bias"])
     flipped = predict.read_network(files["network.tflite"], files["head.npz"])
-    temperature = store.read_card(source).temperature
+    card = store.read_card(source)
     probabilities = [
-        calibration.probabilities(flipped.logits(flipped.graph.run(image)[1]), temperature)
+        calibration.probabilities(flipped.logits(flipped.graph.run(image)[1]), card.calibration)
         for image in golden["images"]
     ]
     files["golden.npz"] = altered_models.npz(images=golden["images"], probabilities=probabilities)
@@ -104,7 +104,7 @@ def test_a_damaged_file_is_refused_and_the_previous_model_answers(two_models, na
     whole = path.read_bytes()
     for damage, data in damages(whole, len(name)).items():
         path.write_bytes(data)
-        if name != "card.json":  # where a flipped bit may leave the meaning: see test_registry
+        if name != "card.json":  # where a flipped bit may leave the meaning: see test_store
             assert name in refusal(path.parent), damage
         answering, problem = predict.load_champion(two_models)
         assert answering.card.model_id == "tiny-1", damage
@@ -180,8 +180,12 @@ def test_golden_inputs_bite_where_every_checksum_is_right(models_in_use):
         predict.load(models_in_use / "shifted")
     card = store.read_card(models_in_use / "tiny-1")
     altered_models.add(models_in_use, "tiny-1", "milder", {}, temperature=2 * card.temperature)
-    with pytest.raises(ModelError, match="“milder” answers"):
-        predict.load(models_in_use / "milder")
+    biased = (card.class_bias[0] + 0.01, *card.class_bias[1:])
+    altered_models.add(models_in_use, "tiny-1", "biased", {}, class_bias=biased)
+    altered_models.add(models_in_use, "tiny-1", "unshifted", {}, prior_shift=())
+    for model_id in ("milder", "biased", "unshifted"):
+        with pytest.raises(ModelError, match=f"“{model_id}” answers"):
+            predict.load(models_in_use / model_id)
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf])
@@ -282,7 +286,10 @@ def test_probabilities_are_the_calibrated_logits_and_sum_to_one(model):
     assert prediction.model_id == "tiny-1"
     assert prediction.codes == CODES
     assert prediction.probabilities.sum() == pytest.approx(1, abs=1e-12)
-    expected = np.exp(prediction.logits / model.card.temperature)
+    card = model.card
+    shifted = prediction.logits + card.prior_shift + card.class_bias
+    assert np.abs(shifted - prediction.logits).max() > 0.1
+    expected = np.exp(shifted / card.temperature)
     np.testing.assert_allclose(prediction.probabilities, expected / expected.sum(), atol=1e-12)
     head = prediction.embedding.astype(np.float64) @ model.network.kernel + model.network.bias
     np.testing.assert_allclose(prediction.logits, head, atol=1e-9)
@@ -385,12 +392,13 @@ def test_eight_threads_get_exactly_the_answers_of_one(model):
 def test_assessing_and_drawing_maps_loads_no_tensorflow(trained_models):
     code = (
         "import pathlib, sys\n"
-        "from melanoma_core import drawings, imaging, predict, saliency\n"
-        f"model, _ = predict.load_in_use(pathlib.Path({str(trained_models)!r}))\n"
-        "image = imaging.read(imaging.jpeg(drawings.lesion(0, (96, 128))))\n"
+        "from melanoma_core.images import reading, synthetic\n"
+        "from melanoma_core.models import grad_cam, predict\n"
+        f"model, _ = predict.load_champion(pathlib.Path({str(trained_models)!r}))\n"
+        "image = reading.read(reading.jpeg(synthetic.lesion(0, (96, 128))))\n"
         "prediction = predict.classify(model, image)\n"
-        "cams = saliency.grad_cams(model, prediction)\n"
-        "drawn = saliency.overlay(image, cams[0], float(cams.max()))\n"
+        "cams = grad_cam.grad_cams(model, prediction)\n"
+        "drawn = grad_cam.overlay(image, cams[0], float(cams.max()))\n"
         "assert drawn.shape == image.shape\n"
         "print(*sorted({name.split('.')[0] for name in sys.modules}))"
     )

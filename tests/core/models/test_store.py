@@ -18,6 +18,7 @@ from melanoma_core.data import coverage
 from melanoma_core.errors import ModelError
 from melanoma_core.evaluation import promotion
 from melanoma_core.metrics import estimates
+from melanoma_core.metrics.calibration import Calibration
 from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models import store
 from melanoma_core.models.cards import Card, DatasetUse, Differential, OperatingPoint
@@ -66,17 +67,13 @@ def test_undefined_figures_are_null_in_the_file_and_nan_in_the_card():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["inherited_datasets", "class_bias", "color_cast_limits"])
-def test_a_card_of_before_lacks_what_came_later(name):
-    fields = fields_of(stub_models.card())
-    del fields[name]
-    assert Card.from_json(sealed(fields)).to_json() == stub_models.card().to_json()
+def test_a_card_gives_its_calibration():
+    card = stub_models.card(prior_shift=(0.5,) * 9, class_bias=(0.1,) * 9)
+    assert card.calibration == Calibration(1.25, (0.5,) * 9, (0.1,) * 9)
+    assert Card.from_json(card.to_json()).calibration == card.calibration
 
 
-@pytest.mark.parametrize(
-    "name",
-    [field.name for field in dataclasses.fields(Card) if field.default is dataclasses.MISSING],
-)
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Card)])
 def test_a_card_that_lacks_a_field_is_refused(name):
     fields = fields_of(stub_models.card())
     del fields[name]
@@ -95,7 +92,7 @@ def test_a_card_without_its_checksum_is_refused():
 def test_a_card_that_does_not_say_what_was_seen_is_refused(attribute):
     fields = fields_of(stub_models.card())
     del fields["seen"][attribute]
-    with pytest.raises(ModelError, match="what was seen lacks " + attribute):
+    with pytest.raises(ModelError, match="the data coverage lacks " + attribute):
         Card.from_json(sealed(fields))
 
 
@@ -339,7 +336,7 @@ def test_without_a_record_no_model_is_in_use(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", "{}", '{"in_use": 3}', '{"in_use": [{"model_id": "x"}]}']
+    "text", ["", "{", "[]", "null", "{}", '{"champions": 3}', '{"champions": [{"model_id": "x"}]}']
 )
 def test_a_damaged_record_is_refused_and_not_taken_for_none(tmp_path, text):
     (tmp_path / "champion.json").write_text(text)
@@ -362,7 +359,7 @@ def test_a_record_with_a_field_that_it_cannot_have_is_refused(tmp_path, name, va
     for model_id in ("a", "b"):
         stub_models.add(tmp_path, stub_models.card(model_id))
     record = json.loads((tmp_path / "champion.json").read_text())
-    record["in_use"][place][name] = value
+    record["champions"][place][name] = value
     (tmp_path / "champion.json").write_text(json.dumps(record).replace("Infinity", "1e999"))
     for read in (store.champions, promotion.settle, promotion.roll_back):
         with pytest.raises(ModelError, match=r"champion\.json.*Restore it from a copy") as caught:

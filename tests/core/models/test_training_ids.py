@@ -1,4 +1,4 @@
-"""What a model was taught is known by checksums of ids."""
+"""The training photographs of a model are known by checksums of their ids."""
 
 import numpy as np
 import pandas as pd
@@ -6,6 +6,7 @@ import pytest
 
 from melanoma_core.errors import ModelError
 from melanoma_core.models import training_ids
+from tests.support.made_parents import NO_IDS
 
 
 def table(**lesions):
@@ -14,7 +15,7 @@ def table(**lesions):
     )
 
 
-def test_a_photograph_was_taught_by_its_own_id_or_as_its_lesion():
+def test_a_photograph_is_known_by_its_own_id_or_by_its_lesion():
     found = training_ids.of(table(a="l1", b=None, c="l2"))
     asked = table(a="l9", b=None, d="l2", e="l3", f=None, l1=None, g="None")
     assert found.holds(asked).tolist() == [True, True, True, False, False, False, False]
@@ -31,23 +32,31 @@ def test_an_id_of_a_lesion_is_no_id_of_a_photograph():
     assert not training_ids.of(table(a="b")).holds(table(b="a")).any()
 
 
-def test_going_on_from_a_model_adds_to_what_it_was_taught():
-    both = training_ids.after(training_ids.of(table(a="l1")), training_ids.of(table(b="l2")))
+def test_union_holds_the_ids_of_a_training_and_of_its_parents():
+    both = training_ids.union([training_ids.of(table(a="l1")), training_ids.of(table(b="l2"))])
     assert both.is_whole
     assert both.holds(table(a=None, b=None, c=None, d="l1")).tolist() == [True, True, False, True]
 
 
-def test_going_on_from_a_model_without_a_list_leaves_it_not_known():
-    found = training_ids.after(None, training_ids.of(table(b="l2")))
+def test_union_with_a_list_that_has_gaps_has_gaps():
+    found = training_ids.union([NO_IDS, training_ids.of(table(b="l2"))])
     assert not found.is_whole
-    assert not training_ids.after(found, training_ids.of(table(c="l3"))).is_whole
+    assert not training_ids.union([found, training_ids.of(table(c="l3"))]).is_whole
     assert found.holds(table(b=None)).tolist() == [True]
+
+
+def test_union_is_sorted_and_holds_each_id_once():
+    first, second = training_ids.of(table(a="l1", b="l2")), training_ids.of(table(b="l2", c="l3"))
+    both = training_ids.union([first, second])
+    np.testing.assert_array_equal(both.images, training_ids.of(table(a="", b="", c="")).images)
+    assert both.lesions.size == 3
+    assert (np.diff(both.images.astype(object)) > 0).all()
 
 
 def test_bytes_give_back_what_was_written():
     for found in (
         training_ids.of(table(a="l1", b=None)),
-        training_ids.after(None, training_ids.of(table())),
+        training_ids.union([NO_IDS, training_ids.of(table())]),
     ):
         back = training_ids.from_bytes(training_ids.to_bytes(found))
         assert back.is_whole is found.is_whole
@@ -63,5 +72,5 @@ def test_no_photograph_is_written_by_its_name():
 
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"text"])
 def test_other_bytes_are_refused(data):
-    with pytest.raises(ModelError, match="what a model was taught cannot be read"):
+    with pytest.raises(ModelError, match="list of training ids cannot be read"):
         training_ids.from_bytes(data)

@@ -8,12 +8,12 @@ import pytest
 
 from melanoma_core.errors import ModelError, RunError
 from melanoma_core.images import reading, synthetic
-from melanoma_core.models import predict, store
+from melanoma_core.models import artifacts, predict, store
 from melanoma_core.models.network_table import NETWORKS
 from melanoma_core.networks import architectures
 
 IMAGENET = (
-    Path(__file__).resolve().parents[2]
+    Path(__file__).resolve().parents[4]
     / "shared"
     / "pretrained"
     / "mobilenet_v2_imagenet_notop.weights.h5"
@@ -171,24 +171,50 @@ def test_weights_that_do_not_fit_are_refused(kind, tiny, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:Skipping nested container:UserWarning")
-@pytest.mark.parametrize(
-    "load",
-    [
-        lambda card, path: architectures.of_card(card, path.read_bytes()),
-        lambda card, path: architectures.interpolate_weights(
-            architectures.build(card.network, 32, 9), path, 0.5
-        ),
-    ],
-    ids=["of_card", "mix_in"],
-)
 def test_weights_of_a_model_that_do_not_fit_are_refused_with_advice_for_models(
-    load, trained_models, tmp_path
+    trained_models, tmp_path
 ):
     path = tmp_path / "network.weights.h5"
     architectures.build("starting_cnn", 32, 9).save_weights(path)
+    card, _, files = store.read_files(trained_models / "tiny-1")
     with pytest.raises(RunError, match=r"another version.*choose another model") as caught:
-        load(store.read_card(trained_models / "tiny-1"), path)
+        architectures.of_card(card, files | {"network.weights.h5": path.read_bytes()})
     assert "without its top" not in str(caught.value)
+
+
+def test_last_layer_of_a_model_is_read_from_its_own_file(trained_models, lesions):
+    card, _, files = store.read_files(trained_models / "tiny-1")
+    kernel, bias = architectures.head(architectures.of_card(card, files))
+    other = files | {"head.npz": artifacts.head_bytes(2 * kernel, bias + 1)}
+    network = architectures.build("tiny", SIZE, 9)
+    architectures.load_model(network, other)
+    np.testing.assert_array_equal(architectures.head(network)[0], 2 * kernel)
+    np.testing.assert_array_equal(architectures.head(network)[1], bias + 1)
+    assert network.input_shape == (None, SIZE, SIZE, 3)  # at another size than its own
+
+
+def test_interpolated_weights_are_the_mean_but_for_masked_classes():
+    network = architectures.build("tiny", 32, 9)
+    start = [np.zeros_like(array) for array in network.get_weights()]
+    tuned = [np.ones_like(array) for array in start]
+    network.set_weights(tuned)
+    is_masked = np.arange(9) == 2
+    architectures.interpolate_weights(network, start, 0.25, is_masked)
+    kernel, bias = architectures.head(network)
+    np.testing.assert_array_equal(kernel, 0.75)
+    np.testing.assert_array_equal(bias, np.where(is_masked, 1.0, 0.75))
+
+
+def test_classes_are_unmasked_as_rare_ones_and_masked_again():
+    network = architectures.build("tiny", 32, 9)
+    bias = np.array([0.5, -2, -1000, 1, -1000, 0, 0, 0, 0], np.float32)
+    architectures.set_bias(network, bias)
+    architectures.unmask_classes(network)
+    np.testing.assert_array_equal(architectures.head(network)[1], [0.5, -2, -2, 1, -2, 0, 0, 0, 0])
+    architectures.mask_classes(network, bias, np.arange(9) == 4)
+    np.testing.assert_array_equal(
+        architectures.head(network)[1], [0.5, -2, -2, 1, -1000, 0, 0, 0, 0]
+    )
 
 
 def test_fused_normalization_trains_as_that_of_keras(lesions):

@@ -68,14 +68,6 @@ def test_damaged_json_is_refused(damage):
         TrainConfig.from_json(damage(text))
 
 
-def test_settings_without_the_later_augmentations_leave_them_off():
-    record = json.loads(TrainConfig().to_json())
-    for name in ("sharpen", "noise", "jpeg"):
-        del record["augment"][name]
-    read = TrainConfig.from_json(json.dumps(record))
-    assert read.augment == AugmentConfig(sharpen=0, noise=0, jpeg=0)
-
-
 def test_no_augmentation_turns_every_setting_off():
     assert not any(dataclasses.asdict(NO_AUGMENTATION).values())
 

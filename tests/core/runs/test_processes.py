@@ -50,9 +50,7 @@ def wait_until(run_dir, is_so):
     raise AssertionError(f"It came to this only: {states.read(run_dir)}")
 
 
-def test_background_training_is_watched_kept_alone_stopped_killed_and_resumed(
-    drawn, places
-):
+def test_background_training_is_watched_kept_alone_stopped_killed_and_resumed(drawn, places):
     """One story, because every process loads TensorFlow for many seconds."""
     runs_dir, models_dir = places
     plan = RunPlan(CONFIG, (str(drawn),))

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -14,14 +13,21 @@ from melanoma_core.data import datasets, splits
 from melanoma_core.diagnoses import CODES, SEVEN_CLASSES
 from melanoma_core.errors import DatasetError, ModelError
 from melanoma_core.images import reading, synthetic
+from melanoma_core.images.squares import Squares
 from melanoma_core.metrics import calibration
+from melanoma_core.metrics.calibration import Calibration
 from melanoma_core.models import predict, store, training_ids
 from melanoma_core.networks import architectures, export
-from melanoma_core.runs import provenance
+from melanoma_core.runs import plans, provenance
+from melanoma_core.runs.plans import RunPlan
+from melanoma_core.runs.training_data import TrainingData
 from melanoma_core.training import candidates
+from melanoma_core.training.recipes import RecipeNetwork
 from tests.support import made_models
 
 PRESENT = ("MEL", "NV", "BCC", "VASC")
+PRIOR_SHIFT = (0.5, -0.25, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+PLAN = RunPlan(made_models.CONFIG, ("drawn",))
 
 
 @pytest.fixture(scope="module")
@@ -31,21 +37,40 @@ def network():
 
 
 @pytest.fixture(scope="module")
-def origin(tmp_path_factory):
+def data(tmp_path_factory):
     """Ten drawn lesions a kind, 7 for training, 1 for validation, 2 for the test."""
     folder = tmp_path_factory.mktemp("data") / "drawn"
     dataset = datasets.read(made_models.draw_class_folders(folder, num_each=10))
-    table = splits.assign(dataset.table)
-    return candidates.Origin(
-        "tiny-3", made_models.CONFIG, (dataset,), table, ("a note",), ({"epoch": 1, "loss": 1.5},)
-    )
+    squares = Squares(32)
+    squares.read(list(dataset.table["path"]))
+    rows = splits.assign(dataset.table)
+    return TrainingData((dataset,), rows, {}, ("a note",), squares.images)
+
+
+def add(network, data, models_dir, model_id="tiny-3", parents=(), plan=PLAN, **fields):
+    run_dir = models_dir.parent / "runs" / model_id
+    run_dir.mkdir(parents=True, exist_ok=True)
+    fields = {"prior_shift": PRIOR_SHIFT, "history": ({"epoch": 1, "loss": 1.5},)} | fields
+    made = RecipeNetwork(export.trained(network), **fields)
+    return candidates.add(made, plan, data, parents, run_dir, models_dir)
+
+
+def named(data, name, **columns):
+    """The same data under the name of another data set."""
+    dataset = dataclasses.replace(data.datasets[0], name=name, license="CC BY-NC 4.0")
+    rows = data.rows.assign(source=name, **columns)
+    return dataclasses.replace(data, datasets=(dataset,), rows=rows)
+
+
+def parents_of(models_dir, *model_ids):
+    return [provenance.read(models_dir, model_id) for model_id in model_ids]
 
 
 @pytest.fixture(scope="module")
-def models_dir(network, origin, tmp_path_factory):
+def models_dir(network, data, tmp_path_factory):
     """A models folder with this one candidate; only to be read."""
     folder = tmp_path_factory.mktemp("candidates") / "models"
-    candidates.add(export.trained(network), origin, folder)
+    add(network, data, folder)
     return folder
 
 
@@ -58,46 +83,42 @@ def test_candidate_passes_every_check_of_loading(models_dir, card):
     assert [path.name for path in models_dir.iterdir()] == ["tiny-3"]
     assert predict.load(models_dir / "tiny-3").card == card
     written = {path.name for path in (models_dir / "tiny-3").iterdir()}
-    assert written == {*store.FILES, "card.json", "taught.npz"}
+    assert written == {*store.FILES, "card.json"}
 
 
-def test_candidate_keeps_which_photographs_it_was_taught(models_dir, origin):
-    _, _, contents = store.read_files(models_dir / "tiny-3")
-    found = training_ids.from_bytes(contents["taught.npz"])
+def ids_of(models_dir, model_id):
+    return training_ids.from_bytes((models_dir / model_id / "training_ids.npz").read_bytes())
+
+
+def test_candidate_keeps_the_ids_of_its_training_photographs(models_dir, data):
+    found = ids_of(models_dir, "tiny-3")
     assert found.is_whole
-    assert (found.holds(origin.table) == (origin.table["split"] == "train")).all()
+    assert (found.holds(data.rows) == (data.rows["split"] == "train")).all()
     assert found.images.size == 28
 
 
-def test_candidate_was_taught_what_the_model_before_it_was(network, origin, models_dir, tmp_path):
+def test_training_ids_of_a_parent_are_inherited(network, data, models_dir, tmp_path):
     shutil.copytree(models_dir, tmp_path / "models")
-    half = origin.table.assign(
-        image_id="new-" + origin.table["image_id"], lesion_id="l-" + origin.table["image_id"]
+    rows = data.rows.assign(
+        image_id="new-" + data.rows["image_id"], lesion_id="l-" + data.rows["image_id"]
     )
-    second = dataclasses.replace(origin, run_id="tiny-4", table=half, from_models=("tiny-3",))
-    candidates.add(export.trained(network), second, tmp_path / "models")
-    _, _, contents = store.read_files(tmp_path / "models" / "tiny-4")
-    found = training_ids.from_bytes(contents["taught.npz"])
-    for table in (origin.table, half):
+    second = dataclasses.replace(data, rows=rows)
+    parents = parents_of(tmp_path / "models", "tiny-3")
+    add(network, second, tmp_path / "models", "tiny-4", parents)
+    found = ids_of(tmp_path / "models", "tiny-4")
+    for table in (data.rows, rows):
         assert (found.holds(table) == (table["split"] == "train")).all()
 
 
-def test_card_names_the_data_sets_of_all_models_before_it(network, origin, models_dir, tmp_path):
+def test_card_names_the_data_sets_of_all_models_before_it(network, data, models_dir, tmp_path):
     models_dir = shutil.copytree(models_dir, tmp_path / "models")
-    drawn = dataclasses.replace(origin.datasets[0], license="CC BY-NC 4.0")
     cards = {}
-    for model_id, before, name in (
+    for model_id, parents, name in (
         ("first", (), "drawn"), ("second", ("first",), "clinic"), ("third", ("second",), "other"),
         ("fourth", ("third", "second"), "clinic"),
     ):  # fmt: skip
-        made = dataclasses.replace(
-            origin,
-            run_id=model_id,
-            datasets=(dataclasses.replace(drawn, name=name),),
-            table=origin.table.assign(source=name),
-            from_models=before,
-        )
-        cards[model_id] = candidates.add(export.trained(network), made, models_dir)
+        read = parents_of(models_dir, *parents)
+        cards[model_id] = add(network, named(data, name), models_dir, model_id, read)
     inherited = {
         model_id: [(use.name, use.license, use.num_train) for use in card.inherited_datasets]
         for model_id, card in cards.items()
@@ -110,53 +131,36 @@ def test_card_names_the_data_sets_of_all_models_before_it(network, origin, model
         "fourth": [uses["other"], uses["drawn"]],
     }
     assert [use.name for use in cards["fourth"].datasets] == ["clinic"]
-    _, _, lineage = provenance.read(models_dir, "third")
-    assert lineage.names == {"drawn", "clinic", "other"}
 
 
-def test_a_data_set_that_the_model_before_was_only_measured_on_is_not_inherited(
-    network, origin, models_dir, tmp_path
+def test_a_data_set_that_the_parent_was_only_measured_on_is_not_inherited(
+    network, data, models_dir, tmp_path
 ):
     models_dir = shutil.copytree(models_dir, tmp_path / "models")
-    measured = origin.table["split"] != "train"
-    made = dataclasses.replace(
-        origin,
-        run_id="first",
-        datasets=(*origin.datasets, dataclasses.replace(origin.datasets[0], name="held out")),
-        table=origin.table.assign(source=origin.table["source"].mask(measured, "held out")),
+    is_measured = data.rows["split"] != "train"
+    first = dataclasses.replace(
+        data,
+        datasets=(*data.datasets, dataclasses.replace(data.datasets[0], name="held out")),
+        rows=data.rows.assign(source=data.rows["source"].mask(is_measured, "held out")),
     )
-    candidates.add(export.trained(network), made, models_dir)
-    clinic = dataclasses.replace(
-        origin,
-        run_id="second",
-        datasets=(dataclasses.replace(origin.datasets[0], name="clinic"),),
-        from_models=("first",),
-    )
-    card = candidates.add(export.trained(network), clinic, models_dir)
+    add(network, first, models_dir, "first")
+    parents = parents_of(models_dir, "first")
+    card = add(network, named(data, "clinic"), models_dir, "second", parents)
     assert [use.name for use in card.inherited_datasets] == ["drawn"]
 
 
-def test_card_counts_photographs_by_split_and_diagnosis(card, origin):
+def test_card_counts_photographs_by_split_and_diagnosis(card, data):
     for split, number in {"train": 7, "val": 1, "test": 2}.items():
         expected = {code: number if code in PRESENT else 0 for code in CODES}
         assert card.class_counts[split] == expected
     (use,) = card.datasets
-    assert (use.name, use.sha256) == ("drawn", origin.datasets[0].sha256)
+    assert (use.name, use.sha256) == ("drawn", data.datasets[0].sha256)
     assert (use.num_train, use.num_val, use.num_test) == (28, 4, 8)
-    assert card.notes == ("a note",)
 
 
-def test_photograph_that_cannot_be_measured_is_not_counted(network, origin, tmp_path):
-    table = origin.table.copy()
-    row = table.index[(table["split"] == "test") & (table["diagnosis"] == "NV")][0]
-    path = tmp_path / "cut.png"
-    path.write_bytes(Path(table.loc[row, "path"]).read_bytes()[:500])
-    table.loc[row, "path"] = str(path)
-    damaged = dataclasses.replace(origin, run_id="tiny-5", table=table)
-    card = candidates.add(export.trained(network), damaged, tmp_path / "models")
-    assert card.class_counts["test"]["NV"] == 1
-    assert card.datasets[0].num_test == 7
-    assert sum("Left out" in note for note in card.notes) == 1
+def test_notes_of_the_recipe_come_before_those_of_the_data(network, data, tmp_path):
+    card = add(network, data, tmp_path / "models", notes=("from the recipe",))
+    assert card.notes == ("from the recipe", "a note")
 
 
 def test_card_counts_the_lesions_that_were_seen(card):
@@ -184,6 +188,12 @@ def test_card_keeps_the_history_of_the_training(card):
     assert card.history == ({"epoch": 1, "loss": 1.5},)
 
 
+def test_card_has_the_settings_of_the_recipe_or_of_the_plan(card, network, data, tmp_path):
+    assert card.config == json.loads(PLAN.config.to_json())
+    own = add(network, data, tmp_path / "models", settings={"training": "none"})
+    assert own.config == {"training": "none"}
+
+
 def test_card_names_what_made_the_model(card):
     assert card.versions["keras"] == keras.__version__
     assert card.versions["backend"] == "tensorflow"
@@ -192,34 +202,23 @@ def test_card_names_what_made_the_model(card):
     assert card.has_saliency
 
 
-def test_checksum_of_the_splits_changes_when_one_photograph_moves(card, origin):
-    shuffled = origin.table.sample(frac=1, random_state=0)
-    assert candidates.split_sha256(shuffled) == card.split_sha256
-    moved = origin.table.copy()
-    moved.loc[0, "split"] = "val" if moved.loc[0, "split"] == "train" else "train"
-    assert candidates.split_sha256(moved) != card.split_sha256
-
-
-def test_biases_and_temperature_are_fitted_on_validation_and_figures_are_of_the_test_split(
-    models_dir, card, origin, network
-):
+def test_calibration_is_fitted_on_validation_and_figures_are_of_the_test_split(card, data, network):
     def logits_and_labels(split):
-        rows = origin.table[origin.table["split"] == split]
-        images = [reading.resize(reading.read(Path(p).read_bytes()), 32) for p in rows["path"]]
+        rows = data.rows[data.rows["split"] == split]
+        images = np.stack([reading.resize(reading.read_file(Path(p)), 32) for p in rows["path"]])
         labels = [CODES.index(code) for code in rows["diagnosis"]]
-        return np.asarray(network(np.stack(images).astype(np.float32))), np.array(labels)
+        return np.asarray(network(images.astype(np.float32))), np.array(labels)
 
     logits, labels = logits_and_labels("val")
-    class_bias = calibration.fit_class_bias(logits, labels)
-    assert np.ptp(class_bias) > 0.1
-    np.testing.assert_allclose(card.class_bias, class_bias, atol=1e-3)
-    temperature = calibration.fit_temperature(logits + class_bias, labels)
-    assert card.temperature == pytest.approx(temperature, rel=1e-3)
+    fitted = calibration.fit(logits, labels, PRIOR_SHIFT)
+    assert card.prior_shift == PRIOR_SHIFT
+    assert np.ptp(fitted.class_bias) > 0.1
+    np.testing.assert_allclose(card.class_bias, fitted.class_bias, atol=1e-3)
+    assert card.temperature == pytest.approx(fitted.temperature, rel=1e-3)
     logits, labels = logits_and_labels("test")
-    logits = logits + class_bias
     accuracy = card.figures["all"]["accuracy"]
     assert accuracy.num_photographs == 8
-    nine = calibration.probabilities(logits, card.temperature)
+    nine = calibration.probabilities(logits, card.calibration)
     sums = [
         nine[:, [CODES.index(c) for c in codes]].sum(axis=1) for codes in SEVEN_CLASSES.values()
     ]
@@ -228,59 +227,76 @@ def test_biases_and_temperature_are_fitted_on_validation_and_figures_are_of_the_
     assert accuracy.value == pytest.approx(np.mean(hits))
 
 
-def test_golden_inputs_are_drawn_lesions_and_what_keras_says_of_them(models_dir, card, network):
+def test_evaluation_holds_the_calibrated_probabilities(models_dir, data, network, card):
+    record = json.loads((models_dir / "tiny-3" / "evaluation.json").read_text())
+    paths = dict(zip(data.rows["image_id"], data.rows["path"], strict=True))
+    images = np.stack([data.images[paths[row["image_id"]]] for row in record["rows"]])
+    expected = calibration.probabilities(
+        np.asarray(network(images.astype(np.float32))), card.calibration
+    )
+    np.testing.assert_allclose([row["y_prob"] for row in record["rows"]], expected, atol=1e-4)
+
+
+def test_golden_inputs_are_synthetic_lesions_and_what_keras_says_of_them(models_dir, card, network):
     with np.load(models_dir / "tiny-3" / "golden.npz") as golden:
         images, probabilities = golden["images"], golden["probabilities"]
     np.testing.assert_array_equal(
         images[1], reading.resize(synthetic.lesion(1, kind=synthetic.KINDS[1]), 32)
     )
-    logits = np.asarray(network(images.astype(np.float32))) + card.class_bias
-    expected = calibration.probabilities(logits, card.temperature)
+    logits = np.asarray(network(images.astype(np.float32)))
+    expected = calibration.probabilities(logits, card.calibration)
     np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+    uncalibrated = calibration.probabilities(logits, Calibration(card.temperature))
+    assert np.abs(uncalibrated - expected).max() > 0.01
 
 
-def test_class_biases_stand_in_the_last_layer_of_every_file(models_dir, card, network):
+def test_export_that_answers_otherwise_is_refused(network, data, tmp_path):
+    trained = export.trained(network)
+    other = dataclasses.replace(trained, logits=lambda images: trained.logits(images) * 1.01)
+    made = RecipeNetwork(other)
+    (tmp_path / "run").mkdir()
+    with pytest.raises(ModelError, match="away from the trained network"):
+        candidates.add(made, PLAN, data, [], tmp_path / "run", tmp_path / "models")
+    assert not list((tmp_path / "models").iterdir())
+
+
+def test_last_layer_in_every_file_is_that_of_the_network(models_dir, network):
     kernel, bias = architectures.head(network)
     with np.load(models_dir / "tiny-3" / "head.npz") as head:
         np.testing.assert_array_equal(head["kernel"], kernel)
-        np.testing.assert_allclose(head["bias"], bias + card.class_bias, atol=1e-5)
+        np.testing.assert_array_equal(head["bias"], bias)
     on_disk = architectures.build("tiny", 32, len(CODES))
     architectures.load_weights(on_disk, models_dir / "tiny-3" / "network.weights.h5")
-    np.testing.assert_allclose(architectures.head(on_disk)[1], bias + card.class_bias, atol=1e-5)
+    np.testing.assert_array_equal(architectures.head(on_disk)[1], bias)
 
 
-def test_diagnosis_that_was_never_taught_calibrates_nothing(network, origin, tmp_path):
+def test_masked_diagnosis_calibrates_nothing(network, data, tmp_path):
     """By its photographs in validation every temperature and bias would be wrong."""
-    silent = architectures.build("tiny", 32, len(CODES))
+    masked = architectures.build("tiny", 32, len(CODES))
     bias = np.where(np.array(CODES) == "VASC", -1000.0, architectures.head(network)[1])
-    silent.set_weights(network.get_weights())
-    architectures.set_bias(silent, bias)
-    card = candidates.add(export.trained(silent), origin, tmp_path)
-    without = origin.table[(origin.table["diagnosis"] != "VASC") | (origin.table["split"] != "val")]
-    expected = candidates.add(
-        export.trained(silent),
-        dataclasses.replace(origin, table=without, run_id="without"),
-        tmp_path,
-    )
-    assert (card.class_bias, card.temperature) == (expected.class_bias, expected.temperature)
+    masked.set_weights(network.get_weights())
+    architectures.set_bias(masked, bias)
+    card = add(masked, data, tmp_path / "models")
+    is_left_out = (data.rows["diagnosis"] == "VASC") & (data.rows["split"] == "val")
+    rows = data.rows[~is_left_out].reset_index(drop=True)
+    without = dataclasses.replace(data, rows=rows)
+    expected = add(masked, without, tmp_path / "models", "without")
+    assert card.calibration == expected.calibration
     assert card.operating_points == expected.operating_points
     assert np.abs(card.class_bias).max() < 2
     assert card.class_counts["val"]["VASC"] == 0
     assert card.class_counts["test"]["VASC"] == 2
-    assert (
-        "Left out of validation, as the last layer can never give their diagnosis: 1." in card.notes
-    )
+    note = "Left out of validation, as the model was never trained on their diagnosis: 1."
+    assert note in card.notes
     assert not [note for note in expected.notes if note.startswith("Left out of validation")]
 
 
-def test_progress_counts_to_all_photographs_that_are_measured(network, origin, tmp_path):
+def test_progress_counts_to_all_photographs_that_are_measured(network, data, tmp_path, monkeypatch):
     told = []
-    candidates.add(
-        export.trained(network),
-        origin,
-        tmp_path,
-        lambda phase, **facts: told.append((phase, facts)),
+    monkeypatch.setattr(
+        plans, "write_status", lambda run_dir, phase, **facts: told.append((phase, facts))
     )
+    add(network, data, tmp_path / "models")
     assert ("measuring", {"done": 12, "total": 12}) in told
     assert [phase for phase, facts in told if not facts] == [
         "exporting", "calibrating", "choosing the threshold", "evaluating", "saving",
@@ -294,60 +310,42 @@ class Stopped(BaseException):
 @pytest.mark.parametrize("error", [OSError("No space left on device"), Stopped()])
 @pytest.mark.parametrize("step", ["head.npz", "measuring", "adding"])
 def test_nothing_half_built_is_left_after_a_failure(
-    network, origin, tmp_path, monkeypatch, step, error
+    network, data, models_dir, tmp_path, monkeypatch, step, error
 ):
     def fail(*args, **kwargs):
         raise error
 
     place, name = {
         "head.npz": (architectures, "head"),
-        "measuring": (candidates.evaluate, "score"),
-        "adding": (candidates.registry, "add"),
+        "measuring": (candidates.evaluate, "evaluation"),
+        "adding": (candidates.store, "add"),
     }[step]
     # The conversion itself takes seconds, and is not what fails here.
-    monkeypatch.setattr(architectures, "export", lambda network, path: path.touch())
-    served = SimpleNamespace(bias=np.zeros(len(CODES)))
-    monkeypatch.setattr(candidates.predict, "read_network", lambda *files: served)
-    if step == "adding":
-        monkeypatch.setattr(candidates, "_build", fail)
+    graph = (models_dir / "tiny-3" / "network.tflite").read_bytes()
+    monkeypatch.setattr(architectures, "export", lambda network, path: path.write_bytes(graph))
     monkeypatch.setattr(place, name, fail)
     with pytest.raises(type(error)):
-        candidates.add(export.trained(network), origin, tmp_path / "models")
+        add(network, data, tmp_path / "models")
     assert not list((tmp_path / "models").iterdir())
 
 
 def test_second_model_of_the_same_name_is_refused_and_the_first_one_kept(
-    network, origin, models_dir, card
+    network, data, models_dir, card
 ):
     with pytest.raises(ModelError, match="a model of this name exists"):
-        candidates.add(export.trained(network), origin, models_dir)
+        add(network, data, models_dir)
     assert [path.name for path in models_dir.iterdir()] == ["tiny-3"]
     assert predict.load(models_dir / "tiny-3").card == card
 
 
-def test_damaged_test_photograph_is_named_on_the_card(network, tmp_path):
-    folder = made_models.draw_class_folders(tmp_path / "drawn", num_each=10)
-    dataset = datasets.read(folder)
-    table = splits.assign(dataset.table)
-    victim = table[(table["split"] == "test") & (table["diagnosis"] == "NV")].iloc[0]
-    with open(victim["path"], "r+b") as file:
-        file.truncate(400)
-    origin = candidates.Origin("tiny-4", made_models.CONFIG, (dataset,), table, ())
-    card = candidates.add(export.trained(network), origin, tmp_path / "models")
-    assert len(card.notes) == 1
-    assert victim["image_id"] in card.notes[0]
-    assert card.figures["all"]["accuracy"].num_photographs == 7
+def test_nothing_to_measure_is_refused(network, data, tmp_path):
+    rows = data.rows.assign(split="train")
+    with pytest.raises(DatasetError, match="The val split holds nothing"):
+        add(network, dataclasses.replace(data, rows=rows), tmp_path / "models")
+    assert not (tmp_path / "models").exists()
 
 
-def test_nothing_to_measure_is_refused(network, origin, tmp_path):
-    table = origin.table.assign(split="train")
-    empty = candidates.Origin("tiny-5", origin.config, origin.datasets, table, ())
-    with pytest.raises(DatasetError):
-        candidates.add(export.trained(network), empty, tmp_path)
-    assert not list(tmp_path.iterdir())
-
-
-def test_evaluation_has_a_row_for_each_photograph_held_out(models_dir, origin):
+def test_evaluation_has_a_row_for_each_photograph_held_out(models_dir, data):
     record = json.loads((models_dir / "tiny-3" / "evaluation.json").read_text())
-    held = set(origin.table.loc[origin.table["split"] != "train", "image_id"])
-    assert held == {row["image_id"] for row in record["rows"]}
+    held_out = set(data.rows.loc[data.rows["split"] != "train", "image_id"])
+    assert held_out == {row["image_id"] for row in record["rows"]}

@@ -1,4 +1,4 @@
-"""Two models joined into one: the mean of both, measured as every candidate."""
+"""Recipe “ensemble”: one network with the mean of both parents' calibrated logits."""
 
 import shutil
 from dataclasses import replace
@@ -9,74 +9,75 @@ import pytest
 
 from melanoma_core.errors import RunError
 from melanoma_core.images import reading, synthetic
+from melanoma_core.metrics.calibration import Calibration
 from melanoma_core.models import predict
-from melanoma_core.runs import lifecycle, provenance
 from melanoma_core.runs.plans import RunPlan
-from melanoma_core.training import ensemble, recalibrate
-from tests.support import made_models
+from melanoma_core.training import ensemble, pipeline
+from tests.support import made_models, made_runs
 
 TINY_TWICE = "tiny_and_tiny"
-
 
 # Another seed draws other photographs for the test.
 OTHER_SPLIT = replace(made_models.CONFIG, seed=1)
 
 
 @pytest.fixture(scope="module")
-def joined(trained_models, tmp_path_factory):
-    """The tiny model and another of its kind, and both of them as one."""
-    root = tmp_path_factory.mktemp("joined")
+def both(trained_models, tmp_path_factory):
+    """The tiny model, another of its kind that was trained on even classes, and the ensemble."""
+    root = tmp_path_factory.mktemp("ensemble")
     models_dir = shutil.copytree(trained_models, root / "models")
-    made_models.make(root, models_dir, "tiny-2", replace(made_models.CONFIG, learning_rate=2e-2))
+    config = replace(made_models.CONFIG, learning_rate=2e-2, class_weights=True, balance="none")
+    made_models.make(root, models_dir, "tiny-2", config)
     data = root / "drawn"
-    card = carry_out(plan_of(data), root / "both", models_dir)
+    card = pipeline.run(plan_of(data), root / "both", models_dir)
     return SimpleNamespace(card=card, models_dir=models_dir, data=data)
 
 
-def plan_of(data, first="tiny-1", second="tiny-2"):
-    return RunPlan(made_models.CONFIG, (str(data),), None, None, first, joined_with=second)
+def plan_of(data, *parents):
+    parents = parents or ("tiny-1", "tiny-2")
+    return RunPlan(made_models.CONFIG, (str(data),), recipe="ensemble", parents=parents)
 
 
-def carry_out(plan, run_dir, models_dir):
-    return lifecycle.carry_out(
-        plan, run_dir, models_dir, lambda: ensemble.make(plan, run_dir, models_dir, lambda _: None)
-    )
+def parents_of(both, *model_ids):
+    return made_runs.parents_of(both.models_dir, *model_ids)
 
 
-def test_logits_are_the_mean_of_both_each_at_its_temperature(joined):
+def test_logits_with_the_prior_shift_are_the_mean_of_the_calibrated_logits_of_both(both):
     image = reading.resize(synthetic.lesion(5), 32)
-    models = {name: predict.load(joined.models_dir / name) for name in ("tiny-1", "tiny-2", "both")}
-    calm = [
-        predict.classify(models[name], image).logits / models[name].card.temperature
-        for name in ("tiny-1", "tiny-2")
-    ]
-    assert np.abs(calm[0] - calm[1]).max() > 0.01
-    answer = predict.classify(models["both"], image)
-    expected = np.mean(calm, axis=0) + models["both"].card.class_bias
-    np.testing.assert_allclose(answer.logits, expected, atol=1e-5)
+    calibrated = []
+    for parent in parents_of(both, "tiny-1", "tiny-2"):
+        logits = made_runs.logits(both.models_dir, parent.model_id, image)
+        card = parent.card
+        shifted = logits + np.array(card.prior_shift) + card.class_bias
+        calibrated.append(shifted / card.temperature)
+        assert np.abs(card.class_bias).max() > 1e-3
+    assert np.abs(calibrated[0] - calibrated[1]).max() > 0.01
+    logits = made_runs.logits(both.models_dir, "both", image)
+    with_shift = Calibration(prior_shift=both.card.prior_shift).shift(logits)
+    np.testing.assert_allclose(with_shift, np.mean(calibrated, axis=0), atol=1e-5)
+    assert np.any(both.card.class_bias)  # fitted again, for the ensemble itself
 
 
-def test_feature_map_is_both_side_by_side(joined):
+def test_feature_map_is_those_of_both_concatenated(both):
     image = reading.resize(synthetic.lesion(5), 32)
     maps = {
-        name: predict.load(joined.models_dir / name).network.graph.run(image)[0]
+        name: predict.load(both.models_dir / name).network.graph.run(image)[0]
         for name in ("tiny-1", "tiny-2", "both")
     }
-    both = np.concatenate([maps["tiny-1"], maps["tiny-2"]], axis=-1)
-    np.testing.assert_allclose(maps["both"], both, atol=1e-5)
+    expected = np.concatenate([maps["tiny-1"], maps["tiny-2"]], axis=-1)
+    np.testing.assert_allclose(maps["both"], expected, atol=1e-5)
 
 
-def test_limits_of_colors_that_both_have_are_those_of_the_joined_model(joined, tmp_path):
-    models_dir = shutil.copytree(joined.models_dir, tmp_path / "models")
+def test_color_cast_limits_that_both_have_are_those_of_the_ensemble(both, tmp_path):
+    models_dir = shutil.copytree(both.models_dir, tmp_path / "models")
     config = replace(made_models.CONFIG, clamp_color_cast=True)
     limits = set()
     for name in ("tiny-1", "tiny-2"):
-        plan = RunPlan(config, (str(joined.data),), None, None, name, is_recalibration=True)
-        run_dir = tmp_path / f"{name}-limited"
-        run_dir.mkdir()
-        limits.add(recalibrate.make(plan, run_dir, models_dir, lambda _: None).color_cast_limits)
-    plan = plan_of(joined.data, "tiny-1-limited", "tiny-2-limited")
-    card = carry_out(plan, tmp_path / "both-limited", models_dir)
+        plan = RunPlan(config, (str(both.data),), recipe="recalibrate", parents=(name,))
+        card = pipeline.run(plan, tmp_path / f"{name}-limited", models_dir)
+        limits.add(card.color_cast_limits)
+    plan = plan_of(both.data, "tiny-1-limited", "tiny-2-limited")
+    card = pipeline.run(plan, tmp_path / "both-limited", models_dir)
     assert {card.color_cast_limits} == limits
     blue = (reading.resize(synthetic.lesion(5), 32) * [0.3, 0.5, 0.7]).astype(np.uint8)
     embeddings = {
@@ -88,95 +89,108 @@ def test_limits_of_colors_that_both_have_are_those_of_the_joined_model(joined, t
     assert np.abs(embeddings["both-limited"] - embeddings["both"]).max() > 0.01
 
 
-def test_card_names_both_and_has_no_epochs(joined):
-    assert joined.card.network == TINY_TWICE
-    assert joined.card.config == {
-        "training": "none: two models joined, one vote each", "network": TINY_TWICE,
-        "image_size": 32, "joined": ["tiny-1", "tiny-2"], "split_by": "given", "is_cleaned": True,
-        "seed": 0,
+def test_card_names_both_and_has_no_epochs(both):
+    assert both.card.network == TINY_TWICE
+    assert both.card.config == {
+        "training": "none: ensemble of two models with equal weights", "network": TINY_TWICE,
+        "image_size": 32, "ensemble_of": ["tiny-1", "tiny-2"], "split_by": "given",
+        "is_cleaned": True, "seed": 0,
     }  # fmt: skip
-    assert joined.card.history == ()
-    assert "tiny-1 and tiny-2 stand side by side" in joined.card.notes[0]
-    assert not [note for note in joined.card.notes if "went on" in note]
-    assert "drawn, cleaned by the data doctor: 0 of 48 files dropped." in joined.card.notes
-    assert joined.card.figures["all"]["melanoma_auroc"].num_photographs > 0
+    assert both.card.history == ()
+    assert both.card.notes[0].startswith("Ensemble of tiny-1 and tiny-2 with equal weights")
+    assert not [note for note in both.card.notes if "Fine-tuned" in note]
+    assert "drawn, cleaned by the data doctor: 0 of 48 files dropped." in both.card.notes
+    assert both.card.figures["all"]["melanoma_auroc"].num_photographs > 0
 
 
-def test_what_either_was_taught_counts_as_taught(joined):
-    lists = [
-        provenance.read(joined.models_dir, name)[2].taught for name in ("tiny-1", "tiny-2", "both")
-    ]
+def test_training_ids_are_those_of_either(both):
+    lists = [parent.training_ids for parent in parents_of(both, "tiny-1", "tiny-2", "both")]
     np.testing.assert_array_equal(lists[2].images, np.union1d(lists[0].images, lists[1].images))
     assert lists[2].is_whole
 
 
-def test_photographs_that_one_was_taught_are_refused(joined, tmp_path):
-    plan = replace(plan_of(joined.data), config=OTHER_SPLIT)
+def test_photographs_that_one_was_trained_on_are_refused(both, tmp_path):
+    plan = replace(plan_of(both.data), config=OTHER_SPLIT)
     with pytest.raises(RunError, match="not held out from the model “tiny-1”"):
-        carry_out(plan, tmp_path / "leaking", joined.models_dir)
+        pipeline.run(plan, tmp_path / "leaking", both.models_dir)
 
 
-def test_photographs_that_only_the_second_was_taught_are_refused(joined, trained_models, tmp_path):
+def test_photographs_that_only_the_second_was_trained_on_are_refused(
+    both, trained_models, tmp_path
+):
     models_dir = shutil.copytree(trained_models, tmp_path / "models")
     made_models.make(tmp_path, models_dir, "tiny-2", OTHER_SPLIT)
-    plan = replace(plan_of(joined.data), split_by="model")
+    plan = replace(plan_of(both.data), split_by="model")
     with pytest.raises(RunError, match=r"not held out from the model “tiny-2”.*held out from both"):
-        carry_out(plan, tmp_path / "leaking", models_dir)
+        pipeline.run(plan, tmp_path / "leaking", models_dir)
     assert not (models_dir / "leaking").exists()
 
 
-def test_networks_stand_in_the_order_of_the_table_however_they_are_named(joined):
+def test_networks_stand_in_the_order_of_the_table_however_they_are_named(both):
     mobilenet, efficientnet = (
-        replace(joined.card, model_id=network, network=network)
+        parent_with(both, model_id=network, network=network)
         for network in ("mobilenet_v2", "efficientnet_lite0")
     )
-    for cards in ([mobilenet, efficientnet], [efficientnet, mobilenet]):
-        assert ensemble.in_order(cards) == [mobilenet, efficientnet]
+    for parents in ([mobilenet, efficientnet], [efficientnet, mobilenet]):
+        assert ensemble.in_order(parents) == [mobilenet, efficientnet]
+        settled = ensemble.settle(plan_of(both.data), parents)
+        assert settled.network == "mobilenet_v2_and_efficientnet_lite0"
+
+
+def parent_with(both, **fields):
+    """The ensemble as a parent, with other fields on its card."""
+    (parent,) = parents_of(both, "both")
+    return replace(parent, card=replace(parent.card, **fields))
 
 
 @pytest.fixture(scope="module")
 def new_data(tmp_path_factory):
-    """A clinic's own photographs, which neither model was taught."""
+    """A clinic's own photographs, which neither model was trained on."""
     root = tmp_path_factory.mktemp("new") / "clinic"
     for path in made_models.draw_class_folders(root, num_each=20, side=72).rglob("*.png"):
         path.rename(path.with_name(f"clinic_{path.name}"))
     return root
 
 
-def test_training_photographs_that_neither_was_taught_are_not_counted(joined, new_data, tmp_path):
-    plan = replace(plan_of(joined.data), datasets=(str(joined.data), str(new_data)))
+def test_training_photographs_that_neither_was_trained_on_are_not_counted(both, new_data, tmp_path):
+    plan = replace(plan_of(both.data), datasets=(str(both.data), str(new_data)))
     plan = replace(plan, split_by="model")
-    card = carry_out(plan, tmp_path / "wider", joined.models_dir)
-    assert card.class_counts["train"] == joined.card.class_counts["train"]
-    assert card.seen == joined.card.seen
+    card = pipeline.run(plan, tmp_path / "wider", both.models_dir)
+    assert card.class_counts["train"] == both.card.class_counts["train"]
+    assert card.seen == both.card.seen
     uses = {use.name: use for use in card.datasets}
     assert (uses["drawn"].num_train, uses["clinic"].num_train) == (32, 0)
     assert uses["clinic"].num_test > 0
-    assert (
-        f"the model was never taught them: {80 - uses['clinic'].num_val - uses['clinic'].num_test}."
-        in (card.notes[-1])
-    )
+    num_new = 80 - uses["clinic"].num_val - uses["clinic"].num_test
+    note = f"Left out of training, as no parent was trained on them: {num_new}."
+    assert card.notes[-1] == note
 
 
-def test_data_that_neither_was_taught_anything_of_are_refused(joined, new_data, tmp_path):
-    plan = replace(plan_of(joined.data), datasets=(str(new_data),), split_by="model")
-    with pytest.raises(RunError, match=r"“tiny-1” and “tiny-2” learned from none.*as well"):
-        carry_out(plan, tmp_path / "alien", joined.models_dir)
+def test_data_without_a_training_photograph_of_either_are_refused(both, new_data, tmp_path):
+    plan = replace(plan_of(both.data), datasets=(str(new_data),), split_by="model")
+    with pytest.raises(RunError, match=r"None of .* to train “tiny-1” and “tiny-2”.*as well"):
+        pipeline.run(plan, tmp_path / "alien", both.models_dir)
 
 
-def test_networks_that_do_not_go_together_are_refused(joined, tmp_path):
-    with pytest.raises(RunError, match=r"both.*tiny_and_tiny.*cannot be joined.*tiny with tiny"):
-        carry_out(plan_of(joined.data, "tiny-1", "both"), tmp_path / "odd", joined.models_dir)
+def test_networks_that_do_not_go_together_are_refused(both, tmp_path):
+    with pytest.raises(RunError, match=r"both.*tiny_and_tiny.*cannot be combined.*tiny with tiny"):
+        pipeline.run(plan_of(both.data, "tiny-1", "both"), tmp_path / "odd", both.models_dir)
 
 
-def test_other_image_sizes_are_refused(joined):
-    larger = replace(joined.card, image_size=64)
+def test_other_image_sizes_are_refused(both):
+    parents = [*parents_of(both, "tiny-1"), parent_with(both, image_size=64)]
     with pytest.raises(RunError, match=r"32 px.*64 px"):
-        ensemble.in_order([joined.card, larger])
+        ensemble.settle(plan_of(both.data), parents)
 
 
-@pytest.mark.parametrize("missing", ["from_model", "joined_with"])
-def test_one_model_alone_is_refused(missing, joined, tmp_path):
-    plan = replace(plan_of(joined.data), **{missing: None})
-    with pytest.raises(RunError, match="--join"):
-        ensemble.make(plan, tmp_path, joined.models_dir, lambda _: None)
+def test_other_color_cast_limits_are_refused(both):
+    limits = (0.1, 0.6, -0.2, 0.1)
+    parents = [*parents_of(both, "tiny-1"), parent_with(both, color_cast_limits=limits)]
+    with pytest.raises(RunError, match=r"same limits.*recalibrate --clamp-color-cast"):
+        ensemble.settle(plan_of(both.data), parents)
+
+
+@pytest.mark.parametrize("model_ids", [(), ("tiny-1",), ("tiny-1", "tiny-2", "tiny-1")])
+def test_other_than_two_models_are_refused(both, model_ids):
+    with pytest.raises(RunError, match=f"made of two models; {len(model_ids)} were named"):
+        ensemble.settle(plan_of(both.data), parents_of(both, *model_ids))

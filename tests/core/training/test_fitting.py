@@ -1,4 +1,4 @@
-"""Fitting: the same weights for the same seed, through any kill, and a prior put right exactly."""
+"""Fitting: the same weights for the same seed, through any kill, and an exact prior shift."""
 
 import json
 import os
@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from melanoma_core.metrics import calibration
+from melanoma_core.metrics.calibration import Calibration
 from melanoma_core.networks import architectures
 from melanoma_core.paths import sha256
 from melanoma_core.runs.configs import TrainConfig
@@ -88,14 +89,16 @@ def unbroken(tmp_path_factory):
 def killed_runs(tmp_path_factory):
     """Folder of a run killed at each moment, and the epochs that it had finished."""
     moments = {"in the middle of epoch 3": 2, "while it writes the checkpoint of epoch 2": 1}
-    code = "import sys, test_fitting; test_fitting.fit_until_killed(*sys.argv[1:])"
-    path = os.pathsep.join([str(PROJECT), str(PROJECT / "tests")])
+    code = (
+        "import sys; from tests.core.training import test_fitting; "
+        "test_fitting.fit_until_killed(*sys.argv[1:])"
+    )
     runs = {}
     for moment, num_finished in moments.items():
         run_dir = tmp_path_factory.mktemp("killed")
         child = subprocess.Popen(
             [sys.executable, "-c", code, str(run_dir), moment],
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, "PYTHONPATH": str(PROJECT)},
             stderr=subprocess.PIPE,
         )
         runs[num_finished] = (run_dir, child)
@@ -197,46 +200,36 @@ def test_status_says_how_far_the_epoch_is_and_how_long_the_rest_takes(tmp_path, 
 # The prior
 
 
-def linear(kernel, bias):
-    """A network that is its last layer alone."""
-    number = keras.Input((len(kernel),))
-    layer = keras.layers.Dense(len(bias), name="logits")
-    network = keras.Model(number, layer(number))
-    layer.set_weights([np.array(kernel, np.float32), np.array(bias, np.float32)])
-    return network
+def shift_of(counts, config):
+    """The prior shift where each photograph is one file."""
+    return fitting.prior_shift(np.array(counts), config, np.array(counts))
 
 
-def test_prior_by_hand():
-    network = linear([[1.0, 2.0, 3.0]], [0.5, 0.5, 0.5])
-    config = replace(CONFIG, balance="even")
-    shift = fitting.prior_shift_of(np.array([90, 10, 0]), config)
-    fitting.move_bias(network, shift)
-    # Drawn 50 to 50; in truth 90 to 10. A class without photographs has no share to go to.
+def test_prior_shift_by_hand():
+    # Drawn 50 to 50; in truth 90 to 10. A class without photographs has no proportion to go to.
+    shift = shift_of([90, 10, 0], replace(CONFIG, balance="even"))
     np.testing.assert_allclose(shift, [np.log(0.9 / 0.5), np.log(0.1 / 0.5), 0])
-    kernel, bias = network.get_layer("logits").get_weights()
-    np.testing.assert_array_equal(kernel, [[1, 2, 3]])
-    np.testing.assert_allclose(bias, 0.5 + shift, rtol=1e-6)
 
 
-def test_prior_is_that_of_photographs_where_some_were_taught_in_two_files():
+def test_prior_is_that_of_photographs_where_some_have_two_files():
     config = replace(CONFIG, balance="none")
-    shift = fitting.prior_shift_of(np.array([50, 50]), config, np.array([80, 20]))
+    shift = fitting.prior_shift(np.array([50, 50]), config, np.array([80, 20]))
     np.testing.assert_allclose(shift, np.log([0.8 / 0.5, 0.2 / 0.5]))
 
 
-def test_prior_of_a_run_that_changed_no_shares_stays():
-    shift = fitting.prior_shift_of(np.array([70, 30]), replace(CONFIG, balance="none"))
+def test_run_that_changed_no_proportions_has_no_prior_shift():
+    shift = shift_of([70, 30], replace(CONFIG, balance="none"))
     np.testing.assert_array_equal(shift, [0, 0])
 
 
 def test_prior_of_weighted_classes_is_that_of_even_ones():
     counts = np.array([60, 30, 10])
     weighted = replace(CONFIG, balance="none", class_weights=True)
-    shift = fitting.prior_shift_of(counts, weighted)
+    shift = shift_of(counts, weighted)
     np.testing.assert_allclose(shift, np.log(counts / 100) - np.log(1 / 3))
 
 
-def test_copies_make_the_steps_more_and_the_learning_rate_still_ends_at_nothing(tmp_path):
+def test_copies_add_steps_and_the_learning_rate_still_ends_at_zero(tmp_path):
     config = replace(CONFIG, epochs=1, balance="floor:10", balance_by="copies")
     network, _ = fit(tmp_path / "run", config)
     assert int(network.optimizer.iterations) == 4  # of 30 views in eights
@@ -244,23 +237,22 @@ def test_copies_make_the_steps_more_and_the_learning_rate_still_ends_at_nothing(
 
 
 @pytest.mark.parametrize("method", ["copies", "weights"])
-def test_prior_is_put_right_however_the_classes_were_evened_out(method):
+def test_prior_shift_is_the_same_however_the_classes_were_balanced(method):
     config = replace(CONFIG, balance="even", balance_by=method)
-    shift = fitting.prior_shift_of(np.array([90, 10]), config)
+    shift = shift_of([90, 10], config)
     np.testing.assert_allclose(shift, np.log([0.9 / 0.5, 0.1 / 0.5]))
 
 
 @pytest.mark.parametrize(
     ("balance", "seen"), [("none", [0.9, 0.1]), ("sqrt", [0.75, 0.25]), ("even", [0.5, 0.5])]
 )
-def test_prior_gives_the_exact_posterior_of_two_normal_classes(balance, seen):
+def test_prior_shift_gives_the_exact_posterior_of_two_normal_classes(balance, seen):
     """Classes N(−1, 1) and N(1, 1): the logit of the second over the first is 2x + log(q2/q1)."""
-    network = linear([[-1.0, 1.0]], np.log(seen))
-    shift = fitting.prior_shift_of(np.array([900, 100]), replace(CONFIG, balance=balance))
-    fitting.move_bias(network, shift)
+    shift = shift_of([900, 100], replace(CONFIG, balance=balance))
     x = np.linspace(-4, 4, 33)[:, np.newaxis]
     likelihood = np.exp(-((x - np.array([-1, 1])) ** 2) / 2)
     joint = likelihood * (0.9, 0.1)
     posterior = joint / joint.sum(axis=1, keepdims=True)
-    got = calibration.probabilities(np.asarray(network(x.astype(np.float32))))
-    np.testing.assert_allclose(got, posterior, atol=1e-6)
+    logits = x * [-1.0, 1.0] + np.log(seen)
+    got = calibration.probabilities(logits, Calibration(prior_shift=tuple(shift)))
+    np.testing.assert_allclose(got, posterior, atol=1e-12)

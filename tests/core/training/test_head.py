@@ -1,4 +1,4 @@
-"""Quick training: a candidate with the network of another model and a last layer of its own."""
+"""Recipe “head”: a candidate with the network of its parent and a last layer of its own."""
 
 import json
 import shutil
@@ -15,9 +15,10 @@ from melanoma_core.evaluation import evaluate
 from melanoma_core.images import reading
 from melanoma_core.models import predict, store
 from melanoma_core.runs import lifecycle, plans
+from melanoma_core.runs.configs import TrainConfig
 from melanoma_core.runs.plans import RunPlan
-from melanoma_core.training import train_head
-from tests.support import altered_models, made_models
+from melanoma_core.training import head, pipeline
+from tests.support import altered_models, made_models, made_runs
 
 LIMITS = (0.1, 0.6, -0.2, 0.1)  # of red, then of blue
 NEW = 40  # drawn lesions a kind of the new data set
@@ -25,7 +26,7 @@ NEW = 40  # drawn lesions a kind of the new data set
 
 @pytest.fixture(scope="module")
 def new_data(tmp_path_factory):
-    """A clinic's own photographs, which the tiny model was never taught."""
+    """A clinic's own photographs, which the tiny model was not trained on."""
     root = tmp_path_factory.mktemp("new") / "clinic"
     flat = made_models.draw_class_folders(root.parent / "all", num_each=12 + NEW, side=72)
     for path in flat.rglob("*.png"):
@@ -38,33 +39,26 @@ def new_data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(new_data, trained_models, tmp_path_factory):
-    """One finished quick training."""
-    root = tmp_path_factory.mktemp("quick")
+    """One finished training of a last layer."""
+    root = tmp_path_factory.mktemp("head")
     models_dir = shutil.copytree(trained_models, root / "models")
     plan = plan_of(new_data)
     lines = []
-    card = carry_out(plan, root / "quick-1", models_dir, lines.append)
+    card = pipeline.run(plan, root / "head-1", models_dir, lines.append)
     return SimpleNamespace(
-        card=card, dir=root / "quick-1", models_dir=models_dir, lines=lines, plan=plan
+        card=card, dir=root / "head-1", models_dir=models_dir, lines=lines, plan=plan
     )
 
 
-def plan_of(data, **changes):
+def plan_of(data):
     return RunPlan(
-        made_models.CONFIG, (str(data),), None, None, "tiny-1", split_by="model", is_quick=True,
-        **changes,
-    )  # fmt: skip
-
-
-def carry_out(plan, run_dir, models_dir, report=lambda line: None):
-    return lifecycle.carry_out(
-        plan, run_dir, models_dir, lambda: train_head.make(plan, run_dir, models_dir, report)
+        made_models.CONFIG, (str(data),), recipe="head", parents=("tiny-1",), split_by="model"
     )
 
 
 def test_candidate_passes_every_check_and_keeps_the_network(run):
-    model = predict.load(run.models_dir / "quick-1")
-    files = [store.read_card(run.models_dir / name).files for name in ("tiny-1", "quick-1")]
+    model = predict.load(run.models_dir / "head-1")
+    files = [store.read_card(run.models_dir / name).files for name in ("tiny-1", "head-1")]
     assert files[0]["network.tflite"] == files[1]["network.tflite"]
     assert files[0]["head.npz"] != files[1]["head.npz"]
     assert model.card.network == "tiny"
@@ -72,11 +66,11 @@ def test_candidate_passes_every_check_and_keeps_the_network(run):
     assert store.champion(run.models_dir).model_id == "tiny-1"
 
 
-def test_limits_of_colors_of_the_network_stand_on_the_card(new_data, trained_models, tmp_path):
+def test_color_cast_limits_of_the_network_are_on_the_card(new_data, trained_models, tmp_path):
     models_dir = shutil.copytree(trained_models, tmp_path / "models")
     altered_models.add(models_dir, "tiny-1", "tiny-limited", {}, color_cast_limits=LIMITS)
-    plan = replace(plan_of(new_data), from_model="tiny-limited")
-    card = carry_out(plan, tmp_path / "quick-2", models_dir)
+    plan = replace(plan_of(new_data), parents=("tiny-limited",))
+    card = pipeline.run(plan, tmp_path / "head-2", models_dir)
     assert card.color_cast_limits == LIMITS
 
 
@@ -88,13 +82,16 @@ def test_new_layer_tells_the_new_lesions_apart_better_than_chance(run):
 def test_keras_loads_the_weights_with_the_new_layer(run):
     from melanoma_core.networks import architectures
 
-    built = architectures.build("tiny", 32, len(CODES))
-    architectures.load_weights(built, run.models_dir / "quick-1" / "network.weights.h5")
+    card, _, files = store.read_files(run.models_dir / "head-1")
+    assert files["network.weights.h5"] == (
+        (run.models_dir / "tiny-1" / "network.weights.h5").read_bytes()
+    )
+    built = architectures.of_card(card, files)
     kernel, bias = architectures.head(built)
-    with np.load(run.models_dir / "quick-1" / "head.npz") as head:
+    with np.load(run.models_dir / "head-1" / "head.npz") as head:
         np.testing.assert_array_equal(kernel, head["kernel"])
         np.testing.assert_array_equal(bias, head["bias"])
-    model = predict.load(run.models_dir / "quick-1")
+    model = predict.load(run.models_dir / "head-1")
     photograph = sorted(Path(run.plan.datasets[0]).rglob("*.png"))[0]
     image = reading.resize(reading.read_file(photograph), 32)
     logits = np.asarray(built(image[np.newaxis].astype(np.float32)))[0]
@@ -108,10 +105,10 @@ def test_history_tells_every_fit(run):
 
 
 def test_both_layers_are_compared_on_the_very_test_of_the_candidate(run):
-    found = lifecycle.compared_with_parent(run.dir, run.models_dir, "quick-1")
-    measured = evaluate.from_json((run.models_dir / "quick-1" / "evaluation.json").read_bytes())
+    found = lifecycle.compared_with_parent(run.dir, run.models_dir, "head-1")
+    measured = evaluate.from_json((run.models_dir / "head-1" / "evaluation.json").read_bytes())
     assert found.num_photographs == int((measured.table["split"] == "test").sum()) > 0
-    assert (found.champion_id, found.candidate_id) == ("tiny-1", "quick-1")
+    assert (found.champion_id, found.candidate_id) == ("tiny-1", "head-1")
 
 
 def test_photographs_of_the_models_own_data_are_measured_only_where_they_were_held_out(
@@ -119,49 +116,54 @@ def test_photographs_of_the_models_own_data_are_measured_only_where_they_were_he
 ):
     models_dir = shutil.copytree(trained_models, tmp_path / "models")
     data = made_models.draw_class_folders(tmp_path / "drawn", num_each=12)
-    card = carry_out(plan_of(data), tmp_path / "quick-2", models_dir)
+    card = pipeline.run(plan_of(data), tmp_path / "head-2", models_dir)
     splits = []
-    for name in ("tiny-1", "quick-2"):
+    for name in ("tiny-1", "head-2"):
         content = (models_dir / name / "evaluation.json").read_bytes()
         table = evaluate.from_json(content).table
         splits.append(dict(zip(table["image_id"], table["split"], strict=True)))
     assert splits[0] == splits[1]
     assert card.class_counts == store.read_card(models_dir / "tiny-1").class_counts
     given = replace(plan_of(data), split_by="drawn", config=replace(made_models.CONFIG, seed=7))
-    with pytest.raises(RunError, match="may know them"):
-        carry_out(given, tmp_path / "quick-3", models_dir)
+    with pytest.raises(RunError, match=r"may have been trained on .* \(--split-by model\)"):
+        pipeline.run(given, tmp_path / "head-3", models_dir)
 
 
 def test_run_stops_between_two_fits_as_asked(new_data, trained_models, tmp_path, monkeypatch):
     models_dir = shutil.copytree(trained_models, tmp_path / "models")
     monkeypatch.setattr(plans, "is_asked_to_stop", lambda run_dir: True)
     with pytest.raises(RunStopped, match="between two fits"):
-        carry_out(plan_of(new_data), tmp_path / "quick-4", models_dir)
-    assert json.loads((tmp_path / "quick-4" / "status.json").read_text())["phase"] == "stopped"
-    assert not (models_dir / "quick-4").exists()
+        pipeline.run(plan_of(new_data), tmp_path / "head-4", models_dir)
+    assert json.loads((tmp_path / "head-4" / "status.json").read_text())["phase"] == "stopped"
+    assert not (models_dir / "head-4").exists()
 
 
-def test_quick_training_without_a_model_is_refused(new_data, tmp_path):
-    plan = replace(plan_of(new_data), from_model=None, split_by="given")
+def test_last_layer_without_a_parent_is_refused(new_data):
     with pytest.raises(RunError, match="none is named"):
-        carry_out(plan, tmp_path / "quick-5", tmp_path / "models")
+        head.settle(replace(plan_of(new_data), parents=()), [])
 
 
-def test_quick_training_loads_no_tensorflow(new_data, run, tmp_path):
-    import subprocess
-    import sys
+def test_network_and_image_size_are_those_of_the_parent(new_data, trained_models):
+    plan = replace(plan_of(new_data), config=TrainConfig(seed=3))
+    config = head.settle(plan, made_runs.parents_of(trained_models, "tiny-1"))
+    assert config == TrainConfig(network="tiny", image_size=32, seed=3)
 
-    code = (
-        "import sys\nfrom pathlib import Path\nfrom melanoma_core import quick_train, runs\n"
-        "run_dir = Path(sys.argv[1])\nplan = runs.read_plan(run_dir)\n"
-        "quick_train.make(plan, run_dir, Path(sys.argv[2]), lambda line: None)\n"
-        "print({name.split('.')[0] for name in sys.modules} & {'tensorflow', 'keras'})"
-    )
-    run_dir = tmp_path / "quick-6"
-    plans.write_plan(run_dir, run.plan)
-    done = subprocess.run(
-        [sys.executable, "-c", code, run_dir, run.models_dir], capture_output=True, text=True,
-        cwd=Path(__file__).resolve().parents[3], timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "set()"
+
+@pytest.mark.parametrize("balance", ["none", "even"])
+def test_prior_shift_is_that_of_the_balance(new_data, trained_models, tmp_path, balance):
+    models_dir = shutil.copytree(trained_models, tmp_path / "models")
+    for kind, num_files in (("nevus", 40), ("melanoma", 20)):
+        (tmp_path / "clinic" / kind).mkdir(parents=True)
+        for path in sorted((new_data / kind).iterdir())[:num_files]:
+            shutil.copy(path, tmp_path / "clinic" / kind)
+    plan = plan_of(tmp_path / "clinic")
+    config = replace(plan.config, balance=balance, balance_by="weights")
+    plan = replace(plan, config=config)
+    card = pipeline.run(plan, tmp_path / "head-7", models_dir, lambda line: None)
+    counts = np.array([card.class_counts["train"][code] for code in CODES])
+    seen = np.where(counts > 0, 1 / 2, 0) if balance == "even" else counts / counts.sum()
+    expected = np.zeros(len(CODES))
+    there = counts > 0
+    expected[there] = np.log(counts[there] / counts.sum()) - np.log(seen[there])
+    np.testing.assert_allclose(card.prior_shift, expected, atol=1e-12)
+    assert predict.load(models_dir / "head-7").card == card

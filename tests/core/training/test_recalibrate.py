@@ -1,4 +1,4 @@
-"""A model calibrated anew: the same network, other biases of the last layer, all figures anew."""
+"""Recipe “recalibrate”: the same network, with new calibration and figures."""
 
 import shutil
 from dataclasses import replace
@@ -12,148 +12,144 @@ from melanoma_core.images import color_casts, reading, synthetic
 from melanoma_core.metrics import calibration
 from melanoma_core.models import predict, store
 from melanoma_core.networks import architectures
-from melanoma_core.runs import lifecycle, provenance
+from melanoma_core.runs.configs import TrainConfig
 from melanoma_core.runs.plans import RunPlan
-from melanoma_core.training import ensemble, recalibrate
-from tests.support import made_models
+from melanoma_core.training import pipeline, recalibrate
+from tests.support import altered_models, made_models, made_runs
+
+WRONG_BIAS = (1.0, -2.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 @pytest.fixture(scope="module")
-def anew(tmp_path_factory):
-    """A tiny model whose biases are wrong, and the same one calibrated anew."""
-    root = tmp_path_factory.mktemp("anew")
+def again(tmp_path_factory):
+    """A tiny model, the same with another calibration, and this one recalibrated."""
+    root = tmp_path_factory.mktemp("recalibrated")
     models_dir = root / "models"
     made_models.make(root, models_dir)
-    card = carry_out(plan_of(root / "drawn"), root / "tiny-anew", models_dir)
+    altered_models.add(
+        models_dir, "tiny-1", "tiny-wrong", {}, class_bias=WRONG_BIAS, temperature=3.0
+    )
+    card = pipeline.run(plan_of(root / "drawn", "tiny-wrong"), root / "tiny-again", models_dir)
     return SimpleNamespace(card=card, models_dir=models_dir, data=root / "drawn")
 
 
-def plan_of(data):
-    return RunPlan(made_models.CONFIG, (str(data),), None, None, "tiny-1", is_recalibration=True)
+def plan_of(data, model_id="tiny-1"):
+    return RunPlan(made_models.CONFIG, (str(data),), recipe="recalibrate", parents=(model_id,))
 
 
-def carry_out(plan, run_dir, models_dir):
-    return lifecycle.carry_out(
-        plan,
-        run_dir,
-        models_dir,
-        lambda: recalibrate.make(plan, run_dir, models_dir, lambda line: None),
-    )
+def parent_of(again, model_id="tiny-1"):
+    (parent,) = made_runs.parents_of(again.models_dir, model_id)
+    return parent
 
 
-def test_network_stays_and_the_biases_move_by_what_the_card_says(anew):
+def test_files_of_the_network_stay_to_the_bit(again):
     before, after = (
-        store.read_files(anew.models_dir / name)[2] for name in ("tiny-1", "tiny-anew")
+        store.read_files(again.models_dir / name)[2] for name in ("tiny-1", "tiny-again")
     )
-    assert before["network.tflite"] == after["network.tflite"]
-    heads = [
-        predict.read_network(files["network.tflite"], files["head.npz"])
-        for files in (before, after)
-    ]
-    np.testing.assert_array_equal(heads[0].kernel, heads[1].kernel)
-    np.testing.assert_allclose(heads[1].bias - heads[0].bias, anew.card.class_bias, atol=1e-5)
+    for name in ("network.tflite", "head.npz", "network.weights.h5"):
+        assert before[name] == after[name]
 
 
-def test_answers_are_those_of_the_network_with_the_moved_biases(anew):
+def test_calibration_depends_on_the_network_and_the_photographs_alone(again):
+    """What the parent's card said before does not matter."""
+    first = parent_of(again).card
+    assert again.card.calibration == first.calibration
+    assert again.card.operating_points == first.operating_points
+    assert np.any(first.class_bias)
+
+
+def test_recalibrating_twice_gives_the_same_calibration(again, tmp_path):
+    models_dir = shutil.copytree(again.models_dir, tmp_path / "models")
+    second = pipeline.run(plan_of(again.data, "tiny-again"), tmp_path / "tiny-twice", models_dir)
+    assert second.calibration == again.card.calibration
+    names = ("network.tflite", "head.npz", "golden.npz", "evaluation.json")
+    assert {name: second.files[name] for name in names} == {
+        name: again.card.files[name] for name in names
+    }
+
+
+def test_answers_are_those_of_the_network_with_the_new_calibration(again):
     image = reading.resize(synthetic.lesion(5), 32)
-    before, after = (
-        predict.classify(predict.load(anew.models_dir / name), image)
-        for name in ("tiny-1", "tiny-anew")
-    )
-    expected = calibration.probabilities(
-        before.logits + anew.card.class_bias, anew.card.temperature
-    )
-    np.testing.assert_allclose(after.probabilities, expected, atol=1e-5)
+    logits = made_runs.logits(again.models_dir, "tiny-wrong", image)
+    after = predict.classify(predict.load(again.models_dir / "tiny-again"), image)
+    expected = calibration.probabilities(logits, again.card.calibration)
+    np.testing.assert_allclose(after.probabilities, expected, atol=1e-12)
 
 
-def test_calibrated_twice_is_calibrated_once(anew, tmp_path):
-    """The prior holds the second step back from where it stands, so little is left to move."""
-    models_dir = shutil.copytree(anew.models_dir, tmp_path / "models")
-    plan = replace(plan_of(anew.data), from_model="tiny-anew")
-    again = carry_out(plan, tmp_path / "tiny-again", models_dir)
-    assert np.abs(again.class_bias).max() < max(0.2, np.abs(anew.card.class_bias).max())
-    assert again.temperature == pytest.approx(anew.card.temperature, rel=0.2)
-
-
-def test_card_says_what_was_done_and_names_the_model(anew):
-    assert anew.card.network == "tiny"
-    assert anew.card.config["calibrated_anew"] == "tiny-1"
-    assert anew.card.history == ()
-    assert "that of tiny-1, calibrated and measured anew" in anew.card.notes[0]
-    assert not [note for note in anew.card.notes if "went on" in note]
-    taught = [provenance.read(anew.models_dir, name)[2].taught for name in ("tiny-1", "tiny-anew")]
-    np.testing.assert_array_equal(taught[0].images, taught[1].images)
+def test_card_says_what_was_done_and_names_the_model(again):
+    assert again.card.network == "tiny"
+    assert again.card.config["recalibrated_from"] == "tiny-wrong"
+    assert again.card.history == ()
+    assert "that of tiny-wrong, recalibrated" in again.card.notes[0]
+    assert not [note for note in again.card.notes if "Fine-tuned" in note]
+    ids = [parent_of(again, name).training_ids for name in ("tiny-1", "tiny-again")]
+    np.testing.assert_array_equal(ids[0].images, ids[1].images)
 
 
 @pytest.fixture(scope="module")
-def limited(anew):
-    """The tiny model once more, with limits of color casts before its network."""
+def clamped(again):
+    """The tiny model once more, with color casts clamped before its network."""
     config = replace(made_models.CONFIG, clamp_color_cast=True)
-    plan = replace(plan_of(anew.data), config=config)
-    return carry_out(plan, anew.data.parent / "tiny-limited", anew.models_dir)
+    plan = replace(plan_of(again.data), config=config)
+    return pipeline.run(plan, again.data.parent / "tiny-clamped", again.models_dir)
 
 
-def test_limits_are_those_of_the_training_photographs(anew, limited):
-    taught = [
-        color_casts.cast(reading.read_file(path))
-        for path in sorted(anew.data.rglob("*.png"))
-        if path.stem not in held_out_ids(anew)
+def test_limits_are_those_of_the_training_photographs(again, clamped):
+    held_out = parent_of(again).held_out
+    casts = [
+        color_casts.cast(reading.resize(reading.read_file(path), 32))
+        for path in sorted(again.data.rglob("*.png"))
+        if path.stem not in held_out
     ]
-    assert len(taught) == sum(limited.class_counts["train"].values())
-    assert limited.color_cast_limits == color_casts.limits(taught)
-    assert limited.config["clamp_color_cast"]
-    assert "color casts held within those of the training photographs" in limited.notes[0]
-    assert anew.card.color_cast_limits == ()
+    assert len(casts) == sum(clamped.class_counts["train"].values())
+    assert clamped.color_cast_limits == color_casts.limits(casts)
+    assert clamped.config["clamp_color_cast"]
+    assert "color casts clamped to those of the training photographs" in clamped.notes[0]
+    assert again.card.color_cast_limits == ()
 
 
-def held_out_ids(anew):
-    return set(provenance.read(anew.models_dir, "tiny-1")[2].held_out)
-
-
-def test_limits_of_photographs_that_cannot_be_read_are_refused(anew, tmp_path):
-    data = shutil.copytree(anew.data, tmp_path / "drawn")
+def test_limits_of_photographs_that_cannot_be_read_are_refused(again, tmp_path):
+    data = shutil.copytree(again.data, tmp_path / "drawn")
     for path in data.rglob("*.png"):
-        if path.stem not in held_out_ids(anew):
+        if path.stem not in parent_of(again).held_out:
             path.write_bytes(path.read_bytes()[:60])
     config = replace(made_models.CONFIG, clamp_color_cast=True)
     plan = replace(plan_of(data), config=config, is_cleaned=False, split_by="model")
-    with pytest.raises(DatasetError, match=r"None of the .* training photographs can be read"):
-        carry_out(plan, tmp_path / "run", anew.models_dir)
+    with pytest.raises(DatasetError, match="The train split holds nothing"):
+        pipeline.run(plan, tmp_path / "run", again.models_dir)
 
 
-def test_network_with_limits_answers_as_without_to_what_is_brought_back(anew, limited):
-    plain, served = (predict.load(anew.models_dir / name) for name in ("tiny-1", "tiny-limited"))
+def test_network_with_limits_answers_as_without_to_the_clamped_photograph(again, clamped):
+    plain, served = (predict.load(again.models_dir / name) for name in ("tiny-1", "tiny-clamped"))
     blue = (reading.resize(synthetic.lesion(5), 32) * [0.3, 0.5, 0.7]).astype(np.uint8)
-    layer = architectures.ColorCastClamp(limited.color_cast_limits)
+    layer = architectures.ColorCastClamp(clamped.color_cast_limits)
     back = np.asarray(layer(blue[None].astype(np.float32)))[0]
-    assert color_casts.cast(blue)[0] < limited.color_cast_limits[0] - 0.2
+    assert color_casts.cast(blue)[0] < clamped.color_cast_limits[0] - 0.2
     without = plain.network.logits(plain.network.graph.run(back)[1])
     assert np.abs(without - predict.classify(plain, blue).logits).max() > 0.01
-    expected = without + limited.class_bias
-    np.testing.assert_allclose(predict.classify(served, blue).logits, expected, atol=1e-4)
+    np.testing.assert_allclose(predict.classify(served, blue).logits, without, atol=1e-4)
 
 
-def test_limits_stay_where_the_model_is_calibrated_once_more(anew, limited, tmp_path):
-    models_dir = shutil.copytree(anew.models_dir, tmp_path / "models")
-    plan = replace(plan_of(anew.data), from_model="tiny-limited")
-    again = carry_out(plan, tmp_path / "tiny-again", models_dir)
-    assert again.color_cast_limits == limited.color_cast_limits
-    assert again.files["network.tflite"] == limited.files["network.tflite"]
+def test_limits_stay_where_the_model_is_recalibrated_once_more(again, clamped, tmp_path):
+    models_dir = shutil.copytree(again.models_dir, tmp_path / "models")
+    card = pipeline.run(plan_of(again.data, "tiny-clamped"), tmp_path / "tiny-more", models_dir)
+    assert card.color_cast_limits == clamped.color_cast_limits
+    assert card.files["network.tflite"] == clamped.files["network.tflite"]
+    assert card.calibration == clamped.calibration
 
 
-def test_models_of_other_limits_are_not_joined(anew, limited, tmp_path):
-    plan = replace(plan_of(anew.data), joined_with="tiny-limited", is_recalibration=False)
-    with pytest.raises(RunError, match=r"the same limits.*for the joined model"):
-        ensemble.make(plan, tmp_path, anew.models_dir, print)
-
-
-def test_photographs_that_it_was_taught_are_refused(anew, tmp_path):
-    plan = replace(plan_of(anew.data), config=replace(made_models.CONFIG, seed=1))
+def test_photographs_that_it_was_trained_on_are_refused(again, tmp_path):
+    plan = replace(plan_of(again.data), config=replace(made_models.CONFIG, seed=1))
     with pytest.raises(RunError, match=r"too good\. Divide them .* \(--split-by model\)\.$"):
-        carry_out(plan, tmp_path / "other", anew.models_dir)
+        pipeline.run(plan, tmp_path / "other", again.models_dir)
 
 
-def test_model_must_be_named(anew, tmp_path):
-    plan = replace(plan_of(anew.data), from_model=None)
-    with pytest.raises(RunError, match="--from-model"):
-        recalibrate.make(plan, tmp_path, anew.models_dir, print)
+def test_model_must_be_named(again):
+    with pytest.raises(RunError, match="No model is named to recalibrate"):
+        recalibrate.settle(plan_of(again.data), [])
+
+
+def test_network_and_image_size_are_those_of_the_model(again):
+    plan = replace(plan_of(again.data), config=TrainConfig(seed=3))
+    config = recalibrate.settle(plan, [parent_of(again)])
+    assert config == TrainConfig(network="tiny", image_size=32, seed=3)

@@ -1,4 +1,4 @@
-"""Soft targets: what a file gives, how it is mixed with labels, and what is refused."""
+"""Teacher probabilities: what a file gives, how labels are mixed in, and what is refused."""
 
 import numpy as np
 import pytest
@@ -17,31 +17,31 @@ def written(tmp_path, *rows, header=HEADER):
     return path
 
 
-def test_label_and_soft_target_are_mixed_by_the_share(tmp_path):
+def test_targets_are_the_weighted_mean_of_label_and_teacher_probabilities(tmp_path):
     found = soft_targets.read(written(tmp_path, MELANOMA, "b,0,1" + ",0" * 7))
-    taught, num_without = found.mixed(["a", "b", "a", "c"], [0, 0, 1, 2], 0.4)
-    assert taught.dtype == np.float32
+    targets, num_without = found.mix(["a", "b", "a", "c"], [0, 0, 1, 2], 0.4)
+    assert targets.dtype == np.float32
     expected = np.zeros((4, 9))
     expected[0, :3] = 0.6 + 0.4 * 0.7, 0.4 * 0.2, 0.4 * 0.1
     expected[1, :2] = 0.6, 0.4
     expected[2, :3] = 0.4 * 0.7, 0.6 + 0.4 * 0.2, 0.4 * 0.1
     expected[3, 2] = 1
-    np.testing.assert_allclose(taught, expected, atol=1e-6)
+    np.testing.assert_allclose(targets, expected, atol=1e-6)
     assert num_without == 1
 
 
 def test_columns_are_found_by_name_and_rounded_rows_add_up_to_one(tmp_path):
     header = "image_id," + ",".join(reversed([code.lower() for code in CODES]))
     path = written(tmp_path, "a" + ",0" * 7 + ",0.2985,0.6965", header=header)
-    (row,), _ = soft_targets.read(path).mixed(["a"], [3], 1.0)
+    (row,), _ = soft_targets.read(path).mix(["a"], [3], 1.0)
     assert row[:2] == pytest.approx([0.7, 0.3], abs=1e-6)
     assert row.sum() == pytest.approx(1)
 
 
 def test_no_photograph_of_the_file_leaves_the_labels(tmp_path):
     found = soft_targets.read(written(tmp_path, MELANOMA))
-    taught, num_without = found.mixed(["x", "y"], [4, 0], 0.9)
-    np.testing.assert_array_equal(taught, np.eye(9)[[4, 0]])
+    targets, num_without = found.mix(["x", "y"], [4, 0], 0.9)
+    np.testing.assert_array_equal(targets, np.eye(9)[[4, 0]])
     assert num_without == 2
 
 
@@ -57,10 +57,10 @@ def test_photograph_that_is_held_out_must_not_be_named(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ([MELANOMA, MELANOMA], "line 3: a stands there a second time"),
-        (["a,0.7,0.2" + ",0" * 7], "line 2: the probabilities of a add up to 0.9"),
+        ([MELANOMA, MELANOMA], "line 3: a is listed twice"),
+        (["a,0.7,0.2" + ",0" * 7], "line 2: the probabilities of a sum to 0.9"),
         (["a,1.2,-0.2" + ",0" * 7], "or one is missing or below 0. Give nine"),
-        (["a,1," + ",0" * 7], "line 2: the probabilities of a add up to nan"),
+        (["a,1," + ",0" * 7], "line 2: the probabilities of a sum to nan"),
         (["a,much,0.2" + ",0" * 7], "line 2, mel: “much” is not a number"),
         (["a,1,0"], "3 cells where the header has 10"),
     ],

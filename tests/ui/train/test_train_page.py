@@ -205,7 +205,7 @@ def test_interrupted_run_can_be_gone_on_with(places, started):
     run_dir = made_run(places[0], "epoch 3 of 4", epoch=3, num_epochs=4)
     app = open_app(PAGE)
     assert "Stopped after epoch 2 of 4" in app.warning[0].value
-    assert "ended without a word" in app.warning[0].value
+    assert "ended unexpectedly" in app.warning[0].value
     button(app, "Resume").click().run()
     assert started == [("resume", run_dir, "")]
 
@@ -239,8 +239,8 @@ def test_server_that_is_started_anew_shows_the_truth_at_once(places):
 def test_demo_trains_in_a_sandbox_that_goes_with_the_session(places, started, monkeypatch):
     monkeypatch.setenv("MELANOMA_DEMO", "1")
     app = choose(open_app(PAGE), data_choice.DRAWN)
-    assert "can never be put into use" in text(app)
-    assert app.segmented_control(key="train_way").options == ["Quick"]
+    assert "can never be promoted" in text(app)
+    assert app.segmented_control(key="train_way").options == ["Quick: last layer only"]
     button(app, "Start training").click().run()
     ((_, plan, runs_dir, by, models_dir),) = started
     assert plan.is_quick

@@ -7,14 +7,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from melanoma_core.__main__ import main
+from melanoma_core import __version__
+from melanoma_core.cli.main import main
 from melanoma_core.data import datasets
 from melanoma_core.data import splits as splitting
 from melanoma_core.diagnoses import CODES
@@ -22,11 +22,7 @@ from melanoma_core.evaluation import evaluate, formats
 from melanoma_core.images import reading, synthetic
 from melanoma_core.metrics import calibration, estimates
 from melanoma_core.models import cards, predict, store
-from melanoma_core.runs import lifecycle
-from melanoma_core.runs.plans import write_plan
-from melanoma_core.training import recalibrate
-from melanoma_core.training import train as training
-from tests.support import altered_models, made_candidates, made_models
+from tests.support import altered_models, earlier_models, made_candidates, made_models
 
 PROJECT = Path(__file__).resolve().parents[3]
 FIELDS = {
@@ -270,7 +266,7 @@ def test_evaluate_measures_every_photograph_when_all_are_asked_for(in_use, tmp_p
     table = splitting.assign(datasets.read(drawn).table)
     logits, rows, _ = evaluate.score(in_use.network, table)
     expected = evaluate.figures(
-        evaluate.from_table(rows, calibration.probabilities(logits, in_use.card.temperature)),
+        evaluate.from_table(rows, calibration.probabilities(logits, in_use.card.calibration)),
         in_use.card.class_counts["train"],
         in_use.card.operating_point().threshold,
     )
@@ -328,7 +324,7 @@ def test_evaluate_names_what_it_left_out_and_shows_undefined_figures_as_such(in_
     assert record["figures"]["all"]["melanoma_auroc"]["value"] is None
 
 
-def test_models_are_listed_with_the_one_in_use_marked(models_in_use):
+def test_models_are_listed_with_the_champion_marked(models_in_use):
     altered_models.add(models_in_use, "tiny-1", "tiny-0", {}, created="2020-01-01")
     in_words = invoke("models")
     first, second = in_words.stdout.splitlines()
@@ -340,14 +336,14 @@ def test_models_are_listed_with_the_one_in_use_marked(models_in_use):
     assert records[1] == {**json.loads(card.to_json()), "in_use": False}
 
 
-def test_promote_puts_an_equal_model_into_use_and_says_what_was_compared(models_in_use):
+def test_promote_makes_an_equal_model_the_champion_and_says_what_was_compared(models_in_use):
     altered_models.add(models_in_use, "tiny-1", "tiny-2", {})
     result = invoke("promote", "tiny-2")
     assert result.exit_code == 0, result.output
     assert re.match(r"On \d+ test photographs, 3 of melanoma, against “tiny-1”: ", result.stdout)
     for figure in ("sensitivity", "melanoma AUROC", "specificity"):
         assert f"{figure} +0.000 (at worst " in result.stdout
-    assert "tiny-2 is in use since " in result.stdout
+    assert "tiny-2 is the champion since " in result.stdout
     assert store.champion(models_in_use).model_id == "tiny-2"
     again = invoke("promote", "tiny-2")
     assert again.exit_code == 1
@@ -360,28 +356,31 @@ def test_promote_says_when_there_was_no_sound_model_to_compare_with(models_in_us
     result = invoke("promote", "tiny-2")
     assert result.exit_code == 0, result.output
     assert "head.npz of the model “tiny-1”" in result.stderr
-    assert "Not compared: none of the models that were in use is sound, so tiny-2" in result.stdout
+    assert "Not compared: none of the earlier champions is sound, so tiny-2" in result.stdout
     (models_in_use / "champion.json").unlink()
-    assert "Not compared: no model was in use, so tiny-2" in invoke("promote", "tiny-2").stdout
+    assert "Not compared: there was no champion, so tiny-2" in invoke("promote", "tiny-2").stdout
 
 
-def test_a_model_is_overruled_with_a_reason_and_taken_back_and_both_stand_in_the_journal(
+def test_a_model_is_promoted_by_force_and_rolled_back_and_both_are_in_the_journal(
     champion_in_use,
 ):
     for model_id in ("tiny-1", "champion"):  # as before there was a journal: both without a kind
         store.set_champion(champion_in_use, model_id)
     made_candidates.add(champion_in_use, "worse", made_candidates.measured(20))
-    refused = invoke("promote", "worse", "--by", "Dr Li")
+    refused = invoke("promote", "worse", "--author", "Dr Li")
     assert refused.exit_code == 1
     assert "“worse” was not put into use: it may be worse." in refused.stderr
-    assert invoke("promote", "worse", "--overrule", "").exit_code == 1
-    done = invoke("promote", "worse", "--by", "Dr Li", "--overrule", "Asked for by the study")
+    without_reason = invoke("promote", "worse", "--force")
+    assert without_reason.exit_code == 2
+    assert "--force needs --reason" in without_reason.stderr
+    reason = ("--force", "--reason", "Asked for by the study")
+    done = invoke("promote", "worse", "--author", "Dr Li", *reason)
     assert done.exit_code == 0, done.output
-    assert "Overruled: “worse” was not put into use: it may be worse." in done.stdout
+    assert "Forced: “worse” was not put into use: it may be worse." in done.stdout
     assert store.champion(champion_in_use).model_id == "worse"
-    back = invoke("rollback", "--by", "Dr Ng")
+    back = invoke("rollback", "--author", "Dr Ng")
     assert back.exit_code == 0, back.output
-    assert back.stdout.startswith("champion is in use since 20")
+    assert back.stdout.startswith("champion is the champion since 20")
     listed = invoke("journal").stdout.splitlines()
     assert "overruled  worse  by Dr Li  Asked for by the study" in listed[0]
     assert "rolled back  champion  by Dr Ng" in listed[1]
@@ -399,7 +398,7 @@ def test_a_damaged_card_is_named_and_the_other_models_are_listed(models_in_use):
         assert result.stderr.startswith("tiny-2: The model’s card cannot be read")
 
 
-def test_no_other_command_changes_the_model_in_use(models_in_use, tmp_path):
+def test_no_other_command_changes_the_champion(models_in_use, tmp_path):
     altered_models.add(models_in_use, "tiny-1", "tiny-2", {})
     before = (models_in_use / "champion.json").read_bytes()
     photograph = save(tmp_path / "lesion.png")
@@ -413,188 +412,25 @@ def test_no_other_command_changes_the_model_in_use(models_in_use, tmp_path):
         assert (models_in_use / "champion.json").read_bytes() == before
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ((), "Name at least one data set"),
-        (("--dataset", "."), "The image size is 0 px"),
-        (("--network", "resnet_9000"), "resnet_9000"),
-    ],
-)
-def test_a_mistaken_training_is_refused_before_anything_is_made(
-    tmp_path, monkeypatch, options, message
-):
-    monkeypatch.setenv("MELANOMA_RUNS", str(tmp_path / "runs"))
-    result = invoke("train", *options, "--image-size", "0")
-    assert result.exit_code in (1, 2)
-    assert message in result.stderr
-    assert not (tmp_path / "runs").exists()
+def test_version_is_that_of_the_package():
+    result = invoke("--version")
+    assert (result.exit_code, result.stdout) == (0, f"melanoma {__version__}\n")
 
 
-@pytest.fixture
-def plans(monkeypatch):
-    """The plans that `train` was asked to carry out; nothing is trained."""
-    given = []
-    card = SimpleNamespace(model_id="tiny-1", figures={})
-    monkeypatch.setattr(lifecycle, "carry_out", lambda plan, *others: given.append(plan) or card)
-    return given
+def test_every_command_is_listed_and_documented():
+    result = invoke("--help")
+    for name in (
+        "assess", "audit", "card", "ensemble", "evaluate", "journal", "models", "promote",
+        "recalibrate", "resume", "rollback", "train", "train-head", "upgrade",
+    ):  # fmt: skip
+        assert f"\n  {name} " in result.stdout
+        assert invoke(name, "--help").exit_code == 0
 
 
-def test_class_weights_take_the_place_of_drawing_rare_classes_more(plans):
-    assert invoke("train", "--dataset", ".", "--class-weights").exit_code == 0
-    assert invoke("train", "--dataset", ".").exit_code == 0
-    told = [(plan.config.class_weights, plan.config.balance) for plan in plans]
-    assert told == [(True, "none"), (False, "sqrt")]
-    refused = invoke("train", "--dataset", ".", "--class-weights", "--balance", "sqrt")
-    assert refused.exit_code == 1
-    assert "balance is “sqrt”" in refused.stderr
-    assert len(plans) == 2
-
-
-def test_clean_table_is_taught_unless_that_is_switched_off(plans):
-    assert invoke("train", "--dataset", ".").exit_code == 0
-    options = ("--no-clean", "--split-by", "model", "--from-model", "tiny-0")
-    assert invoke("train", "--dataset", ".", *options).exit_code == 0
-    told = [(plan.is_cleaned, plan.split_by, plan.from_model) for plan in plans]
-    assert told == [(True, "given", None), (False, "model", "tiny-0")]
-
-
-def test_stopped_run_goes_on_as_it_was_and_takes_no_other_options(plans, tmp_path):
-    run_dir = tmp_path / "run-1"
-    write_plan(run_dir, made_models.plan(tmp_path))
-    assert invoke("train", "--run-dir", run_dir).exit_code == 0
-    assert plans == [made_models.plan(tmp_path)]
-    refused = invoke("train", "--run-dir", run_dir, "--epochs", "3", "--from-model", "tiny-1")
-    assert refused.exit_code == 2
-    told = " ".join(refused.stderr.split())
-    assert "so --epochs, --from-model would change nothing" in told
-    refused = invoke("train", "--run-dir", run_dir, "--join", "tiny-1")
-    assert "so --join would change nothing" in " ".join(refused.stderr.split())
-    assert len(plans) == 1
-
-
-def test_quick_training_takes_network_size_and_splits_of_the_model_in_use(plans, models_in_use):
-    assert invoke("train", "--dataset", ".", "--quick").exit_code == 0
-    assert invoke("train", "--dataset", ".", "--quick", "--split-by", "drawn").exit_code == 0
-    assert [plan.split_by for plan in plans] == ["model", "drawn"]
-    told = {(plan.from_model, plan.config.network, plan.config.image_size) for plan in plans}
-    assert told == {("tiny-1", "tiny", 32)}
-
-
-def test_soft_targets_are_half_of_what_is_taught_unless_told_otherwise(plans, tmp_path):
-    (tmp_path / "soft.csv").touch()
-    given = ("--teacher-probs", tmp_path / "soft.csv")
-    for options in ((), given, (*given, "--distill-weight", "0.2")):
-        assert invoke("train", "--dataset", ".", *options).exit_code == 0
-    assert [plan.config.distill_weight for plan in plans] == [0, 0.5, 0.2]
-    assert [plan.soft_targets for plan in plans] == [None, *[str(tmp_path / "soft.csv")] * 2]
-
-
-JOIN = ("--from-model", "tiny-1", "--join", "tiny-2")
-ANEW = ("--from-model", "tiny-1", "--recalibrate")
-
-
-each_untaught = pytest.mark.parametrize("way", [JOIN, ANEW], ids=["join", "recalibrate"])
-
-
-@each_untaught
-def test_untaught_models_are_measured_as_the_first_one_was_unless_told_otherwise(
-    way, plans, tmp_path
-):
-    (tmp_path / "splits.csv").touch()
-    for options in ((), ("--split-by", "drawn"), ("--splits", tmp_path / "splits.csv")):
-        assert invoke("train", "--dataset", ".", *way, *options).exit_code == 0
-    assert [plan.split_by for plan in plans] == ["model", "drawn", "given"]
-    expected = ("tiny-1", "tiny-2" if way is JOIN else None, way is ANEW)
-    assert {(plan.from_model, plan.joined_with, plan.is_recalibration) for plan in plans} == {
-        expected
-    }
-
-
-@each_untaught
-def test_what_teaches_nothing_heeds_seed_cleaning_and_names(way, plans, tmp_path):
-    options = ("--seed", "3", "--no-clean", "--by", "Ada", "--run-dir", tmp_path / "both")
-    assert invoke("train", "--dataset", ".", *way, *options).exit_code == 0
-    (plan,) = plans
-    assert (plan.config.seed, plan.is_cleaned) == (3, False)
-
-
-@pytest.mark.parametrize(
-    ("options", "named"),
-    [
-        (("--quick",), "so --quick would"),
-        (
-            ("--weights", ".", "--init-weight", "0.5", "--epochs", "99", "--image-size", "224"),
-            "so --weights, --init-weight, --epochs, --image-size would",
-        ),
-        (("--network", "tiny", "--class-weights"), "so --network, --class-weights would"),
-    ],
-)
-@each_untaught
-def test_options_that_are_not_heeded_are_named_and_refused(way, plans, options, named):
-    refused = invoke("train", "--dataset", ".", *way, *options)
-    assert refused.exit_code == 2
-    assert named in " ".join(refused.stderr.split())
-    assert not plans
-
-
-@pytest.mark.parametrize(
-    "option", [("--weights", "."), ("--distill-weight", "1"), ("--epochs", "9")]
-)
-def test_quick_training_refuses_what_only_full_training_heeds(option, plans):
-    refused = invoke("train", "--dataset", ".", "--quick", *option)
-    assert refused.exit_code == 2
-    assert f"so {option[0]} would change nothing" in " ".join(refused.stderr.split())
-    assert not plans
-
-
-def test_quick_training_heeds_balance_and_what_every_making_of_a_model_does(
-    plans, models_in_use, tmp_path
-):
-    options = ("--from-model", "tiny-1", "--balance", "floor:40", "--balance-by", "weights")
-    options += ("--seed", "3", "--no-clean", "--by", "Ada", "--run-dir", tmp_path / "quick")
-    assert invoke("train", "--dataset", ".", "--quick", *options).exit_code == 0
-    (plan,) = plans
-    told = (plan.config.balance, plan.config.balance_by, plan.config.seed, plan.is_cleaned)
-    assert told == ("floor:40", "weights", 3, False)
-
-
-def test_limits_of_colors_are_set_where_a_network_is_made_or_calibrated_anew(plans, models_in_use):
-    for options in (ANEW, ("--weights", "."), ()):
-        ran = invoke("train", "--dataset", ".", *options, "--clamp-color-cast")
-        assert ran.exit_code == 0, ran.stderr
-    assert invoke("train", "--dataset", ".", *ANEW).exit_code == 0
-    assert [plan.config.clamp_color_cast for plan in plans] == [True, True, True, False]
-    for options in (JOIN, ("--quick",)):
-        refused = invoke("train", "--dataset", ".", *options, "--clamp-color-cast")
-        assert "so --clamp-color-cast would change nothing" in " ".join(refused.stderr.split())
-
-
-@pytest.mark.parametrize("options", [ANEW, ()], ids=["recalibrate", "train"])
-def test_notes_of_tensorflow_are_silenced_before_it_can_load(options, monkeypatch):
-    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")
-    levels = []
-
-    def make(*_):
-        levels.append(os.environ.get("TF_CPP_MIN_LOG_LEVEL"))
-        return SimpleNamespace(model_id="tiny-2", figures={})
-
-    monkeypatch.setattr(recalibrate, "make", make)
-    monkeypatch.setattr(training, "make", make)
-    monkeypatch.setattr(lifecycle, "carry_out", lambda _, __, ___, work, ____: work())
-    assert invoke("train", "--dataset", ".", *options).exit_code == 0
-    assert levels == ["3"]
-
-
-def test_join_and_recalibration_exclude_each_other(plans):
-    refused = invoke("train", "--dataset", ".", *JOIN, "--recalibrate")
-    assert "so --recalibrate would change nothing" in " ".join(refused.stderr.split())
-    assert not plans
-
-
-@pytest.mark.parametrize("option", [("--join", "tiny-2"), ("--recalibrate",)])
-def test_without_a_model_to_begin_with_nothing_is_made(option, plans):
-    refused = invoke("train", "--dataset", ".", *option)
-    assert refused.exit_code == 2
-    assert "--from-model" in refused.stderr
-    assert not plans
+def test_upgrade_names_what_it_upgraded_and_the_author(models_in_use):
+    assert invoke("upgrade").stdout == "Upgraded: no model needed it.\n"
+    earlier_models.bring_back(models_in_use, "tiny-1")
+    earlier_models.write_champions(models_in_use, "tiny-1")
+    result = invoke("upgrade", "--author", "Ada")
+    assert (result.exit_code, result.stdout) == (0, "Upgraded: tiny-1.\n")
+    assert "upgraded  tiny-1  by Ada" in invoke("journal").stdout
