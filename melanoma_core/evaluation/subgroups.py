@@ -68,8 +68,8 @@ def by_attribute(
         threshold: lesions are referred from this melanoma probability on.
 
     Returns:
-        By value, named and ordered as in `coverage.count_lesions` ("not recorded" last): melanoma_auroc,
-        sensitivity and specificity; NaN where they are undefined.
+            By value, named and ordered as in `coverage.count_lesions` ("not recorded" last):
+        melanoma_auroc, sensitivity and specificity; NaN where they are undefined.
     """
     values = np.array(coverage.row_values(evaluation.table, attribute), dtype=object)
     figures = {}

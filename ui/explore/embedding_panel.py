@@ -192,11 +192,12 @@ def _show_overlap(embedding_map: EmbeddingMap, is_bundled: bool) -> None:
     }
     melanoma, _ = next(iter(mixes.values()))
     held_out = " held out from the model" if _HELD_OUT in mixes else ""
-    if formats.is_enough(melanoma.proportion):
+    nevi = melanoma.proportion
+    if formats.is_enough(nevi):
         st.markdown(
             f"Of the {embedding_map.num_neighbors} nearest neighbors of each melanoma{held_out}, "
-            f"**{percent(melanoma.proportion.value)} are nevi** (95{formats.NARROW_SPACE}% interval "
-            f"{percent_range(melanoma.proportion.low, melanoma.proportion.high)}); by chance it would be "
+            f"**{percent(nevi.value)} are nevi** (95{formats.NARROW_SPACE}% interval "
+            f"{percent_range(nevi.low, nevi.high)}); by chance it would be "
             f"{percent(melanoma.chance)}."
         )
     rows = [

@@ -204,7 +204,7 @@ def test_short_memory_switches_them_off_and_says_why(models_dir, children, monke
     monkeypatch.setattr(memory, "available", lambda: 690_000_000)
     app = assessed()
     assert button(app, COMPUTE).disabled
-    assert "needs 1.3 GB of memory for them, and 0.6 GB is free on the server" in text(app)
+    assert "needs 1.3 GB of memory, and 0.6 GB is free on the server" in text(app)
 
 
 def test_network_without_maps_says_so(tmp_path, monkeypatch):
