@@ -68,7 +68,7 @@ def by_attribute(
         threshold: lesions are referred from this melanoma probability on.
 
     Returns:
-        By value, named and ordered as in `coverage.count_lesions` ("not recorded" last):
+            By value, named and ordered as in `coverage.count_lesions` ("not recorded" last):
         melanoma_auroc, sensitivity and specificity; NaN where they are undefined.
     """
     values = np.array(coverage.row_values(evaluation.table, attribute), dtype=object)

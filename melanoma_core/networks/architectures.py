@@ -247,11 +247,11 @@ def of_card(card: Card, files: Mapping[str, bytes]) -> keras.Model:
     network = build(
         card.network, card.image_size, len(card.diagnoses), color_cast_limits=card.color_cast_limits
     )
-    load_model(network, files)
+    load_files(network, files)
     return network
 
 
-def load_model(network: keras.Model, files: Mapping[str, bytes]) -> None:
+def load_files(network: keras.Model, files: Mapping[str, bytes]) -> None:
     """Load a model's weights, its last layer from head.npz; the image size may be another one.
 
     Raises:

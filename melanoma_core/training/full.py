@@ -174,7 +174,7 @@ def _load_parent(
 
     Masked classes are unmasked, and the bias is moved to the class proportions of this training.
     """
-    architectures.load_model(network, parent.files)
+    architectures.load_files(network, parent.files)
     bias = architectures.head(network)[1]
     architectures.unmask_classes(network)
     shifted = Calibration(prior_shift=parent.card.prior_shift).shift(architectures.head(network)[1])
