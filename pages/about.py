@@ -12,10 +12,10 @@ from melanoma_core.evaluation.formats import ENOUGH_PHOTOGRAPHS
 from melanoma_core.models.cards import INTENDED_USE, NOT_FOR
 from ui import card_tables, case_details, frame
 from ui.formats import day, literal
-from ui.serving import serving_or_words
+from ui.serving import serving_or_message
 
 _, _ = frame.title_row("About")
-serving = serving_or_words()
+serving = serving_or_message()
 card = serving.model.card if serving else None
 
 st.header("Intended use", anchor=False)

@@ -6,17 +6,17 @@ from melanoma_core.images import reading
 from ui import case_details, errors, frame, result_text, sessions, uploads
 from ui.assess import example_panel, panels
 from ui.assessments import assess
-from ui.serving import serving_or_words
+from ui.serving import serving_or_message
 
 actions, line = frame.title_row("Assess a lesion")
-serving = serving_or_words()
-with errors.kept():
-    upload, example = uploads.came(), uploads.example()
+serving = serving_or_message()
+with errors.deferred():
+    upload, example = uploads.uploaded(), uploads.example()
     if serving and upload:
         image = reading.read(upload.data, upload.name)
-        sessions.keep(assess(serving.model, image))
+        sessions.set_assessment(assess(serving.model, image))
     elif serving and example is not None:
-        sessions.keep(assess(serving.model, example, is_drawn=True))
+        sessions.set_assessment(assess(serving.model, example, is_drawn=True))
 found = sessions.assessment()
 
 card = found.card if found else serving.model.card if serving else None

@@ -81,7 +81,7 @@ def of_session() -> Access:
     return Access(signed_in_as=signed_in_as)
 
 
-def show_way_in(access: Access) -> None:
+def show_unlock(access: Access) -> None:
     """Why this session may not change anything, and what opens it; nothing where it may."""
     if access.is_allowed:
         return

@@ -101,7 +101,7 @@ def show_plan(
     after = balance.taught(before, plan.balance, plan.method)
     _show_figures(before, after, plan)
     st.plotly_chart(
-        balance_charts.classes(counts, codes, {taught_split: after}, theme.in_use()),
+        balance_charts.classes(counts, codes, {taught_split: after}, theme.current()),
         config={"displayModeBar": False, "staticPlot": True}, key="classes",
         alt=balance_charts.classes_alt(counts, codes, {taught_split: after}),
     )  # fmt: skip

@@ -43,8 +43,8 @@ def show(sensitivity: Estimate, specificity: Estimate, key: str) -> None:
             )
         prevalence = num_melanomas / NUM_LESIONS
         clinic = clinical_impact.expected(sensitivity.value, specificity.value, prevalence)
-        left.markdown(in_words(clinic, sensitivity))
-        ground = theme.in_use()
+        left.markdown(summary(clinic, sensitivity))
+        ground = theme.current()
         right.plotly_chart(
             charts.squares(clinic, ground),
             config=charts.CONFIG, key=f"{key}_squares", alt=charts.squares_alt(clinic, ground),
@@ -52,7 +52,7 @@ def show(sensitivity: Estimate, specificity: Estimate, key: str) -> None:
         st.markdown(small(basis(sensitivity, specificity, prevalence)))
 
 
-def in_words(clinic: ClinicalImpact, sensitivity: Estimate) -> str:
+def summary(clinic: ClinicalImpact, sensitivity: Estimate) -> str:
     """Two sentences with counts of one whole, and the PPV and NPV under them, in Markdown."""
     if clinic.num_referred:
         referred = (

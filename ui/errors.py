@@ -23,19 +23,19 @@ def shown(title: str = "") -> Iterator[None]:
     try:
         yield
     except MelanomaError as error:
-        show(f"**{title}** {literal(str(error))}" if title else in_words(error))
+        show(f"**{title}** {literal(str(error))}" if title else to_markdown(error))
 
 
 @contextmanager
-def kept() -> Iterator[None]:
+def deferred() -> Iterator[None]:
     """Keep a `MelanomaError` raised inside, to be shown where the photograph was asked for."""
     try:
         yield
     except MelanomaError as error:
-        sessions.refuse(in_words(error))
+        sessions.set_refusal(to_markdown(error))
 
 
-def in_words(error: MelanomaError) -> str:
+def to_markdown(error: MelanomaError) -> str:
     """The error's message in Markdown, literal; what happened in bold, need and remedy plain."""
     message = str(error)
     # A refusal begins with the file's name in quotes, whose own dots and colons end nothing.

@@ -51,9 +51,9 @@ def _model_lines() -> tuple[str, ...]:
         return ("none yet",)
     card = found.model.card
     if found.problem is None:
-        since = f"in use since {day(found.in_use.since)}"
+        since = f"in use since {day(found.champion.since)}"
     else:
-        since = f"in the place of {literal(found.in_use.model_id)}"
+        since = f"in the place of {literal(found.champion.model_id)}"
     return literal(card.model_id), f"SHA-256 {found.model.sha256[:8]}", since
 
 

@@ -19,8 +19,8 @@ class Serving:
     """The model that answers."""
 
     model: Model
-    in_use: Champion  # what champion.json says; another model than `model` when `problem` is set
-    problem: str | None  # why the model in use is not the one that answers
+    champion: Champion  # the newest entry of champion.json; not `model` if `problem` is set
+    problem: str | None  # why `model` answers instead of the champion
 
 
 def serving() -> Serving | None:
@@ -30,7 +30,7 @@ def serving() -> Serving | None:
         ModelError: there is a model in use, but neither it nor the one before can answer.
     """
     models_dir = paths.models_dir()
-    entries = _in_use(models_dir, _stamp(models_dir / "champion.json"))
+    entries = _champions(models_dir, _stamp(models_dir / "champion.json"))
     return _load(str(models_dir), repr(entries), entries) if entries else None
 
 
@@ -44,7 +44,7 @@ def _stamp(file: Path) -> tuple[int, int, int] | None:
 
 
 @functools.lru_cache(maxsize=8)
-def _in_use(models_dir: Path, stamp: tuple[int, int, int] | None) -> tuple[Champion, ...]:
+def _champions(models_dir: Path, stamp: tuple[int, int, int] | None) -> tuple[Champion, ...]:
     """What champion.json says; read anew when its stamp is another. An error is not kept.
 
     Where the file is replaced between the stamp and the reading, this run has the new entries
@@ -53,7 +53,7 @@ def _in_use(models_dir: Path, stamp: tuple[int, int, int] | None) -> tuple[Champ
     return store.champions(models_dir)
 
 
-def serving_or_words() -> Serving | None:
+def serving_or_message() -> Serving | None:
     """The model that answers; the page says why where it is none, or not the one in use."""
     with errors.shown("The model in use failed its check, and no other can answer."):
         found = serving()

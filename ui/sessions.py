@@ -13,7 +13,7 @@ _ASSESSMENT = "assessment"
 _REFUSAL = "refusal"
 _ROUND = "upload_round"
 _EXAMPLES = "num_examples"
-_WANTS_EXAMPLE = "wants_example"
+_EXAMPLE_REQUESTED = "example_requested"
 OTHER_MAPS = "other_maps"  # what `more_methods` computed, and is computing
 PATIENT_AGE = "patient_age"
 PATIENT_SEX = "patient_sex"
@@ -27,10 +27,10 @@ def assessment() -> Assessment | None:
     return st.session_state.get(_ASSESSMENT)
 
 
-def keep(found: Assessment) -> None:
-    """Show this lesion from now on."""
+def set_assessment(assessment: Assessment) -> None:
+    """Show this lesion."""
     clear()
-    st.session_state[_ASSESSMENT] = found
+    st.session_state[_ASSESSMENT] = assessment
 
 
 def refusal() -> str | None:
@@ -38,9 +38,9 @@ def refusal() -> str | None:
     return st.session_state.get(_REFUSAL)
 
 
-def refuse(words: str) -> None:
-    """Show these words, Markdown, where the photograph was asked for."""
-    st.session_state[_REFUSAL] = words
+def set_refusal(message: str) -> None:
+    """Show this message, in Markdown, beside the uploader."""
+    st.session_state[_REFUSAL] = message
 
 
 def patient() -> Patient:
@@ -71,14 +71,14 @@ def drop_uploads() -> None:
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
 
 
-def want_example() -> None:
+def request_example() -> None:
     """Ask for an example: what its button does, before the page runs."""
-    st.session_state[_WANTS_EXAMPLE] = True
+    st.session_state[_EXAMPLE_REQUESTED] = True
 
 
 def take_example() -> int | None:
     """The number of the example that was asked for, counted from 0, once; None otherwise."""
-    if not st.session_state.pop(_WANTS_EXAMPLE, False):
+    if not st.session_state.pop(_EXAMPLE_REQUESTED, False):
         return None
     number: int = st.session_state.get(_EXAMPLES, 0)
     st.session_state[_EXAMPLES] = number + 1

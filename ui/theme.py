@@ -18,6 +18,6 @@ LIGHT = Ground(ink="#1B2733", soft="#52616E", rest="#D3DBE2")
 DARK = Ground(ink="#E6EDF3", soft="#9FB0BF", rest="#33424F")
 
 
-def in_use() -> Ground:
+def current() -> Ground:
     """The colors for the theme that this visitor's browser shows."""
     return DARK if st.context.theme.type == "dark" else LIGHT

@@ -63,7 +63,7 @@ def ask() -> None:
     st.markdown(small("Names, dates and places inside the file are removed; nothing is saved."))
 
 
-def came() -> Upload | None:
+def uploaded() -> Upload | None:
     """The photograph that this run was started for, taken out of its widget; None without one.
 
     Called before `ask`, so that the run which brings a photograph can show its result: the widget
@@ -94,7 +94,7 @@ def ask_example() -> None:
             "says nothing of how well the model does."
         )
     )
-    st.button("Try an example lesion", icon=":material/draw:", on_click=sessions.want_example)
+    st.button("Try an example lesion", icon=":material/draw:", on_click=sessions.request_example)
 
 
 def example() -> NDArray[np.uint8] | None:

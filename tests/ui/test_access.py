@@ -27,7 +27,7 @@ def page():
 
     found = access.of_session()
     st.write("open" if found.is_allowed else "closed")
-    access.show_way_in(found)
+    access.show_unlock(found)
     if found.is_allowed:
         st.write(f"name: {access.ask_name(found, 'name')}")
 

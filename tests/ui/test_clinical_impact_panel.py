@@ -11,7 +11,7 @@ from melanoma_core.metrics.estimates import Estimate
 from tests.support.made_pages import figure_of
 from tests.support.stub_models import operating_point
 from ui import charts
-from ui.clinical_impact_panel import basis, in_words
+from ui.clinical_impact_panel import basis, summary
 from ui.theme import DARK, LIGHT
 
 NARROW = "\u202f"
@@ -21,7 +21,7 @@ SPECIFICITY = Estimate(0.64, 0.60, 0.68, 1800, 1331, 1152)
 
 def test_the_sentences_count_referred_and_not_referred_lesions_by_hand():
     # 50 melanomas, 47 found; 950 others, 342 referred.
-    assert in_words(expected(0.94, 0.64, 0.05), SENSITIVITY) == (
+    assert summary(expected(0.94, 0.64, 0.05), SENSITIVITY) == (
         "**47 of 389** referred lesions would be melanoma  \n"
         f":small[:gray[PPV 12{NARROW}%]]\n\n"
         "**608 of 611** lesions not referred would not be melanoma  \n"
@@ -30,16 +30,16 @@ def test_the_sentences_count_referred_and_not_referred_lesions_by_hand():
 
 
 def test_none_missed_by_rounding_is_not_called_none():
-    said = in_words(expected(0.94, 0.64, 0.003), SENSITIVITY)
+    said = summary(expected(0.94, 0.64, 0.003), SENSITIVITY)
     assert said.endswith("Fewer than one melanoma would be missed; that is not none.")
     certain = dataclasses.replace(SENSITIVITY, value=1.0)
-    assert "not none" not in in_words(expected(1.0, 0.64, 0.003), certain)
+    assert "not none" not in summary(expected(1.0, 0.64, 0.003), certain)
 
 
 def test_a_threshold_that_refers_nothing_or_everything_has_no_share_of_nothing():
-    none = in_words(expected(0.0, 1.0, 0.05), dataclasses.replace(SENSITIVITY, value=0.0))
+    none = summary(expected(0.0, 1.0, 0.05), dataclasses.replace(SENSITIVITY, value=0.0))
     assert none.startswith("No lesion would be referred  \n:small[:gray[PPV not known]]")
-    every = in_words(expected(1.0, 0.0, 0.05), dataclasses.replace(SENSITIVITY, value=1.0))
+    every = summary(expected(1.0, 0.0, 0.05), dataclasses.replace(SENSITIVITY, value=1.0))
     assert "Every lesion would be referred  \n:small[:gray[NPV not known]]" in every
 
 

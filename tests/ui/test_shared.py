@@ -119,14 +119,14 @@ def test_the_first_clause_of_a_refusal_is_bold_whatever_dots_the_name_has():
     refusal = ImageError(
         "“a. b: c; **d**.jpg” is 48×36 px; at least 64 px on the short side are needed. Do this."
     )
-    bold, _, rest = errors.in_words(refusal).removeprefix("**").partition(";** ")
+    bold, _, rest = errors.to_markdown(refusal).removeprefix("**").partition(";** ")
     assert bold.endswith("d\\*\\*.jpg” is 48×36 px")
     assert rest == "at least 64 px on the short side are needed. Do this."
-    assert errors.in_words(ModelError("Nothing to split")) == "**Nothing to split**"
+    assert errors.to_markdown(ModelError("Nothing to split")) == "**Nothing to split**"
 
 
 def test_only_errors_of_the_core_become_words():
-    with pytest.raises(ZeroDivisionError), errors.kept():
+    with pytest.raises(ZeroDivisionError), errors.deferred():
         raise ZeroDivisionError
 
 

@@ -39,7 +39,7 @@ def show(model: Model, point: OperatingPoint) -> None:
             f"{small(f':material/draw: An example. {result_text.DRAWN}')}"
         )
         st.plotly_chart(
-            charts.ruler(probability, point.threshold, theme.in_use()), config=charts.CONFIG,
+            charts.ruler(probability, point.threshold, theme.current()), config=charts.CONFIG,
             key="example", alt=f"Example: {charts.ruler_alt(probability, point.threshold)}",
         )  # fmt: skip
         st.markdown(

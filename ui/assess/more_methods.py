@@ -55,7 +55,7 @@ class _Kept:
         try:
             self.maps[self.code] = self.job.result()
         except MelanomaError as error:
-            self.problem = errors.in_words(error)
+            self.problem = errors.to_markdown(error)
         self.job = None
 
     def stop(self) -> None:
@@ -137,7 +137,7 @@ def _start(code: str) -> None:
         kept.job = attribution_jobs.start(directory, kept.network_image, code)
         kept.code = code
     except MelanomaError as error:
-        kept.problem = errors.in_words(error)
+        kept.problem = errors.to_markdown(error)
 
 
 def _stop() -> None:

@@ -141,7 +141,7 @@ def _show_verdict(prediction: Prediction, point: OperatingPoint) -> None:
     with st.container(border=True):
         st.header(f"{result_text.icon(above)} {result_text.heading(above)}", anchor=False)
         st.plotly_chart(
-            charts.ruler(probability, point.threshold, theme.in_use()),
+            charts.ruler(probability, point.threshold, theme.current()),
             config=charts.CONFIG, key="ruler",
             alt=charts.ruler_alt(probability, point.threshold),
         )  # fmt: skip
@@ -155,7 +155,7 @@ def _show_diagnoses(found: Assessment, point: OperatingPoint, *, is_outside: boo
     with st.container(border=True):
         st.subheader("All diagnoses", anchor=False)
         st.plotly_chart(
-            charts.bars(prediction, theme.in_use()),
+            charts.bars(prediction, theme.current()),
             config=charts.CONFIG, key="bars", alt=charts.bars_alt(prediction),
         )  # fmt: skip
         st.markdown(result_text.differential(prediction, found.card, point))

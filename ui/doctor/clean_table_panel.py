@@ -86,7 +86,7 @@ def _show_bars(found: Catalogue, table: pd.DataFrame) -> None:
         for split in before
     }
     st.plotly_chart(
-        balance_charts.classes(before, codes, outlined, theme.in_use()),
+        balance_charts.classes(before, codes, outlined, theme.current()),
         config={"displayModeBar": False, "staticPlot": True}, key="doctor_bars",
         alt=balance_charts.classes_alt(before, codes, outlined, "as the clean table leaves them"),
     )  # fmt: skip

@@ -60,7 +60,7 @@ def _made(found: Catalogue) -> EmbeddingMap | None:
             icon=":material/info:",
         )
         return None
-    answering = serving.serving_or_words()
+    answering = serving.serving_or_message()
     if answering is None:
         return None
     model = answering.model
@@ -129,7 +129,7 @@ def _show_chart(made: EmbeddingMap) -> NDArray[np.bool_]:
     chosen = points[parts[str(part)]]
     with st.container(border=True):
         st.plotly_chart(
-            embedding_charts.embedding_map(chosen, theme.in_use(), highlighted),
+            embedding_charts.embedding_map(chosen, theme.current(), highlighted),
             config={"displayModeBar": False}, key="embedding_map",
             alt=embedding_charts.embedding_map_alt(chosen, highlighted),
         )  # fmt: skip

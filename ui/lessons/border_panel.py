@@ -23,7 +23,7 @@ def show() -> None:
         found = _read()
         points = found.points[found.points["diagnosis"].isin(BORDER)]
         st.plotly_chart(
-            embedding_charts.embedding_map(points, theme.in_use()),
+            embedding_charts.embedding_map(points, theme.current()),
             config=model_charts.CONFIG, key="border_map",
             alt=embedding_charts.embedding_map_alt(points),
         )  # fmt: skip

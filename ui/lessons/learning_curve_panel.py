@@ -51,7 +51,7 @@ def show() -> None:
     choice = st.selectbox(
         "Figure", [_EVERY, *_CHOICES], key="learning_figure", width=330, persist_state="page"
     )
-    ground = theme.in_use()
+    ground = theme.current()
     if choice == _EVERY:
         drawn, words = by_class(found, ground), by_class_alt(found)
     else:

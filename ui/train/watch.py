@@ -82,7 +82,7 @@ def _about(run: RunState) -> str:
 
 def show_curves(run: RunState) -> None:
     """Loss and AUROC over the whole epochs, or over the fits of a quick training."""
-    ground = theme.in_use()
+    ground = theme.current()
     unit = "Fit" if run.plan and run.plan.recipe == "head" else "Epoch"
     charts = training_charts.of_history(run.history, ground)
     if not charts:
