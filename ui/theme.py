@@ -1,4 +1,4 @@
-"""The colors that a chart must be given by hand, for the light and the dark theme."""
+"""Colors that charts cannot take from Streamlit's theme, for light and dark."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import streamlit as st
 
 @dataclass(frozen=True)
 class Ground:
-    """Neutral colors on one background; Plotly takes none of them from Streamlit's theme."""
+    """Neutral colors on one background."""
 
     ink: str  # text and marks
     soft: str  # small print
@@ -19,5 +19,5 @@ DARK = Ground(ink="#E6EDF3", soft="#9FB0BF", rest="#33424F")
 
 
 def current() -> Ground:
-    """The colors for the theme that this visitor's browser shows."""
+    """The colors of the theme in this visitor's browser."""
     return DARK if st.context.theme.type == "dark" else LIGHT
