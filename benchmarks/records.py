@@ -1,4 +1,4 @@
-"""What a benchmark leaves behind: its text, and the same figures for programs beside it."""
+"""Save what a benchmark prints, and the same figures as JSON beside it."""
 
 import argparse
 import contextlib
@@ -17,7 +17,7 @@ RESULTS_DIR = Path(__file__).resolve().parent / "results"
 
 
 def add_option(parser: argparse.ArgumentParser) -> None:
-    """The option that says where the record goes."""
+    """Add the option for the folder that the record is written to."""
     parser.add_argument(
         "--results", type=Path, default=RESULTS_DIR, help="folder that the record is written to"
     )
@@ -37,20 +37,20 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
 def recorded(
     name: str, results_dir: Path, *packages: str, json_dir: Path | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Print the heading, then record what is printed as NAME.txt and the given dict as NAME.json.
+    """Print the heading, then save all that is printed as NAME.txt and the dict as NAME.json.
 
-    Both are written when all went well, so a record is always of one whole run.
+    Both are written only if nothing fails, so a record always describes one complete run.
 
     Args:
-        name: of the two files, without their endings.
-        results_dir: the folder that they go to.
-        packages: whose versions stand in the heading.
+        name: name of both files, without suffix.
+        results_dir: folder of both files.
+        packages: packages whose versions go into the heading.
         json_dir: folder of NAME.json; `results_dir` by default.
 
     Yields:
-        A dict to fill with what JSON can hold; it holds the command and the machine already.
+        A dict to fill with JSON values; the command and the machine are already in it.
     """
-    printed = _Copying(sys.stdout)
+    printed = _Tee(sys.stdout)
     with contextlib.redirect_stdout(printed):
         tables.print_heading(*packages)
         record: dict[str, Any] = {"command": tables.command(), "machine": tables.machine(*packages)}
@@ -64,7 +64,7 @@ def recorded(
 
 
 def as_json(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of figures and of what JSON can hold, as JSON can hold all of it."""
+    """Rows of estimates and JSON values, with the estimates turned into JSON values too."""
     return [
         {
             name: to_record(cell) if isinstance(cell, Estimate) else cell
@@ -74,16 +74,16 @@ def as_json(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-class _Copying(io.StringIO):
-    """Keeps what is written to it, and writes it on."""
+class _Tee(io.StringIO):
+    """Keeps what is written to it, and passes it on to another stream."""
 
-    def __init__(self, onward: Any) -> None:
+    def __init__(self, stream: Any) -> None:
         super().__init__()
-        self._onward = onward
+        self._stream = stream
 
     def write(self, text: str) -> int:
-        self._onward.write(text)
+        self._stream.write(text)
         return super().write(text)
 
     def flush(self) -> None:
-        self._onward.flush()
+        self._stream.flush()

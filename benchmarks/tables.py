@@ -1,4 +1,4 @@
-"""How the benchmarks print: the command, the machine, then compact tables."""
+"""Print what every benchmark prints: its command, the machine, then compact tables."""
 
 import math
 import os
@@ -13,18 +13,20 @@ from melanoma_core.metrics.estimates import Estimate
 
 
 def print_heading(*packages: str) -> None:
-    """The command that was given, the machine, and the versions of these packages where installed.
+    """Print the command, the machine, and the versions of these packages where installed.
 
-    The machine is its cores and its Python: no name and no path, so that what is printed can be
-    recorded as it is.
+    The machine is described by its cores and its Python only, without names or paths, so the
+    output can be published as it is.
     """
     print(f"$ {command()}\n")
     print(machine(*packages), flush=True)
 
 
 def command() -> str:
-    """The command that was given, as it would be typed again from the project's root."""
-    return shlex.join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
+    """The command line that repeats this run from the project's root."""
+    spec = sys.modules["__main__"].__spec__  # None unless started with `python -m`
+    module = spec.name if spec else Path(sys.argv[0]).stem
+    return shlex.join(["python", "-m", module, *sys.argv[1:]])
 
 
 def machine(*packages: str) -> str:
@@ -42,7 +44,7 @@ def _version(package: str) -> str | None:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], num_texts: int = 1) -> None:
-    """A table with its first `num_texts` columns to the left, the others to the right."""
+    """Print a table; the first `num_texts` columns are aligned left, the others right."""
     lines = [tuple(headings), *map(tuple, rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     print()
@@ -56,7 +58,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], num_text
 
 
 def bar(measured: float, limit: float, unit: str, *, at_least: bool = False) -> tuple[str, str]:
-    """A bar in words, and whether the figure keeps it.
+    """The bar as text, and whether the figure meets it.
 
     >>> bar(3.94, 15, "ms")
     ('≤ 15 ms', 'met')
@@ -66,7 +68,7 @@ def bar(measured: float, limit: float, unit: str, *, at_least: bool = False) -> 
 
 
 def number(value: float) -> str:
-    """A share or an area with three decimals.
+    """A proportion or an area with three decimals.
 
     >>> number(float("nan"))
     'n/a'
@@ -74,15 +76,15 @@ def number(value: float) -> str:
     return "n/a" if math.isnan(value) else f"{value:.3f}"
 
 
-def interval(figure: Estimate) -> str:
-    """A figure with its interval; "n/a" where it is not defined."""
-    if math.isnan(figure.value):
+def interval(estimate: Estimate) -> str:
+    """An estimate with its interval; "n/a" if it is undefined."""
+    if math.isnan(estimate.value):
         return "n/a"
-    return f"{number(figure.value)} ({number(figure.low)}–{number(figure.high)})"
+    return f"{number(estimate.value)} ({number(estimate.low)}–{number(estimate.high)})"
 
 
-def difference(figure: Estimate) -> str:
-    """A difference with its interval, each with its sign; "n/a" where it is not defined."""
-    if math.isnan(figure.value):
+def difference(estimate: Estimate) -> str:
+    """A difference with its interval, all signed; "n/a" if it is undefined."""
+    if math.isnan(estimate.value):
         return "n/a"
-    return f"{figure.value:+.3f} ({figure.low:+.3f} to {figure.high:+.3f})"
+    return f"{estimate.value:+.3f} ({estimate.low:+.3f} to {estimate.high:+.3f})"

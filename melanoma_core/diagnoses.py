@@ -1,4 +1,4 @@
-"""The table of diagnoses: what each is called, how grave it is, and how it is colored."""
+"""The nine diagnoses: their codes, names, groups and colors."""
 
 import re
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ GROUPS = (MALIGNANT, PRE_MALIGNANT, BENIGN)
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One diagnosis, as it is written on screen and in data sets."""
+    """A diagnosis, with its names on screen and in data sets."""
 
     code: str
     name: str
     group: str
-    color: str  # hex; told apart by color-blind readers too, at least 3:1 on white and on dark
-    aliases: tuple[str, ...]  # what other data sets call it, lower case, words parted by spaces
+    color: str  # hex; color-blind safe, contrast at least 3:1 on light and dark backgrounds
+    aliases: tuple[str, ...]  # names in other data sets, lower case, words separated by spaces
 
 
-# The order is the order of the network's outputs, and never changes.
+# In the order of the network's outputs, which never changes.
 DIAGNOSES = (
     Diagnosis("MEL", "Melanoma", MALIGNANT, "#C32A36", ("melanoma", "mel")),
     Diagnosis(
@@ -56,7 +56,7 @@ CODES = tuple(diagnosis.code for diagnosis in DIAGNOSES)
 BY_CODE = {diagnosis.code: diagnosis for diagnosis in DIAGNOSES}
 MALIGNANT_CODES = tuple(d.code for d in DIAGNOSES if d.group == MALIGNANT)
 
-# The seven classes of HAM10000, as sums of the nine.
+# The seven classes of HAM10000 as groups of the nine.
 SEVEN_CLASSES: dict[str, tuple[str, ...]] = {
     "MEL": ("MEL",),
     "NV": ("NV",),
@@ -71,7 +71,7 @@ _BY_ALIAS = {alias: d.code for d in DIAGNOSES for alias in d.aliases}
 
 
 def parse(name: str) -> str:
-    """The code of a diagnosis under any of its names; case, `_` and `-` make no difference.
+    """The code of a diagnosis from any of its names, ignoring case and punctuation.
 
     Raises:
         DatasetError: no diagnosis has this name.
@@ -84,7 +84,7 @@ def parse(name: str) -> str:
     if code is None:
         known = ", ".join(f"{d.name} ({d.code})" for d in DIAGNOSES)
         raise DatasetError(
-            f"“{name}” is not a diagnosis that this app knows. Known are: {known}. "
-            "Rename the class, or leave it out of the data set."
+            f"“{name}” is not a diagnosis that this app knows. Known diagnoses: {known}. "
+            "Rename the class, or remove it from the data set."
         )
     return code

@@ -3,19 +3,19 @@
 MelanomaError
 ├── ImageError      a photograph that cannot be assessed
 ├── DatasetError    a data set, table or archive that cannot be read
-├── ModelError      a model that is missing, damaged or does not fit
+├── ModelError      a model that is missing, damaged or incompatible
 ├── JournalError    a journal that cannot be read or written
-├── RunError        a training run that cannot start or go on
-│   └── RunStopped  one that was asked to stop, and did
+├── RunError        a training run that cannot start or continue
+│   └── RunStopped  a training run that was stopped on request
 └── RecordError     a recorded measurement that is damaged
 
-Every message says what came, what was expected and what to do. A message never holds a path of
-the machine that a clinician would see: files are called by the name that the user gave them.
+Every message says what was received, what was expected and what to do. Messages are shown to users
+and never contain a path on the server: files have the name that the user gave them.
 """
 
 
 class MelanomaError(Exception):
-    """Something that the user can understand and mend; the message says how."""
+    """An error that the user can understand and fix; the message says how."""
 
 
 class ImageError(MelanomaError):
@@ -27,20 +27,20 @@ class DatasetError(MelanomaError):
 
 
 class ModelError(MelanomaError):
-    """A model is missing, damaged, or does not fit what is asked of it."""
+    """A model is missing, damaged, or incompatible."""
 
 
 class RunError(MelanomaError):
-    """A training run cannot start or go on."""
+    """A training run cannot start or continue."""
 
 
 class JournalError(MelanomaError):
-    """What was done to the models cannot be written down or read."""
+    """The journal of changes to models cannot be read or written."""
 
 
 class RunStopped(RunError):  # noqa: N818 - nothing went wrong
-    """A training run stopped because it was asked to."""
+    """A training run was stopped on request."""
 
 
 class RecordError(MelanomaError):
-    """A recorded measurement is damaged, or not of the kind that is asked for."""
+    """A recorded measurement is damaged or of another kind."""

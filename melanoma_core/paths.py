@@ -1,4 +1,4 @@
-"""Where things are kept, and files that are written whole or not at all."""
+"""The app's folders, and atomic file writes."""
 
 import fcntl
 import hashlib
@@ -10,41 +10,41 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
-# Where Streamlit Community Cloud puts an app and its Python; it sets no variable that names it.
+# Streamlit Community Cloud's folders for an app and its Python; no variable identifies it.
 _COMMUNITY_CLOUD = (Path("/mount/src"), Path("/home/adminuser/venv"))
 
 
 def models_dir() -> Path:
-    """One folder a model, and champion.json; `MELANOMA_MODELS` moves it."""
+    """One folder per model, and champion.json; set by `MELANOMA_MODELS`."""
     return _dir_of("MELANOMA_MODELS", "models")
 
 
 def datasets_dir() -> Path:
-    """Unpacked data sets; `MELANOMA_DATASETS` moves it."""
+    """Unpacked data sets; set by `MELANOMA_DATASETS`."""
     return _dir_of("MELANOMA_DATASETS", "datasets")
 
 
 def runs_dir() -> Path:
-    """One folder a training run; `MELANOMA_RUNS` moves it."""
+    """One folder per training run; set by `MELANOMA_RUNS`."""
     return _dir_of("MELANOMA_RUNS", "runs")
 
 
 def records_dir() -> Path:
-    """Records of experiments that pages show; `MELANOMA_RECORDS` moves it."""
+    """Records of experiments that pages show; set by `MELANOMA_RECORDS`."""
     return _dir_of("MELANOMA_RECORDS", "melanoma_core/evaluation/records")
 
 
 def is_demo() -> bool:
-    """Whether this server is a public demo, on which strangers may do little.
+    """True on a public demo, where visitors may do little.
 
-    `MELANOMA_DEMO` says so; without it an app on Streamlit Community Cloud is one.
+    Set by `MELANOMA_DEMO`; without it, true on Streamlit Community Cloud.
     """
     value = os.environ.get("MELANOMA_DEMO", "")
     return value.lower() not in ("0", "no", "false") if value else is_on_community_cloud()
 
 
 def is_on_community_cloud() -> bool:
-    """Whether this is Streamlit Community Cloud, whose disk is not kept."""
+    """True on Streamlit Community Cloud, whose disk is not persistent."""
     places = (PROJECT_DIR, Path(sys.prefix))
     return any(
         place.is_relative_to(cloud) for place, cloud in zip(places, _COMMUNITY_CLOUD, strict=True)
@@ -52,9 +52,9 @@ def is_on_community_cloud() -> bool:
 
 
 def server_data_dir() -> Path | None:
-    """The one folder below which pages read data sets by path; None where there is none.
+    """The folder from which pages read data sets by path, or None.
 
-    `MELANOMA_SERVER_DATA` names it. A public demo has none, whatever that says.
+    Set by `MELANOMA_SERVER_DATA`; always None on a public demo.
     """
     value = os.environ.get("MELANOMA_SERVER_DATA")
     return Path(value).expanduser() if value and not is_demo() else None
@@ -71,17 +71,17 @@ def sha256(data: bytes) -> str:
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Write `data` so that a reader, or a power cut, finds the old file or the new one whole."""
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Replace a file so that readers, even after a power cut, find the whole old or new one."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(aside, 0o644)  # mkstemp makes 0600, which another user's server could not read
-        os.replace(aside, path)
+        os.chmod(temporary, 0o644)  # mkstemp makes 0600, which another user's server could not read
+        os.replace(temporary, path)
     except BaseException:
-        Path(aside).unlink(missing_ok=True)
+        Path(temporary).unlink(missing_ok=True)
         raise
     sync_dir(path.parent)
 
@@ -90,12 +90,12 @@ def write_atomic(path: Path, data: bytes) -> None:
 def locked(
     path: Path, *, creates: bool = False, is_shared: bool = False, waits: bool = True
 ) -> Iterator[int]:
-    """Hold the system's lock of a file or folder; the lock of a killed process is free.
+    """Hold the system's lock on a file or folder; the system releases it if the process dies.
 
     Args:
-        path: of a folder or a file.
-        creates: open the file for appending and create it if missing; a network disk may lock no
-            file that is open for reading only.
+        path: a folder or file.
+        creates: open the file for appending and create it if missing; a network disk may
+            refuse to lock a file that is open for reading only.
         is_shared: other shared locks may be held at the same time.
         waits: wait while another process holds the lock.
 

@@ -7,6 +7,7 @@ import PIL
 import plotly
 import streamlit as st
 
+from melanoma_core import __version__
 from melanoma_core.evaluation import formats
 from melanoma_core.evaluation.formats import ENOUGH_PHOTOGRAPHS
 from melanoma_core.models.cards import INTENDED_USE, NOT_FOR
@@ -92,7 +93,8 @@ versions = {
     "Pillow": PIL.__version__,
     "Plotly": plotly.__version__,
 }
-st.markdown("This app runs on " + ", ".join(f"{name} {v}" for name, v in versions.items()) + ".")
+on = ", ".join(f"{name} {v}" for name, v in versions.items())
+st.markdown(f"This is version {__version__} of the app. It runs on {on}.")
 if serving and card:
     trained = ", ".join(f"{literal(name)} {literal(v)}" for name, v in card.versions.items())
     st.markdown(

@@ -1,4 +1,4 @@
-"""Explore: what is in a data set, how even its classes are, and what training makes of it."""
+"""Explore: what a data set holds, how balanced its classes are, and how training uses it."""
 
 import streamlit as st
 
@@ -16,14 +16,14 @@ TABS = {
 }
 
 frame.title_row("Explore")
-found = None
+catalogue = None
 with errors.shown():
-    found = dataset_choice.choose()
-if found is not None:
-    overview.show(found)
-    balance_panel.show(found)
+    catalogue = dataset_choice.choose()
+if catalogue is not None:
+    overview.show(catalogue)
+    balance_panel.show(catalogue)
     tabs = st.tabs(list(TABS), key="explore_tab", on_change="rerun")
     for tab, show in zip(tabs, TABS.values(), strict=True):
-        if tab.open:  # what a tab shows is read when it is looked at
+        if tab.open:  # only the open tab reads photographs
             with tab:
-                show(found)
+                show(catalogue)

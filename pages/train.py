@@ -1,4 +1,4 @@
-"""Train: start a training, watch it, stop it, go on with it; it ends in a candidate."""
+"""Train: start, watch, stop and resume a training; it ends in a candidate."""
 
 import dataclasses
 
@@ -45,21 +45,22 @@ else:
     with left, st.container(border=True):
         plan = form.ask(serving, is_sandbox=is_sandbox)
     if plan is not None:
-        found = outlook.look(plan, serving)
-        if found is not None:
-            balance = outlook.show(found)
+        preview = outlook.read(plan, serving)
+        if preview is not None:
+            balance = outlook.show(preview)
             config = dataclasses.replace(
                 plan.config, balance=balance.balance, balance_by=balance.method
             )
             plan = dataclasses.replace(plan, config=config)
         with right, st.container(border=True):
-            if found is not None:
-                outlook.show_time(plan, found, serving)
+            if preview is not None:
+                outlook.show_time(plan, preview, serving)
             st.button(
                 "Start training", type="primary", icon=":material/model_training:",
                 on_click=runs.start, args=(plan, by, serving),
-                kwargs={"is_sandbox": is_sandbox}, disabled=found is None or bool(found.refusals),
+                kwargs={"is_sandbox": is_sandbox},
+                disabled=preview is None or bool(preview.refusals),
             )  # fmt: skip
     else:
         with right, st.container(border=True):
-            runs.show_expectations()
+            runs.show_first_step()

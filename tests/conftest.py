@@ -36,11 +36,17 @@ def pytest_collection_finish():
     gc.freeze()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def _places(tmp_path_factory):
-    """A folder that is not there yet for each test; pytest's own would be sought among all."""
+    """A folder that is not there yet for each test; pytest's own would be sought among all.
+
+    What is made for many tests has one, too: of trainings in the checkout only one may run.
+    """
     folder = tmp_path_factory.mktemp("places")
-    return (folder / str(number) for number in itertools.count())
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("MELANOMA_DATASETS", str(folder / "datasets"))
+        patched.setenv("MELANOMA_RUNS", str(folder / "runs"))
+        yield (folder / str(number) for number in itertools.count())
 
 
 @pytest.fixture(autouse=True)

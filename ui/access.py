@@ -75,8 +75,8 @@ def of_session() -> Access:
     if not settings and "auth" not in secrets and not _is_at_this_computer():
         return Access(
             "**Only possible on the computer that the app runs on.** You are using another one, "
-            "and the operator has set neither a passphrase nor a sign-in (README, “Who may change "
-            "the model in use”)."
+            "and the operator has set neither a passphrase nor a sign-in (docs/deployment.md, “Who "
+            "may change the model in use”)."
         )
     return Access(signed_in_as=signed_in_as)
 

@@ -1,4 +1,4 @@
-"""Classes of a data set as bars: as they are in full color, as they will be taught in outline."""
+"""Classes of a data set as bars: filled as they are, outlined as training will see them."""
 
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
@@ -14,11 +14,11 @@ from ui.plots import CLEAR, Chart, Spec
 from ui.theme import Ground
 
 SPLIT_NAMES = {
-    "train": "Training", "val": "Validation", "test": "Test", NOT_RECORDED: "No split given",
+    "train": "Training", "val": "Validation", "test": "Test", NOT_RECORDED: "No split recorded",
 }  # fmt: skip
-_NAMES_SHARE = 0.26  # of the width, for the names of the classes
+_NAMES_WIDTH = 0.26  # fraction of the width, for the names of the classes
 _GAP = 0.03
-_PLANNED_WEIGHT = 2.2  # how much wider the bars that are planned for are drawn
+_PLANNED_WEIGHT = 2.2  # how much wider the bars with an outline are drawn
 _ROW_HEIGHT = 31  # px
 _HEADING = 26
 
@@ -29,12 +29,12 @@ def classes(
     planned: Mapping[str, NDArray[Any]],
     ground: Ground,
 ) -> Chart:
-    """Bars of each class in each split, and over some of them an outline of what becomes of them.
+    """Bars of each class in each split, some with an outline of a planned count.
 
     Args:
         counts: (C,) photographs of each class, by split.
-        codes: of the C classes that are drawn.
-        planned: (C,) what each class will count for, by split, where that is drawn too.
+        codes: the C classes.
+        planned: (C,) counts to outline, by split; for some of the splits only.
         ground: colors of the theme.
     """
     names = [BY_CODE[code].name for code in codes]
@@ -70,7 +70,7 @@ def classes(
                 "text": f"<b>{SPLIT_NAMES[split]}</b> {_total(rows, planned.get(split))}",
             }
         )  # fmt: skip
-        # Room for the numbers behind the longest bar.
+        # Room for the numbers after the longest bar.
         reach = 1.45 if split in planned else 1.6
         axes[f"xaxis{place}"] = {
             "domain": domain, "range": [0, float(reach * max(1, ends.max()))], "visible": False,
@@ -89,12 +89,12 @@ def classes(
 
 def _domains(splits: Sequence[str], wide: Container[str]) -> list[tuple[str, list[float]]]:
     weights = [_PLANNED_WEIGHT if split in wide else 1.0 for split in splits]
-    unit = (1 - _NAMES_SHARE - _GAP * (len(splits) - 1)) / sum(weights)
-    found, start = [], _NAMES_SHARE
+    unit = (1 - _NAMES_WIDTH - _GAP * (len(splits) - 1)) / sum(weights)
+    domains, start = [], _NAMES_WIDTH
     for split, weight in zip(splits, weights, strict=True):
-        found.append((split, [start, start + unit * weight]))
+        domains.append((split, [start, start + unit * weight]))
         start += unit * weight + _GAP
-    return found
+    return domains
 
 
 def _total(rows: NDArray[np.int64], planned: NDArray[Any] | None) -> str:
@@ -133,9 +133,9 @@ def classes_alt(
     counts: Mapping[str, NDArray[np.int64]],
     codes: Sequence[str],
     planned: Mapping[str, NDArray[Any]],
-    outline: str = "as they are taught",
+    outline: str = "as training sees them",
 ) -> str:
-    """The bars in words; `outline` says what the outlined ones are."""
+    """The bars in words; `outline` says what the outlines show."""
     parts = []
     for split, rows in counts.items():
         labels = _labels(rows, planned.get(split))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from melanoma_core.data import coverage
-from melanoma_core.data.coverage import NOT_RECORDED, Outside
+from melanoma_core.data.coverage import NOT_RECORDED, CoverageGap
 from melanoma_core.evaluation import formats
 from melanoma_core.models.cards import Card
 from ui import sessions
@@ -61,7 +61,7 @@ def ask(card: Card) -> None:
 
 def warning(card: Card, patient: Patient) -> str | None:
     """Why this patient is outside the training data or the intended use, in Markdown, or None."""
-    facts = coverage.outside(card.seen, patient.age, patient.sex, patient.site)
+    facts = coverage.coverage_gaps(card.seen, patient.age, patient.sex, patient.site)
     parts = []
     if facts:
         parts.append("**Outside what this model has seen.**")
@@ -71,7 +71,7 @@ def warning(card: Card, patient: Patient) -> str | None:
     return " ".join([*parts, "How often it is right there is not known."]) if parts else None
 
 
-def _rarely_seen(fact: Outside, counts: Mapping[str, int]) -> str:
+def _rarely_seen(fact: CoverageGap, counts: Mapping[str, int]) -> str:
     lesions = f"its {count(fact.num_all)} training lesions"
     verb = "is" if fact.num_lesions <= 1 else "are"
     how_many = f"Only {count(fact.num_lesions)}" if fact.num_lesions else "None"
@@ -80,7 +80,7 @@ def _rarely_seen(fact: Outside, counts: Mapping[str, int]) -> str:
     return f"{text} ({fact.attribute} not recorded in {count(unknown)})." if unknown else f"{text}."
 
 
-def _origin(fact: Outside) -> str:
+def _origin(fact: CoverageGap) -> str:
     if fact.attribute == "age":
         return f"a patient aged {fact.value.replace('+', ' or over')}"
     if fact.attribute == "sex":
@@ -93,7 +93,8 @@ def show_seen(card: Card) -> None:
     num_lesions = sum(card.seen["skin_tone"].values())
     st.markdown(
         f"The model was trained on {counted(num_lesions, 'lesion')}. Groups with fewer than "
-        f"{coverage.FEW} training lesions are treated as unseen; accuracy there is unknown. "
+        f"{coverage.MIN_LESIONS} training lesions are treated as unseen; accuracy there is "
+        "unknown. "
         f"{formats.uncounted_note(card)}"
     )
     for column, attributes in zip(
@@ -112,7 +113,7 @@ def seen_table(card: Card, attribute: str) -> str:
     rows = [f"| {_HEADINGS[attribute]} | Lesions |", "| :-- | --: |"]
     for group in [*_groups(card, attribute), NOT_RECORDED]:
         number = counts.get(group, 0)
-        is_unseen = number < coverage.FEW and group != NOT_RECORDED and attribute in _KNOWN
+        is_unseen = number < coverage.MIN_LESIONS and group != NOT_RECORDED and attribute in _KNOWN
         cell = f"**{count(number)}**, too few" if is_unseen else count(number)
         rows.append(f"| {literal(group)} | {cell} |")
     return "\n".join(rows)

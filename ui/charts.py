@@ -184,7 +184,7 @@ def outcomes(clinic: ClinicalImpact, ground: Ground) -> tuple[Outcome, ...]:
     return (
         _outcome(clinic.found, "melanoma", "referred", ABOVE_COLOR),
         _outcome(clinic.missed, "melanoma", "missed", ground.ink),
-        _outcome(clinic.referred_for_nothing, "other", "referred", OTHER_REFERRED_COLOR),
+        _outcome(clinic.unnecessary_referrals, "other", "referred", OTHER_REFERRED_COLOR),
         _outcome(clinic.spared, "other", "not referred", ground.rest),
     )
 

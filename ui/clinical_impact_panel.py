@@ -88,7 +88,7 @@ def basis(sensitivity: Estimate, specificity: Estimate, prevalence: float) -> st
     return (
         f"{text} Across these intervals, {_span(best.missed, worst.missed)} of "
         f"{counted(best.num_melanomas, 'melanoma')} would be missed and "
-        f"{_span(best.referred_for_nothing, worst.referred_for_nothing)} other lesions referred."
+        f"{_span(best.unnecessary_referrals, worst.unnecessary_referrals)} other lesions referred."
     )
 
 

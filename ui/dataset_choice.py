@@ -1,9 +1,9 @@
-"""Which data set is looked at: the embedded one, an uploaded zip, or one that lies on the server.
+"""The data set on screen: the bundled one, an uploaded zip, or one on the server.
 
-All pages that look at data sets share the choice. A session keeps what it reads for itself. An
-uploaded archive is unpacked into a temporary folder that goes when the visitor says so, when
-another data set takes its place, and with the session (which Streamlit keeps for two minutes after
-the browser has left, and forgets when the next one leaves); no cache holds any of it.
+All pages about data sets share the choice. Each session has its own data set, and no cache keeps
+any of it. An uploaded archive is unpacked into a temporary folder, which is removed on request,
+when another data set is chosen, and with the session. (Streamlit keeps a session for two minutes
+after its browser has left, and drops it when the next one leaves.)
 """
 
 import shutil
@@ -23,23 +23,23 @@ from ui import errors, examinations, uploads
 from ui.formats import literal, small
 
 MAX_ARCHIVE_MB = 200
-EMBEDDED = "Nine-class set the project started from (facts, no photographs)"
+BUNDLED = "Nine-class starting set (metadata only, no photographs)"
 UPLOADED = "Upload a zip"
-IMPORTED = "Imported before, for training or measuring"
+IMPORTED = "Imported earlier, for training or evaluation"
 ON_SERVER = "On this server"
 
-_KEPT = "dataset_kept"
+_OPEN = "dataset_open"
 _REFUSAL = "dataset_refusal"
 _ROUND = "dataset_upload_round"
 
 
-class Kept:
-    """A data set that this session has read, and the temporary folder that it lies in, if any."""
+class OpenDataset:
+    """The data set that a session has read, and its temporary folder if it was uploaded."""
 
     def __init__(self, place: str, catalogue: Catalogue, folder: Path | None = None) -> None:
-        self.place = place  # where it came from, so that it is read once
+        self.place = place  # where it was read from, so that it is read only once
         self.catalogue = catalogue
-        # When the session forgets this, or the server ends, the folder goes.
+        # The folder is removed when the session drops this object or the server ends.
         self._remove = folder and weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
     def remove(self) -> None:
@@ -49,10 +49,10 @@ class Kept:
 
 
 def choose() -> Catalogue | None:
-    """Draw the choice; the data set that was chosen, or None until there is one."""
+    """Draw the choice; the chosen data set, or None until there is one."""
     server_dir = paths.server_data_dir()
-    imported = [] if paths.is_demo() else server_folders.imported(paths.datasets_dir())
-    choices = [EMBEDDED, UPLOADED]
+    imported = [] if paths.is_demo() else server_folders.imported_names(paths.datasets_dir())
+    choices = [BUNDLED, UPLOADED]
     choices += [IMPORTED] if imported else []
     choices += [ON_SERVER] if server_dir is not None else []
     choice = st.selectbox("Data set", choices, key="dataset_source", persist_state="session")
@@ -66,114 +66,114 @@ def choose() -> Catalogue | None:
         with errors.shown():
             return _on_server(server_dir)
         return None
-    return _kept_or_read(EMBEDDED, None)
+    return _read_once(BUNDLED, None)
 
 
-def kept_catalogue() -> Catalogue | None:
+def open_catalogue() -> Catalogue | None:
     """The data set that this session has read, if any."""
-    kept = st.session_state.get(_KEPT)
-    return kept.catalogue if isinstance(kept, Kept) else None
+    opened = st.session_state.get(_OPEN)
+    return opened.catalogue if isinstance(opened, OpenDataset) else None
 
 
 def paths_of(image_ids: Iterable[str]) -> dict[str, str]:
-    """Files of these photographs in the data set that this session has read, by their ids."""
-    found = kept_catalogue()
-    if found is None or not found.has_photographs:
+    """Files of these photographs in the data set that this session has read, by image ID."""
+    catalogue = open_catalogue()
+    if catalogue is None or not catalogue.has_photographs:
         return {}
-    table = found.dataset.table
+    table = catalogue.dataset.table
     table = table[table["image_id"].isin(set(image_ids)) & table["path"].notna()]
     return dict(zip(table["image_id"], table["path"], strict=True))
 
 
-def _kept_or_read(place: str, path: Path | None) -> Catalogue:
-    kept = st.session_state.get(_KEPT)
-    if isinstance(kept, Kept) and kept.place == place:
-        return kept.catalogue
+def _read_once(place: str, path: Path | None) -> Catalogue:
+    opened = st.session_state.get(_OPEN)
+    if isinstance(opened, OpenDataset) and opened.place == place:
+        return opened.catalogue
     with st.spinner("Reading the data set"):
         dataset = bundled_set.read() if path is None else datasets.read(path)
-        found = catalogues.catalogue(dataset)
-    _forget()
-    st.session_state[_KEPT] = Kept(place, found)
-    return found
+        catalogue = catalogues.build(dataset)
+    _close()
+    st.session_state[_OPEN] = OpenDataset(place, catalogue)
+    return catalogue
 
 
-def _forget() -> None:
-    """Let go of what was read before, with what was found in it and the folder it lies in."""
+def _close() -> None:
+    """Drop the data set, its examination and its temporary folder."""
     examinations.forget()
-    kept = st.session_state.pop(_KEPT, None)
-    if isinstance(kept, Kept):
-        kept.remove()
+    opened = st.session_state.pop(_OPEN, None)
+    if isinstance(opened, OpenDataset):
+        opened.remove()
 
 
 def _imported(names: list[str]) -> Catalogue | None:
     name = st.selectbox(
         "Imported data set", names, index=None, placeholder="Choose", key="dataset_imported",
-        persist_state="session", help="Each is called after its zip, with the start of its SHA-256",
+        persist_state="session", help="Named after the zip, with the first digits of its SHA-256",
     )  # fmt: skip
     if name not in names:
         return None
-    path = server_folders.below(paths.datasets_dir(), name)
-    return _kept_or_read(f"{IMPORTED}: {path}", path)
+    path = server_folders.resolve(paths.datasets_dir(), name)
+    return _read_once(f"{IMPORTED}: {path}", path)
 
 
 def _on_server(server_dir: Path) -> Catalogue | None:
-    given = st.selectbox(
+    name = st.selectbox(
         "Folder or zip",
         server_folders.names(server_dir),
         index=None,
-        placeholder="Choose, or type a path below the server’s folder",
+        placeholder="Choose, or type a path in the server’s folder",
         accept_new_options=True,
         key="dataset_path",
         persist_state="session",
     )
-    if not given:
+    if not name:
         return None
-    path = server_folders.below(server_dir, given)
-    return _kept_or_read(f"{ON_SERVER}: {path}", path)
+    path = server_folders.resolve(server_dir, name)
+    return _read_once(f"{ON_SERVER}: {path}", path)
 
 
 def _uploaded() -> Catalogue | None:
     file = st.file_uploader(
         "Zip of class folders, of HAM10000 or of an ISIC challenge set, with its CSV table",
         type="zip",
-        # More than the server takes it would refuse without a word of why.
+        # A file beyond the server's own limit would be refused without a reason.
         max_upload_size=min(MAX_ARCHIVE_MB, st.get_option("server.maxUploadSize")),
         key=f"dataset_upload_{st.session_state.get(_ROUND, 0)}",
     )
     st.markdown(
         small(
-            "It is unpacked for this session alone, and removed when you say so, when you look at "
-            "another data set, or some minutes after you have left."
+            "It is unpacked for this session only, and removed when you ask, when you choose "
+            "another data set, or some minutes after you leave."
         )
     )
     if file is not None:
         _take(file)
-        # The next run draws an empty uploader: Streamlit would hold the archive in memory.
+        # The next run draws an empty uploader, or Streamlit would keep the archive in memory.
         st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
         st.rerun()
     refusal = st.session_state.get(_REFUSAL)
     if refusal:
         errors.show(refusal)
-    kept = st.session_state.get(_KEPT)
-    if not isinstance(kept, Kept) or kept.place != UPLOADED:
+    opened = st.session_state.get(_OPEN)
+    if not isinstance(opened, OpenDataset) or opened.place != UPLOADED:
         return None
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"On screen: **{literal(kept.catalogue.dataset.name)}**", width="content")
-        st.button("Remove it now", icon=":material/delete:", on_click=_forget)
-    return kept.catalogue
+        st.markdown(f"On screen: **{literal(opened.catalogue.dataset.name)}**", width="content")
+        st.button("Remove now", icon=":material/delete:", on_click=_close)
+    return opened.catalogue
 
 
 def _take(file: UploadedFile) -> None:
-    """Read an archive into this session; a refusal is kept for the next run to show."""
+    """Read an archive into this session; the next run shows a refusal."""
     upload = uploads.take(file)
     st.session_state.pop(_REFUSAL, None)
-    _forget()
+    _close()
     folder = Path(tempfile.mkdtemp(prefix="dataset-"))
     archive = folder / uploads.file_name(upload.name)
     try:
         with st.spinner("Unpacking and reading the archive"):
             archive.write_bytes(upload.data)
-            found = catalogues.catalogue(datasets.read(archive, folder))
+            catalogue = catalogues.build(datasets.read(archive, folder))
             archive.unlink()
     except MelanomaError as error:
         st.session_state[_REFUSAL] = errors.to_markdown(error)
@@ -182,4 +182,4 @@ def _take(file: UploadedFile) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     else:
-        st.session_state[_KEPT] = Kept(UPLOADED, found, folder)
+        st.session_state[_OPEN] = OpenDataset(UPLOADED, catalogue, folder)

@@ -1,4 +1,4 @@
-"""The map of a data set as a chart: a point a photograph, in the color of its diagnosis."""
+"""The map of a data set as a chart: one point per photograph, colored by diagnosis."""
 
 from collections.abc import Sequence
 
@@ -16,20 +16,20 @@ from ui.theme import Ground
 
 SYMBOLS = {MALIGNANT: "diamond", PRE_MALIGNANT: "triangle-up", BENIGN: "circle"}
 _HEIGHT = 520  # px
-_SIZES = {"diamond": 8, "triangle-up": 8, "circle": 7}  # look alike in area
-_MARGIN = 1.04  # the outermost points, whole
+_SIZES = {"diamond": 8, "triangle-up": 8, "circle": 7}  # px; equal areas to the eye
+_MARGIN = 1.04  # so that the outermost points are not cut
 
 
 def embedding_map(points: pd.DataFrame, ground: Ground, highlighted: Sequence[str] = ()) -> Chart:
-    """Every photograph where the network sees it; near each other is what it finds alike.
+    """Photographs as points; those that look alike to the network lie close together.
 
-    Marks are drawn as shapes, not by WebGL, which some browsers of clinics lack; a map holds at
-    most `embedding_maps.MAX_PHOTOGRAPHS`.
+    Points are drawn as SVG, as browsers in some clinics lack WebGL; a map has at most
+    `embedding_maps.MAX_PHOTOGRAPHS`.
 
     Args:
-        points: of an `EmbeddingMap`, or a part of them.
+        points: the points of an `EmbeddingMap`, or some of them.
         ground: colors of the page.
-        highlighted: diagnoses that stand out; the others are pale then. None: all are alike.
+        highlighted: diagnoses that stand out, while the others are pale; empty: all stand out.
     """
     data: list[Spec] = []
     present = [code for code in CODES_BY_GROUP if (points["diagnosis"] == code).any()]
@@ -42,12 +42,12 @@ def embedding_map(points: pd.DataFrame, ground: Ground, highlighted: Sequence[st
             {
                 "type": "scatter", "x": rows["x"].tolist(), "y": rows["y"].tolist(),
                 "mode": "markers", "name": f"{BY_CODE[code].name} {len(rows):,}",
-                "legendrank": present.index(code), "customdata": _words(rows),
+                "legendrank": present.index(code), "customdata": _hover_texts(rows),
                 "marker": {
                     "symbol": symbol, "size": _SIZES[symbol] - 2 * is_pale,
                     "color": ground.rest if is_pale else BY_CODE[code].color,
                     "opacity": 0.8,
-                    # What was held out stands before what was taught by an edge of ink.
+                    # Photographs held out from the model are outlined.
                     "line": {
                         "color": ground.ink,
                         "width": np.where(rows["is_held_out"] & (not is_pale), 1.2, 0.0).tolist(),
@@ -57,7 +57,7 @@ def embedding_map(points: pd.DataFrame, ground: Ground, highlighted: Sequence[st
             }
         )  # fmt: skip
     axis = {"range": [-_MARGIN, _MARGIN], "visible": False, "fixedrange": True}
-    # A key is needed where nine colors lie among each other; a click on it hides a diagnosis.
+    # Nine mixed colors need a legend; a click on an entry hides its diagnosis.
     layout = model_charts.bare(_HEIGHT) | {
         "margin": {"l": 0, "r": 0, "t": 0, "b": 0}, "showlegend": True, "hovermode": "closest",
         "legend": {
@@ -70,19 +70,19 @@ def embedding_map(points: pd.DataFrame, ground: Ground, highlighted: Sequence[st
     return Chart(data, layout)
 
 
-def _words(rows: pd.DataFrame) -> list[str]:
-    """What is said of each point where the pointer rests on it."""
+def _hover_texts(rows: pd.DataFrame) -> list[str]:
+    """The text shown when the pointer is over a point."""
     return [
         f"<b>{subgroup_charts.plain_text(str(image_id))}</b><br>{BY_CODE[code].name}<br>"
-        f"{place(split, is_held_out=is_held_out)}"
+        f"{split_text(split, is_held_out=is_held_out)}"
         for image_id, code, split, is_held_out in zip(
             rows["image_id"], rows["diagnosis"], rows["split"], rows["is_held_out"], strict=True
         )
     ]
 
 
-def place(split: str | None, *, is_held_out: bool) -> str:
-    """Where a photograph stands: its split in the data set, and whether it was held out."""
+def split_text(split: str | None, *, is_held_out: bool) -> str:
+    """A photograph's split in the data set, and whether it was held out from the model."""
     names = [SPLIT_NAMES[split]] if isinstance(split, str) else []
     if is_held_out:
         names.append("held out from the model")
@@ -90,7 +90,7 @@ def place(split: str | None, *, is_held_out: bool) -> str:
 
 
 def embedding_map_alt(points: pd.DataFrame, highlighted: Sequence[str] = ()) -> str:
-    """What the chart shows, in words."""
+    """The chart in words."""
     numbers = ", ".join(
         f"{BY_CODE[code].name} {count(int(number))}"
         for code in CODES_BY_GROUP

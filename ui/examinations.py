@@ -1,8 +1,8 @@
-"""What the data doctor finds in the data set on screen, for this session only.
+"""The data doctor's examination of the data set on screen, for this session only.
 
-An examination of photographs runs in a thread beside the page, which can be left and come back to.
-One runs at a time on a server, so that assessing stays quick. It ends with the session, or when
-its data set goes.
+Photographs are examined in a background thread, so the visitor can leave the page and come back.
+One examination runs at a time on a server, so that assessing stays quick. It ends with the session
+or with its data set.
 """
 
 import dataclasses
@@ -24,20 +24,20 @@ from melanoma_core.data.datasets import Dataset
 from melanoma_core.errors import MelanomaError
 from ui.formats import count
 
-# Read when the examination runs, which takes seconds for a zip.
+# Called when the examination runs, as reading a zip takes seconds.
 ReadReferences = Callable[[], Sequence[Dataset]]
 
-_KEPT = "dataset_examination"
-_TURN = threading.Lock()
+_EXAMINATION = "dataset_examination"
+_LOCK = threading.Lock()
 
 
 class _StoppedError(Exception):
-    """Nobody waits for the examination any more."""
+    """The session no longer needs the examination."""
 
 
 @dataclass
 class _Progress:
-    """What the thread and the page tell each other."""
+    """What the thread and the page share."""
 
     phase: str = "Waiting for another examination on this server"
     num_done: int = 0
@@ -54,67 +54,67 @@ class _Progress:
         self.enter(
             f"Comparing photographs, {count(num_done)} of {count(num_all)}"
             if num_done < num_all
-            else "Looking for copies among them"
+            else "Looking for copies"
         )
 
 
 class Examination:
-    """One examination of one data set: waiting, under way, or done."""
+    """One examination of one data set: waiting, running or done."""
 
     def __init__(self, catalogue: Catalogue, reference_names: Sequence[str]) -> None:
         self.catalogue = catalogue
         self.reference_names = tuple(reference_names)
-        self.is_clean_wanted = False  # once it was asked for, the clean table stays on screen
+        self.is_clean_table_shown = False  # from the first request on
         self._progress = _Progress()
         self._audit: Future[Audit] = Future()
         self._cleaned: tuple[frozenset[str], pd.DataFrame, tuple[Change, ...]] | None = None
-        # When the session forgets this, the thread stops at the next photograph.
+        # When the session drops this object, the thread stops at the next photograph.
         self.stop = weakref.finalize(self, self._progress.is_stopped.set)
 
     def start(self, read_references: ReadReferences) -> None:
-        """Examine in a thread of its own."""
+        """Examine in a background thread."""
         arguments = (self.catalogue.dataset, read_references, self._progress, self._audit)
         threading.Thread(target=_run_in_turn, args=arguments, daemon=True).start()
 
     def run(self, read_references: ReadReferences) -> None:
-        """Examine now and wait for no other, which facts alone allow: it takes 0.1 s."""
+        """Examine now, without waiting for other examinations; metadata alone take 0.1 s."""
         _run(self.catalogue.dataset, read_references, self._progress, self._audit)
 
     @property
     def is_done(self) -> bool:
-        """Whether there is an audit, or a reason why there is none."""
+        """True if there is an audit, or an error instead."""
         return self._audit.done()
 
     @property
     def phase(self) -> str:
-        """What it is doing, in words."""
+        """What it is doing, for the page."""
         return self._progress.phase
 
     @property
-    def share_done(self) -> float:
-        """Of the photographs, 0 to 1."""
+    def fraction_done(self) -> float:
+        """The fraction of photographs read, 0 to 1."""
         return self._progress.num_done / max(1, self._progress.num_all)
 
     def audit(self, seconds: float = 0) -> Audit:
-        """What was found, after waiting for so many seconds at most.
+        """The audit, after waiting for at most this many seconds.
 
         Raises:
-            MelanomaError: a reference was refused.
+            MelanomaError: a reference cannot be read.
             TimeoutError: it is not done.
         """
         return self._audit.result(seconds)
 
     def clean(self, kinds: Collection[str]) -> tuple[pd.DataFrame, tuple[Change, ...]]:
-        """The clean table and its changes, acting on findings of these kinds."""
-        wanted = frozenset(kinds)
-        if self._cleaned is None or self._cleaned[0] != wanted:
-            acted_on = [found for found in self.audit().findings if found.kind in wanted]
-            self._cleaned = (wanted, *audits.clean(self.catalogue.dataset, acted_on))
+        """The clean table and its changes, correcting these kinds of findings."""
+        key = frozenset(kinds)
+        if self._cleaned is None or self._cleaned[0] != key:
+            findings = [finding for finding in self.audit().findings if finding.kind in key]
+            self._cleaned = (key, *audits.clean(self.catalogue.dataset, findings))
         return self._cleaned[1:]
 
 
 def _run_in_turn(*arguments: Any) -> None:
-    with _TURN:
+    with _LOCK:
         _run(*arguments)
 
 
@@ -122,68 +122,68 @@ def _run(
     dataset: Dataset,
     read_references: ReadReferences,
     progress: _Progress,
-    audit: Future[Audit],
+    future: Future[Audit],
 ) -> None:
-    """Hold no examination: a session that has gone must be able to forget it."""
+    """Run without a reference to the examination, so that it is freed with its session."""
     try:
         progress.enter("Reading the references")
-        found = audits.audit(dataset, read_references(), progress.report)
-        # The findings name rows; 4 kB a photograph need not stay.
-        thumbnails = found.fingerprints.thumbnails[:0].copy()
-        bare = dataclasses.replace(found.fingerprints, thumbnails=thumbnails)
-        audit.set_result(dataclasses.replace(found, fingerprints=bare))
-    except Exception as error:  # noqa: BLE001 - the page that asks for the result raises it
-        audit.set_exception(error)
+        audit = audits.audit(dataset, read_references(), progress.report)
+        # Findings refer to rows, so the thumbnails (4 kB per photograph) are dropped.
+        thumbnails = audit.fingerprints.thumbnails[:0].copy()
+        bare = dataclasses.replace(audit.fingerprints, thumbnails=thumbnails)
+        future.set_result(dataclasses.replace(audit, fingerprints=bare))
+    except Exception as error:  # noqa: BLE001 - raised again where the result is read
+        future.set_exception(error)
 
 
-def of(found: Catalogue) -> Examination | None:
-    """This session's examination of a data set; None before one was asked for.
+def of(catalogue: Catalogue) -> Examination | None:
+    """This session's examination of a data set; None before one was requested.
 
-    Facts alone are examined at once, with the official words that come with them.
+    A data set without photographs is examined here, with the references that ship with the app.
     """
-    examination = kept()
-    if examination is not None and examination.catalogue is found:
+    examination = current()
+    if examination is not None and examination.catalogue is catalogue:
         return examination
-    if found.has_photographs:
+    if catalogue.has_photographs:
         return None
-    references = bundled_set.references(found.dataset.table)
-    examination = Examination(found, [reference.name for reference in references])
+    references = bundled_set.references(catalogue.dataset.table)
+    examination = Examination(catalogue, [reference.name for reference in references])
     examination.run(lambda: references)
-    st.session_state[_KEPT] = examination
+    st.session_state[_EXAMINATION] = examination
     return examination
 
 
-def ended(found: Catalogue) -> Examination | None:
-    """This session's examination of a data set once there is an audit; None until then."""
-    examination = of(found)
+def finished(catalogue: Catalogue) -> Examination | None:
+    """This session's examination of a data set if it has an audit, else None."""
+    examination = of(catalogue)
     if examination is None or not examination.is_done:
         return None
     try:
         examination.audit()
-    except MelanomaError:  # the data doctor's page says why
+    except MelanomaError:  # the page Data doctor shows it
         return None
     return examination
 
 
-def kept() -> Examination | None:
-    """The examination that this session keeps, of whatever data set."""
-    examination = st.session_state.get(_KEPT)
+def current() -> Examination | None:
+    """This session's examination, of any data set."""
+    examination = st.session_state.get(_EXAMINATION)
     return examination if isinstance(examination, Examination) else None
 
 
 def start(
-    found: Catalogue, reference_names: Sequence[str], read_references: ReadReferences
+    catalogue: Catalogue, reference_names: Sequence[str], read_references: ReadReferences
 ) -> None:
-    """Begin to examine a data set, in the place of the examination before, if any."""
+    """Start to examine a data set, replacing the previous examination."""
     forget()
-    examination = Examination(found, reference_names)
+    examination = Examination(catalogue, reference_names)
     examination.start(read_references)
-    st.session_state[_KEPT] = examination
+    st.session_state[_EXAMINATION] = examination
 
 
 def forget() -> None:
-    """Stop what is under way, and let go of what was found."""
-    examination = kept()
+    """Stop and drop this session's examination."""
+    examination = current()
     if examination is not None:
         examination.stop()
-        del st.session_state[_KEPT]
+        del st.session_state[_EXAMINATION]

@@ -1,4 +1,4 @@
-"""Findings of the data doctor in the words of the page, and the one sentence over them all."""
+"""The data doctor's findings in words, and the one sentence above them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,26 +15,26 @@ _HELD_OUT = {"test": "test photograph", "val": "validation photograph"}
 
 
 @dataclass(frozen=True)
-class Words:
-    """How a kind of finding is called; `{photographs}` and `{training}` are filled in."""
+class FindingText:
+    """The texts of a kind of finding; `{photographs}` and `{training}` are filled in."""
 
     icon: str
-    one: str  # behind a count of 1
+    one: str  # after a count of 1
     many: str
     looked_for: str
     action: str = ""  # what the clean table does about it; empty: nothing
     needs_pictures: bool = False
 
 
-WORDS = {
-    "same_photograph_in_two_splits": Words(
+TEXTS = {
+    "same_photograph_in_two_splits": FindingText(
         "file_copy",
         "{photographs} was also used in {training}",
         "{photographs} were also used in {training}",
         "The same photograph on both sides of a split",
         "Keep held-out photographs out of training",
     ),
-    "near_copy_in_two_splits": Words(
+    "near_copy_in_two_splits": FindingText(
         "difference",
         "{photographs} has a near copy in {training}",
         "{photographs} have a near copy in {training}",
@@ -42,27 +42,27 @@ WORDS = {
         "Keep their near copies out of training",
         needs_pictures=True,
     ),
-    "same_lesion_in_two_splits": Words(
+    "same_lesion_in_two_splits": FindingText(
         "call_split",
-        "{photographs} shows a lesion that {training} shows too",
-        "{photographs} show a lesion that {training} shows too",
+        "{photographs} shows a lesion that is also in {training}",
+        "{photographs} show a lesion that is also in {training}",
         "The same lesion on both sides of a split",
         "Keep held-out lesions out of training",
     ),
-    "two_classes": Words(
+    "two_classes": FindingText(
         "label_off",
         "photograph carries two different diagnoses",
         "photographs carry two different diagnoses",
         "One photograph under two diagnoses",
         "Leave out photographs with two diagnoses",
     ),
-    "copied_classes": Words(
+    "copied_classes": FindingText(
         "folder_copy",
-        "class is, as a whole, filed under another diagnosis too",
-        "classes are, as a whole, filed under another diagnosis too",
-        "A class that is as a whole a copy of another",
+        "class is also filed in full under another diagnosis",
+        "classes are also filed in full under another diagnosis",
+        "A class that is a copy of another",
     ),
-    "near_copies_in_two_classes": Words(
+    "near_copies_in_two_classes": FindingText(
         "label_off",
         "pair of near copies carries two different diagnoses",
         "pairs of near copies carry two different diagnoses",
@@ -70,74 +70,74 @@ WORDS = {
         "Leave out near copies with two diagnoses",
         needs_pictures=True,
     ),
-    "contradicts_table": Words(
+    "contradicts_table": FindingText(
         "rule",
         "photograph has another diagnosis in a published table",
         "photographs have another diagnosis in a published table",
-        "A diagnosis that a published table denies",
-        "Take the published table’s diagnosis",
+        "A diagnosis that contradicts a published table",
+        "Use the published table’s diagnosis",
     ),
-    "unreadable": Words(
+    "unreadable": FindingText(
         "broken_image",
         "file cannot be read",
         "files cannot be read",
-        "Files that are empty, damaged or no photographs",
+        "Files that are empty, damaged or not photographs",
         "Leave out files that cannot be read",
         needs_pictures=True,
     ),
-    "exact_copies": Words(
+    "exact_copies": FindingText(
         "content_copy",
-        "pair of files holds the same pixels under two names",
-        "pairs of files hold the same pixels under two names",
-        "The same pixels under two names",
-        "Keep one file of the same pixels",
+        "pair of files has identical pixels under two names",
+        "pairs of files have identical pixels under two names",
+        "Identical pixels under two names",
+        "Keep one of several identical files",
     ),
-    "near_copies": Words(
+    "near_copies": FindingText(
         "difference",
-        "pair is one picture saved twice",
-        "pairs are one picture saved twice",
+        "pair of files is one picture saved twice",
+        "pairs of files are one picture saved twice",
         "One picture re-encoded, resized, rotated or mirrored",
         "Keep near copies in one split",
         needs_pictures=True,
     ),
-    "several_photographs": Words(
+    "several_photographs": FindingText(
         "photo_library",
         "lesion has several photographs",
         "lesions have several photographs",
         "Lesions with several photographs",
     ),
-    "small_classes": Words(
+    "small_classes": FindingText(
         "straighten",
         "class is too small to measure",
         "classes are too small to measure",
         "Classes too small to measure",
     ),
-    "size_shift": Words(
+    "size_shift": FindingText(
         "aspect_ratio",
-        "held-out split has images of other sizes than training",
-        "held-out splits have images of other sizes than training",
-        "Image sizes that shift between splits",
+        "held-out split has other image sizes than training",
+        "held-out splits have other image sizes than training",
+        "Image sizes that differ between splits",
     ),
-    "source_shift": Words(
+    "source_shift": FindingText(
         "inventory_2",
         "held-out split comes from other sources than training",
         "held-out splits come from other sources than training",
-        "Sources that shift between splits",
+        "Sources that differ between splits",
     ),
-    "color_shift": Words(
+    "color_shift": FindingText(
         "palette",
         "held-out split has other colors than training",
         "held-out splits have other colors than training",
-        "Colors that shift between splits",
+        "Colors that differ between splits",
         needs_pictures=True,
     ),
 }
 
 
 def title(finding: Finding, table: pd.DataFrame) -> str:
-    """What was found: "155 photographs carry two different diagnoses"."""
-    words = WORDS[finding.kind]
-    text = words.one if finding.count == 1 else words.many
+    """The finding in words: "155 photographs carry two different diagnoses"."""
+    texts = TEXTS[finding.kind]
+    text = texts.one if finding.count == 1 else texts.many
     if "{photographs}" in text:
         photographs, training = _sides(finding, table)
         text = text.format(
@@ -147,65 +147,65 @@ def title(finding: Finding, table: pd.DataFrame) -> str:
 
 
 def _sides(finding: Finding, table: pd.DataFrame) -> tuple[str, str]:
-    """What the held-out photographs of a finding are called, and where else they stand."""
+    """What to call a finding's held-out photographs, and the split that they are also in."""
     splits = list(table["split"])
-    of_groups = [{splits[row] for row in group} for group in finding.groups]
-    held_out = set().union(*of_groups) - {SPLITS[0], None}
-    is_taught = all(SPLITS[0] in of_group for of_group in of_groups)
+    group_splits = [{splits[row] for row in group} for group in finding.groups]
+    held_out = set().union(*group_splits) - {SPLITS[0], None}
+    is_in_training = all(SPLITS[0] in of_group for of_group in group_splits)
     photographs = _HELD_OUT[held_out.pop()] if len(held_out) == 1 else "held-out photograph"
-    return photographs, "training" if is_taught else "another split"
+    return photographs, "training" if is_in_training else "another split"
 
 
 def sentence(audit: Audit, table: pd.DataFrame, *, has_photographs: bool) -> str:
-    """The gravest of what was found, and what it means, in Markdown."""
-    gravest = [
+    """The most severe findings and their consequence, in Markdown."""
+    most_severe = [
         next((finding for finding in audit.findings if finding.severity == severity), None)
         for severity in (INVALIDATES_LABELS, INVALIDATES_TEST)
     ]
-    titles = [title(finding, table) for finding in gravest if finding]
+    titles = [title(finding, table) for finding in most_severe if finding]
     if titles:
-        means = (
+        consequence = (
             "Figures from this split would be too high."
-            if gravest[1]
-            else "A network would be taught wrong diagnoses."
+            if most_severe[1]
+            else "A network would learn wrong diagnoses."
         )
-        return f"**{', and '.join(titles)}.** {means}"
+        return f"**{', and '.join(titles)}.** {consequence}"
     if audit.findings:
         return (
-            "**Nothing spoils the test or the labels** of these "
-            f"{count(audit.num_files)} files. What is worth knowing stands below."
+            "**Nothing invalidates the test or the labels** of these "
+            f"{count(audit.num_files)} files. Findings worth knowing are listed below."
         )
     copies = "copies" if has_photographs else "identical files"
     return (
         f"**No {copies}, contradictions or leaks found among {count(audit.num_files)} images.** "
-        "What was looked for stands below."
+        "What was looked for is listed below."
     )
 
 
-def is_spoilt(audit: Audit) -> bool:
-    """Whether anything spoils the test or the labels."""
+def is_invalid(audit: Audit) -> bool:
+    """True if a finding invalidates the test or the labels."""
     return any(
         finding.severity in (INVALIDATES_TEST, INVALIDATES_LABELS) for finding in audit.findings
     )
 
 
 def looked_for(audit: Audit, table: pd.DataFrame, *, has_photographs: bool) -> dict[str, list[str]]:
-    """Everything that was looked for, and how much of it was found; columns by name."""
-    lacks = dict.fromkeys(WORDS, "none")
-    if not audit.known:
-        lacks["contradicts_table"] = "needs a reference"
+    """Everything that was looked for with the count found or why not; columns by name."""
+    results = dict.fromkeys(TEXTS, "none")
+    if not audit.references:
+        results["contradicts_table"] = "needs a reference"
         if table["lesion_id"].isna().all():
-            lacks["same_lesion_in_two_splits"] = "no lesion is recorded"
-            lacks["several_photographs"] = "no lesion is recorded"
+            results["same_lesion_in_two_splits"] = "no lesion is recorded"
+            results["several_photographs"] = "no lesion is recorded"
     if table["split"].isna().all():
-        lacks |= {kind: "no split is given" for kind in WORDS if _is_about_splits(kind)}
+        results |= {kind: "no split is recorded" for kind in TEXTS if _is_about_splits(kind)}
     if not has_photographs:
-        needing = (kind for kind, words in WORDS.items() if words.needs_pictures)
-        lacks |= dict.fromkeys(needing, "needs the photographs")
-    found = {finding.kind: count(finding.count) for finding in audit.findings}
+        needing = (kind for kind, text in TEXTS.items() if text.needs_pictures)
+        results |= dict.fromkeys(needing, "needs the photographs")
+    results |= {finding.kind: count(finding.count) for finding in audit.findings}
     return {
-        "Looked for": [words.looked_for for words in WORDS.values()],
-        "Found": list((lacks | found).values()),
+        "Looked for": [text.looked_for for text in TEXTS.values()],
+        "Found": list(results.values()),
     }
 
 
@@ -213,11 +213,11 @@ def _is_about_splits(kind: str) -> bool:
     return kind.endswith(("_in_two_splits", "_shift"))
 
 
-def actions(found: Sequence[Finding], table: pd.DataFrame) -> dict[str, str]:
+def actions(findings: Sequence[Finding], table: pd.DataFrame) -> dict[str, str]:
     """What the clean table can do about these findings, by kind."""
-    is_divided = bool(table["split"].notna().any())
+    has_splits = bool(table["split"].notna().any())
     return {
-        finding.kind: WORDS[finding.kind].action
-        for finding in found
-        if WORDS[finding.kind].action and (is_divided or finding.kind != "near_copies")
+        finding.kind: TEXTS[finding.kind].action
+        for finding in findings
+        if TEXTS[finding.kind].action and (has_splits or finding.kind != "near_copies")
     }

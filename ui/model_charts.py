@@ -159,7 +159,7 @@ def _bins(
     ]
     return {
         "type": "scatter", "mode": "lines+markers",
-        "x": [100 * b.mean_probability for b in filled], "y": [100 * b.share for b in filled],
+        "x": [100 * b.mean_probability for b in filled], "y": [100 * b.observed for b in filled],
         "line": {"color": color, "width": 2, "dash": "solid" if shares else "dot"},
         "marker": {
             "size": 9, "symbol": "circle" if shares else "square",
@@ -182,7 +182,7 @@ def _bins(
 def reliability_alt(diagram: Diagram) -> str:
     """The diagram after calibration in words."""
     bins = ", ".join(
-        f"{percent(b.mean_probability)} came true in {percent(b.share)} of {count(b.num_rows)}"
+        f"{percent(b.mean_probability)} came true in {percent(b.observed)} of {count(b.num_rows)}"
         for b in diagram.after
         if b.num_rows
     )

@@ -1,4 +1,4 @@
-"""A data set's photographs on a page, reduced, each read when it is looked at."""
+"""A data set's photographs on a page, reduced in size, each read when shown."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from ui.formats import literal, small
 
 
 def show(path: str, longest: int, alt: str) -> None:
-    """The photograph; in the place of one that was refused, the reason.
+    """Show the photograph, or why it could not be read.
 
     Args:
-        path: of its file.
-        longest: px of its long side, at most.
-        alt: what it is called for those who do not see it.
+        path: path of its file.
+        longest: largest length of the long side, px.
+        alt: its alternative text.
     """
     try:
         picture = reading.reduce(reading.read_file(Path(path)), longest)

@@ -142,7 +142,7 @@ def differential(prediction: Prediction, card: Card, point: OperatingPoint) -> s
         reasons = []
         if "MEL" in codes and any(BY_CODE[code].group == BENIGN for code in codes):
             reasons.append("melanoma and benign diagnoses are both possible")
-        if len(codes) > conformal.LARGE:
+        if len(codes) > conformal.MAX_SET_SIZE:
             reasons.append(f"the list has {len(codes)} diagnoses")
         text += f" **Review:** {', and '.join(reasons)}; the photograph alone cannot settle it."
     return text
@@ -151,7 +151,7 @@ def differential(prediction: Prediction, card: Card, point: OperatingPoint) -> s
 def _members(prediction: Prediction, card: Card) -> NDArray[np.bool_]:
     """(C,) True for the diagnoses in the differential, in the order of prediction.codes."""
     cutoffs = card.differential
-    return conformal.sets(
+    return conformal.prediction_sets(
         prediction.probabilities[np.newaxis],
         cutoffs.melanoma_cutoff,
         cutoffs.other_cutoff,

@@ -1,4 +1,4 @@
-"""The curves of a training run as charts; each has its `alt` text."""
+"""The curves of a training run as charts, each with its alternative text."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ class Line:
 
 
 def of_history(history: Sequence[Mapping[str, Any]], ground: Ground) -> dict[str, list[Line]]:
-    """The measures that a run has written so far, by the chart that they belong to."""
+    """The measures that a run has written so far, by the title of their chart."""
     blue = model_charts.LINE_COLOR
     measures = {
         "Loss": (("training", "loss", ground.ink), ("validation", "val_loss", blue)),
@@ -33,16 +33,16 @@ def of_history(history: Sequence[Mapping[str, Any]], ground: Ground) -> dict[str
             ("all diagnoses", "val_macro_auroc", blue),
         ),
     }
-    found = {}
-    for title, of_chart in measures.items():
+    charts = {}
+    for title, chart_measures in measures.items():
         lines = [
             Line(name, [_number(row.get(key)) for row in history], color)
-            for name, key, color in of_chart
+            for name, key, color in chart_measures
         ]
         drawn = [line for line in lines if not all(map(math.isnan, line.values))]
         if drawn:
-            found[title] = drawn
-    return found
+            charts[title] = drawn
+    return charts
 
 
 def _number(value: object) -> float:
@@ -50,7 +50,7 @@ def _number(value: object) -> float:
 
 
 def curves(lines: Sequence[Line], ground: Ground, unit: str = "Epoch") -> Chart:
-    """Measures over the epochs, each named at its last point; `unit` is what the axis counts."""
+    """Measures by epoch, each named at its last point; `unit` names the axis."""
     num_epochs = max(len(line.values) for line in lines)
     epochs = list(range(1, num_epochs + 1))
     values = [value for line in lines for value in line.values if not math.isnan(value)]
@@ -58,10 +58,10 @@ def curves(lines: Sequence[Line], ground: Ground, unit: str = "Epoch") -> Chart:
     space = 0.08 * (high - low) or 0.05
     low, high = low - space, high + space
     room = _HEIGHT - 70  # px of the plot itself, about
-    places = parted([(_last(line.values) - low) / (high - low) * room for line in lines])
+    positions = spread_labels([(_last(line.values) - low) / (high - low) * room for line in lines])
     data: list[Spec] = []
     notes: list[Spec] = []
-    for line, place in zip(lines, places, strict=True):
+    for line, position in zip(lines, positions, strict=True):
         data.append(
             {
                 "type": "scatter", "x": epochs, "y": list(line.values),
@@ -73,7 +73,7 @@ def curves(lines: Sequence[Line], ground: Ground, unit: str = "Epoch") -> Chart:
         notes.append(
             {
                 "x": 1, "xref": "paper", "xanchor": "left", "xshift": 6,
-                "y": low + place / room * (high - low), "text": line.name, "showarrow": False,
+                "y": low + position / room * (high - low), "text": line.name, "showarrow": False,
                 "font": {"color": ground.ink, "size": 13}, "yanchor": "middle",
             }
         )  # fmt: skip
@@ -89,7 +89,7 @@ def curves(lines: Sequence[Line], ground: Ground, unit: str = "Epoch") -> Chart:
 
 
 def curves_alt(title: str, lines: Sequence[Line], unit: str = "epoch") -> str:
-    """First and last point of every line in words."""
+    """The first and last value of every line, in words."""
     parts = [
         f"{line.name} from {line.values[0]:.3f} to {_last(line.values):.3f} over "
         f"{counted(len(line.values), unit)}"
@@ -99,14 +99,14 @@ def curves_alt(title: str, lines: Sequence[Line], unit: str = "epoch") -> str:
 
 
 def _last(values: Sequence[float]) -> float:
-    """The last value that is known."""
+    """The last value that is not missing."""
     return next(value for value in reversed(values) if not math.isnan(value))
 
 
-def parted(places: Sequence[float], height: float = _LABEL_HEIGHT) -> list[float]:
-    """The places, those too near for two labels of this height moved up; in the order given."""
-    moved = list(places)
+def spread_labels(positions: Sequence[float], height: float = _LABEL_HEIGHT) -> list[float]:
+    """The positions in the same order, moved up where two labels of this height would overlap."""
+    moved = list(positions)
     last = -math.inf
-    for index in sorted(range(len(places)), key=lambda index: places[index]):
-        last = moved[index] = max(places[index], last + height)
+    for index in sorted(range(len(positions)), key=lambda index: positions[index]):
+        last = moved[index] = max(positions[index], last + height)
     return moved

@@ -1,7 +1,7 @@
-"""One table of accuracy: the models and public figures.
+"""One table of accuracy: the models beside published figures.
 
-Run as `python -m benchmarks.accuracy.accuracy [--model ID]…` from the project's root. Nothing is measured
-here: the models' figures are those of their cards, of the test split.
+Run as `python -m benchmarks.accuracy.accuracy [--model ID]…` from the project's root. Nothing is
+measured here: the models' figures are those on their cards, for the test split.
 """
 
 import argparse
@@ -11,30 +11,29 @@ from benchmarks.accuracy import held_out
 from melanoma_core.metrics.estimates import Estimate, to_record
 from melanoma_core.models.cards import Card
 
-_SOURCES = {"all": "all", "ham10000": "HAM10000", "isic2017": "ISIC 2017 Part 3"}
-_SHOWN = {
+_COLUMNS = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced",
     "macro_auroc": "macro AUROC",
     "melanoma_auroc": "MEL AUROC",
 }
-_ENOUGH_PHOTOGRAPHS = 50  # as on the pages: of fewer an interval says too little for a row
+_ENOUGH_PHOTOGRAPHS = 50  # as on the pages: with fewer, an interval says too little for a row
 _UNKNOWN = "–"
 _CARD = "its card"
 Row = tuple[str, ...]
 
-# As their authors give them, each on data and splits of its own; none was measured here.
+# As published, each on its own data and splits; none was measured here.
 # Phillips 2020: M. Phillips and others, "Detection of malignant melanoma using artificial
 #   intelligence", Dermatol Pract Concept 10(1), e2020011, doi:10.5826/dpc.1001a11: the product
 #   and, for comparison, a meta-analysis of 92 studies of dermatologists.
 # Codella 2018: N. Codella and others, "Skin lesion analysis toward melanoma detection: a challenge
 #   at the 2017 ISBI", arXiv:1710.05006, and its leader board.
 # Codella 2019: the same on the challenge of 2018, arXiv:1902.03368, and its leader board; the
-#   winner learned from private photographs too.
+#   winner also trained on private photographs.
 # Yang 2023: J. Yang and others, "MedMNIST v2", Scientific Data 10, 41.
 # Abhishek 2025: K. Abhishek, A. Jain, G. Hamarneh, "Investigating the quality of DermaMNIST and
 #   Fitzpatrick17k", Scientific Data 12, 196, arXiv:2401.14497.
-# not published: read in public code when this project was planned, the address was not kept.
+# not published: seen in public code when this project was planned; the address was not kept.
 _PHILLIPS, _YANG, _ABHISHEK = "Phillips 2020", "Yang 2023", "Abhishek 2025"
 _CODELLA_2017, _CODELLA_2018 = "Codella 2018", "Codella 2019"
 _CODE = "not published"
@@ -71,7 +70,7 @@ def main() -> None:
         models = held_out.load(arguments)
         cards = [model.card for model in models]
         tables.print_table(
-            ("network", "measured on", "source", *_SHOWN.values()),
+            ("network", "measured on", "source", *_COLUMNS.values()),
             [*(row for card in cards for row in _card_rows(card)), *_PUBLIC],
             num_texts=3,
         )
@@ -81,18 +80,17 @@ def main() -> None:
             num_texts=3,
         )
         print(
-            "\nIn brackets 95 % intervals; n counts photographs/lesions. The figures of the cards"
-            "\nare of the seven classes of HAM10000, sums of the nine. Rows without brackets are"
-            "\npublic figures, as their authors give them; the sources stand in full in"
-            "\nbenchmarks/accuracy/accuracy.py."
-            f"\nA data set of fewer than {_ENOUGH_PHOTOGRAPHS} test photographs has no row of its"
-            f" own: {_left_out(cards[0]) or 'none here'}."
+            "\nIn brackets: 95 % intervals, or photographs/lesions. The cards' figures are for the"
+            "\nseven classes of HAM10000, which are sums of the nine. Rows without intervals are"
+            "\npublished figures; benchmarks/accuracy/accuracy.py lists their sources in full."
+            f"\nA data set with fewer than {_ENOUGH_PHOTOGRAPHS} test photographs has no row of its"
+            f" own: {_small_sources(cards[0]) or 'none here'}."
         )
         record |= {
             "models": held_out.describe(models),
             "figures": {
                 card.model_id: {
-                    source: {name: to_record(figure) for name, figure in figures.items()}
+                    source: {name: to_record(estimate) for name, estimate in figures.items()}
                     for source, figures in card.figures.items()
                 }
                 for card in cards
@@ -101,13 +99,13 @@ def main() -> None:
 
 
 def _card_rows(card: Card) -> list[Row]:
-    """The card's figures, of all test photographs and of each archive apart."""
+    """The card's figures for all test photographs and for each archive."""
     return [
         (
             card.model_id,
-            f"{_SOURCES.get(source, source)}, test {_counts(figures['accuracy'])}",
+            f"{held_out.source_name(source)}, test {_counts(figures['accuracy'])}",
             _CARD,
-            *(tables.interval(figures[name]) for name in _SHOWN),
+            *(tables.interval(figures[name]) for name in _COLUMNS),
         )
         for source, figures in card.figures.items()
         if source == "all" or _is_large(figures)
@@ -118,20 +116,20 @@ def _is_large(figures: dict[str, Estimate]) -> bool:
     return figures["accuracy"].num_photographs >= _ENOUGH_PHOTOGRAPHS
 
 
-def _left_out(card: Card) -> str:
-    """Names of the data sets without a row, each with its photographs and lesions."""
+def _small_sources(card: Card) -> str:
+    """Names of the data sets too small for a row, with their photographs and lesions."""
     return ", ".join(
-        f"{_SOURCES.get(source, source)} {_counts(figures['accuracy'])}"
+        f"{held_out.source_name(source)} {_counts(figures['accuracy'])}"
         for source, figures in card.figures.items()
         if source != "all" and not _is_large(figures)
     )
 
 
 def _operating_rows(card: Card) -> list[Row]:
-    """What the thresholds find and clear, over all sources and, for the first, in each apart."""
+    """Sensitivity and specificity of each threshold on all sources, of the first on each one."""
     rows = [
         (
-            f"{card.model_id}, placed for {point.target:g}",
+            f"{card.model_id}, target {point.target:g}",
             f"all, test {_counts(point.sensitivity)} melanoma",
             _CARD,
             tables.interval(point.sensitivity),
@@ -142,8 +140,8 @@ def _operating_rows(card: Card) -> list[Row]:
     target = card.operating_points[0].target
     rows += [
         (
-            f"{card.model_id}, placed for {target:g}",
-            f"{_SOURCES.get(source, source)}, test {_counts(figures['sensitivity'])} melanoma",
+            f"{card.model_id}, target {target:g}",
+            f"{held_out.source_name(source)}, test {_counts(figures['sensitivity'])} melanoma",
             _CARD,
             tables.interval(figures["sensitivity"]),
             tables.interval(figures["specificity"]),
@@ -154,8 +152,8 @@ def _operating_rows(card: Card) -> list[Row]:
     return rows
 
 
-def _counts(figure: Estimate) -> str:
-    return f"({figure.num_photographs:,}/{figure.num_lesions:,})"
+def _counts(estimate: Estimate) -> str:
+    return f"({estimate.num_photographs:,}/{estimate.num_lesions:,})"
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""How well the archive that a photograph is from can be read from what the network makes of it.
+"""How well a photograph's archive can be predicted from its embedding.
 
-Run as `python -m benchmarks.accuracy.archive_probe [--model ID]…` from the project's root. A network that
-knows the archive can answer by the camera instead of the lesion. A linear probe (logistic
-regression on the embedding) is cross-validated over groups, and says how much of the archive is
-there to be used; the melanoma AUROC within each archive says what is left without it.
+Run as `python -m benchmarks.accuracy.archive_probe [--model ID]…` from the project's root. A
+network that recognizes the archive can answer by the camera instead of the lesion. A linear probe
+(logistic regression on the embedding, cross-validated over groups) shows how much of the archive
+the embedding reveals; the melanoma AUROC within each archive shows what is left without it.
 """
 
 import argparse
@@ -20,18 +20,16 @@ from benchmarks.accuracy import held_out
 from melanoma_core.data.schema import HELD_OUT
 from melanoma_core.images import reading
 from melanoma_core.metrics import classification
-from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models import predict
 from melanoma_core.models.predict import Model
 
-_NUM_EACH = 600  # photographs of an archive at most: about as many as ISIC 2017 has held out
+_MAX_PER_ARCHIVE = 600  # photographs; about as many as ISIC 2017 has held out
 _NUM_FOLDS = 5
-_FEWEST = 40  # photographs of an archive from which it takes part
+_MIN_PER_ARCHIVE = 40  # photographs; smaller archives are left out
 _SEED = 0
-_NAMES = {"ham10000": "HAM10000", "isic2017": "ISIC 2017 Part 3", "isic9": "nine-class set alone"}
 _PARTS = {
-    "held out": ("val and test: not taught", HELD_OUT),
-    "taught": ("train: the network was taught these", ("train",)),
+    "held out": ("val and test", HELD_OUT),
+    "trained on": ("train", ("train",)),
 }
 _DIAGNOSES = {"all diagnoses": None, "nevus alone": "NV", "melanoma alone": "MEL"}
 
@@ -44,11 +42,11 @@ def main() -> None:
     with records.recorded(name, arguments.results, "scikit-learn", "ai-edge-litert") as record:
         models = held_out.load(arguments)
         held_out.print_models(models)
-        table = held_out.divided(arguments)
-        table = _of_all(models, table)
+        table = held_out.combined_with_splits(arguments)
+        table = _without_unsure(models, table)
         samples = {
-            part: _sample(table[table["split"].isin(wanted)], arguments.each)
-            for part, (_, wanted) in _PARTS.items()
+            part: _sample(table[table["split"].isin(split_names)], arguments.each)
+            for part, (_, split_names) in _PARTS.items()
         }
         _print_samples(samples)
         rows = []
@@ -75,38 +73,38 @@ def _arguments() -> argparse.Namespace:
     held_out.add_options(parser, "ham10000.zip", "isic2017.zip", "isic9.zip")
     held_out.add_splits_option(parser)
     parser.add_argument(
-        "--each", type=int, default=_NUM_EACH, help="photographs of an archive at most"
+        "--each", type=int, default=_MAX_PER_ARCHIVE, help="most photographs per archive"
     )
     records.add_option(parser)
     return parser.parse_args()
 
 
 def _sample(table: pd.DataFrame, num_each: int) -> pd.DataFrame:
-    """As many photographs of each archive, by whole groups; archives with too few are left out."""
+    """Equally many photographs of each archive, in whole groups; small archives are left out."""
     parts = [
-        held_out.some_lesions(part, num_each, _SEED)
+        held_out.sample_groups(part, num_each, _SEED)
         for _, part in table.groupby("source")
-        if len(part) >= _FEWEST
+        if len(part) >= _MIN_PER_ARCHIVE
     ]
     return pd.concat(parts, ignore_index=True)
 
 
-def _of_all(models: list[Model], table: pd.DataFrame) -> pd.DataFrame:
-    """The rows without those that a split holds out, and that were not held out from every model.
+def _without_unsure(models: list[Model], table: pd.DataFrame) -> pd.DataFrame:
+    """The table without validation and test rows that some model's evaluation does not have.
 
-    A copy that the data doctor dropped before one of them was made is such a one.
+    For example a copy that the data doctor dropped before the model was trained.
     """
-    of_each = [held_out.measured(model.card.model_id).table for model in models]
+    evaluated = [held_out.evaluation(model.card.model_id).table for model in models]
     common = set.intersection(
-        *(set(known.loc[known["split"].isin(HELD_OUT), "image_id"]) for known in of_each)
+        *(set(rows.loc[rows["split"].isin(HELD_OUT), "image_id"]) for rows in evaluated)
     )
     is_unsure = table["split"].isin(HELD_OUT) & ~table["image_id"].isin(common)
-    print(f"left out, as not held out from every model: {int(is_unsure.sum())}")
+    print(f"left out because not held out from every model: {int(is_unsure.sum())}")
     return table[~is_unsure]
 
 
 def _embeddings(model: Model, sample: pd.DataFrame) -> NDArray[np.float32]:
-    """(N, K), through the path that serves."""
+    """(N, K), computed as in the app."""
     return np.stack(
         [
             predict.classify(model, reading.read_file(Path(path))).embedding
@@ -116,28 +114,28 @@ def _embeddings(model: Model, sample: pd.DataFrame) -> NDArray[np.float32]:
 
 
 def _probe(sample: pd.DataFrame, embeddings: NDArray[np.float32]) -> list[dict[str, Any]]:
-    """Balanced accuracy and AUROC of the archive: of all photographs, and of one diagnosis."""
+    """Balanced accuracy and AUROC for the archive: all photographs, then one diagnosis each."""
     rows = []
     for name, code in _DIAGNOSES.items():
-        counted = np.ones(len(sample), bool) if code is None else (sample["diagnosis"] == code)
-        part, of_part = sample[counted], embeddings[counted]
-        sizes = part["source"].value_counts()
-        wanted = part["source"].isin(sizes.index[sizes >= _FEWEST]).to_numpy()
-        part, of_part = part[wanted], of_part[wanted]
+        is_any = np.ones(len(sample), bool)
+        selected = is_any if code is None else (sample["diagnosis"] == code).to_numpy()
+        sizes = sample.loc[selected, "source"].value_counts()
+        selected &= sample["source"].isin(sizes.index[sizes >= _MIN_PER_ARCHIVE]).to_numpy()
+        part = sample[selected]
         archives, y_true = np.unique(part["source"], return_inverse=True)
         if len(archives) < 2:
             continue
-        y_prob = _out_of_fold(of_part, y_true, part["group_id"])
+        y_prob = _out_of_fold(embeddings[selected], y_true, part["group_id"])
         rows.append(
             {
                 "of": name,
                 "archives": [str(archive) for archive in archives],
                 "counts": np.bincount(y_true).tolist(),
                 "chance": 1 / len(archives),
-                "balanced_accuracy": _figure(
+                "balanced_accuracy": held_out.estimate(
                     part, classification.balanced_accuracy, (y_true, y_prob.argmax(axis=1))
                 ),
-                "auroc": _figure(part, classification.macro_auroc, (y_true, y_prob)),
+                "auroc": held_out.estimate(part, classification.macro_auroc, (y_true, y_prob)),
             }
         )
     return rows
@@ -146,7 +144,7 @@ def _probe(sample: pd.DataFrame, embeddings: NDArray[np.float32]) -> list[dict[s
 def _out_of_fold(
     embeddings: NDArray[np.float32], y_true: NDArray[np.intp], groups: pd.Series
 ) -> NDArray[np.float64]:
-    """(N, A) probability of each archive, by probes that saw no photograph of the same group."""
+    """(N, A) probability of each archive, from probes fitted without the photograph's group."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
     from sklearn.pipeline import make_pipeline
@@ -162,16 +160,10 @@ def _out_of_fold(
     return y_prob
 
 
-def _figure(part: pd.DataFrame, statistic: Any, arrays: tuple[NDArray[Any], ...]) -> Estimate:
-    low, high = classification.bootstrap_interval(statistic, arrays, part["group_id"])
-    num_lesions = int(part["lesion_id"].fillna(part["image_id"]).nunique())
-    return Estimate(statistic(*arrays), low, high, len(part), num_lesions)
-
-
 def _print_samples(samples: dict[str, pd.DataFrame]) -> None:
     for part, sample in samples.items():
         counts = ", ".join(
-            f"{_NAMES.get(source, source)} {len(rows):,}/{rows['group_id'].nunique():,}"
+            f"{held_out.source_name(source)} {len(rows):,}/{rows['group_id'].nunique():,}"
             for source, rows in sample.groupby("source")
         )
         print(f"{part} ({_PARTS[part][0]}), photographs/groups: {counts}")
@@ -182,7 +174,7 @@ def _print_probes(rows: list[dict[str, Any]]) -> None:
         (
             f"model {row['model']}, {row['part']}",
             row["of"],
-            " / ".join(_NAMES.get(archive, archive) for archive in row["archives"]),
+            " / ".join(held_out.source_name(archive) for archive in row["archives"]),
             " / ".join(f"{count:,}" for count in row["counts"]),
             f"{row['chance']:.3f}",
             tables.interval(row["balanced_accuracy"]),
@@ -190,17 +182,17 @@ def _print_probes(rows: list[dict[str, Any]]) -> None:
         )
         for row in rows
     ]
-    headings = ("probe on", "of", "told apart", "photographs", "chance", "balanced accuracy (95 %)")
+    headings = ("probe on", "of", "archives", "photographs", "chance", "balanced accuracy (95 %)")
     tables.print_table((*headings, "AUROC (95 %)"), lines, num_texts=3)
     print(
-        "\nChance is that of the balanced accuracy; of the AUROC it is 0.5. With all diagnoses a"
-        "\nprobe can also read the archive from the diagnosis, as the archives hold them in other"
-        "\nshares: within one diagnosis it cannot."
+        "\nChance is for the balanced accuracy; for the AUROC it is 0.5. With all diagnoses, a"
+        "\nprobe can also infer the archive from the diagnosis, because the archives differ in"
+        "\ntheir case mix. Within one diagnosis it cannot."
     )
 
 
 def _print_within(models: list[Model]) -> list[dict[str, Any]]:
-    """The melanoma AUROC of the test split, over all archives and within each, from the cards."""
+    """Melanoma AUROC on the test split, over all archives and within each, from the cards."""
     rows = [
         {
             "model_id": model.card.model_id,
@@ -213,7 +205,7 @@ def _print_within(models: list[Model]) -> list[dict[str, Any]]:
     lines = [
         (
             row["model_id"],
-            _NAMES.get(row["archive"], row["archive"]),
+            held_out.source_name(row["archive"]),
             f"{row['melanoma_auroc'].num_photographs:,}/{row['melanoma_auroc'].num_lesions:,}",
             tables.interval(row["melanoma_auroc"]),
         )

@@ -1,8 +1,8 @@
-"""Every figure that was asked for, what it is, and whether its bar is met.
+"""Every required figure, its measured value, and whether it meets its bar.
 
 Run as `python -m benchmarks.accuracy.bars [--model ID]…` from the project's root. The figures are
-those of the cards, of the test split; they are made once more from the evaluations, and must be the
-same.
+those on the cards, for the test split. They are computed again from the evaluations, and the run
+stops if they differ.
 """
 
 import argparse
@@ -18,47 +18,46 @@ from melanoma_core.evaluation.evaluate import Evaluation
 from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models.predict import Model
 
-_SOURCES = {"all": "all", "ham10000": "HAM10000", "isic2017": "ISIC 2017 Part 3"}
-_ROUNDING = 2e-3  # evaluation.json holds six decimals of a probability, the card was made of all
+_ROUNDING = 2e-3  # evaluation.json keeps six decimals of a probability; the card used them all
 _BEFORE = "before calibration"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A figure that was asked for, and its bar where it has one."""
+class Requirement:
+    """A required figure, and its bar if it has one."""
 
     source: str
-    name: str  # as in the card's figures, or one that `_others` makes
-    words: str
+    name: str  # a key of the card's figures or of `_other_figures`
+    label: str
     limit: float | None = None
     at_least: bool = True
 
 
-_ASKED = (
-    Asked("ham10000", "melanoma_auroc", "melanoma AUROC", 0.945),
-    Asked("ham10000", "macro_auroc", "macro AUROC, seven classes", 0.970),
-    Asked(
+_REQUIREMENTS = (
+    Requirement("ham10000", "melanoma_auroc", "melanoma AUROC", 0.945),
+    Requirement("ham10000", "macro_auroc", "macro AUROC, seven classes", 0.970),
+    Requirement(
         "ham10000", "prior_adjusted_balanced_accuracy", "balanced accuracy, prior-adjusted", 0.77
     ),
-    Asked("ham10000", "balanced_accuracy", "balanced accuracy of the arg-max"),
-    Asked("ham10000", "accuracy", "accuracy", 0.86),
-    Asked("ham10000", "specificity", "specificity at the shipped threshold", 0.75),
-    Asked("ham10000", "sensitivity", "sensitivity reached there"),
-    Asked("ham10000", "keratoses_auroc", "both keratoses together, AUROC"),
-    Asked("isic2017", "melanoma_auroc", "melanoma AUROC", 0.86),
-    Asked("isic2017", "keratoses_auroc", "both keratoses together, AUROC", 0.93),
-    Asked("isic2017", "specificity", "specificity at the shipped threshold"),
-    Asked("isic2017", "sensitivity", "sensitivity reached there"),
-    Asked("all", "melanoma_auroc", "melanoma AUROC"),
-    Asked("all", "specificity", "specificity at the shipped threshold"),
-    Asked("all", "sensitivity", "sensitivity reached there"),
-    Asked("all", "keratoses_auroc", "both keratoses together, AUROC"),
-    Asked("all", "PBK", "pigmented benign keratosis alone, AUROC"),
-    Asked("all", "SK", "seborrheic keratosis alone, AUROC"),
-    Asked("all", "ece", "ECE, 15 bins, after calibration", 0.03, at_least=False),
-    Asked("all", f"ece {_BEFORE}", f"ECE, 15 bins, {_BEFORE}"),
-    Asked("all", "brier", "Brier, after calibration"),
-    Asked("all", f"brier {_BEFORE}", f"Brier, {_BEFORE}"),
+    Requirement("ham10000", "balanced_accuracy", "balanced accuracy of the arg-max"),
+    Requirement("ham10000", "accuracy", "accuracy", 0.86),
+    Requirement("ham10000", "specificity", "specificity at the shipped threshold", 0.75),
+    Requirement("ham10000", "sensitivity", "sensitivity reached there"),
+    Requirement("ham10000", "keratoses_auroc", "both keratoses together, AUROC"),
+    Requirement("isic2017", "melanoma_auroc", "melanoma AUROC", 0.86),
+    Requirement("isic2017", "keratoses_auroc", "both keratoses together, AUROC", 0.93),
+    Requirement("isic2017", "specificity", "specificity at the shipped threshold"),
+    Requirement("isic2017", "sensitivity", "sensitivity reached there"),
+    Requirement("all", "melanoma_auroc", "melanoma AUROC"),
+    Requirement("all", "specificity", "specificity at the shipped threshold"),
+    Requirement("all", "sensitivity", "sensitivity reached there"),
+    Requirement("all", "keratoses_auroc", "both keratoses together, AUROC"),
+    Requirement("all", "PBK", "pigmented benign keratosis alone, AUROC"),
+    Requirement("all", "SK", "seborrheic keratosis alone, AUROC"),
+    Requirement("all", "ece", "ECE, 15 bins, after calibration", 0.03, at_least=False),
+    Requirement("all", f"ece {_BEFORE}", f"ECE, 15 bins, {_BEFORE}"),
+    Requirement("all", "brier", "Brier, after calibration"),
+    Requirement("all", f"brier {_BEFORE}", f"Brier, {_BEFORE}"),
 )
 
 
@@ -73,11 +72,12 @@ def main() -> None:
         folder = nine_class_folder.rows(models, arguments.nine_class, records.RESULTS_DIR)
         nine_class_folder.print_rows(folder)
         print(
-            "\nIn brackets 95 % intervals, bootstrapped over groups (of starting_cnn: Wilson's);"
-            "\nn counts photographs/lesions. Seven-class figures are sums of the nine; the Test"
-            "\nfolder is told apart in nine. Sound labels: without what the set files under another"
-            "\ndiagnosis too. The archives’ files are those of the evaluation: of the folder, what"
-            "\nHAM10000, ISIC 2017 or the nine-class set alone has in the test split."
+            "\nIn brackets: 95 % intervals, bootstrapped over groups (starting_cnn: Wilson's);"
+            "\nn counts photographs/lesions. Seven-class figures use sums of the nine; figures for"
+            "\nthe Test folder use all nine. Sound labels: without photographs that the set also"
+            "\nfiles under another diagnosis. The archives’ files are those of the evaluation: the"
+            "\nfolder's photographs that are in the test split of HAM10000, ISIC 2017 or the"
+            "\nnine-class set alone."
         )
         record |= {
             "models": held_out.describe(models),
@@ -93,65 +93,67 @@ def _arguments() -> argparse.Namespace:
         "--nine-class",
         type=Path,
         default=held_out.DATA / "isic9.zip",
-        help="the nine-class set, as folder or zip",
+        help="the nine-class set, a folder or zip",
     )
     records.add_option(parser)
     return parser.parse_args()
 
 
 def _rows(model: Model) -> list[dict[str, Any]]:
-    """One row for each figure that was asked for."""
-    measured = held_out.measured(model.card.model_id)
-    test = measured.where((measured.table["split"] == "test").to_numpy())
-    _check(model, test)
-    others = _others(model, test)
+    """One row for each required figure."""
+    evaluation = held_out.evaluation(model.card.model_id)
+    test = evaluation.where((evaluation.table["split"] == "test").to_numpy())
+    _check_card(model, test)
+    others = _other_figures(model, test)
     rows = []
-    for asked in _ASKED:
-        if asked.source not in model.card.figures:
+    for required in _REQUIREMENTS:
+        if required.source not in model.card.figures:
             continue
-        figure = others.get(asked.name) or model.card.figures[asked.source][asked.name]
-        wanted, verdict = "", ""
-        if asked.limit is not None:
-            wanted, verdict = tables.bar(figure.value, asked.limit, "", at_least=asked.at_least)
+        estimate = others.get(required.name) or model.card.figures[required.source][required.name]
+        bar, verdict = "", ""
+        if required.limit is not None:
+            bar, verdict = tables.bar(
+                estimate.value, required.limit, "", at_least=required.at_least
+            )
         rows.append(
             {
                 "model_id": model.card.model_id,
-                "source": asked.source,
-                "name": asked.name,
-                "words": asked.words,
-                "bar": wanted,
+                "source": required.source,
+                "name": required.name,
+                "words": required.label,
+                "bar": bar,
                 "verdict": verdict,
-                "figure": figure,
+                "figure": estimate,
             }
         )
     return rows
 
 
-def _check(model: Model, test: Evaluation) -> None:
-    """Make the card's figures once more.
+def _check_card(model: Model, test: Evaluation) -> None:
+    """Compute the card's figures again.
 
     Raises:
-        ModelError: the evaluation gives another one.
+        ModelError: the card and the evaluation disagree.
     """
     card = model.card
-    made = evaluate.figures_by_source(
+    recomputed = evaluate.figures_by_source(
         test, card.class_counts["train"], card.operating_point().threshold
     )
     for source, figures in card.figures.items():
-        for name, figure in figures.items():
-            again = made[source][name]
+        for name, stated in figures.items():
+            actual = recomputed[source][name]
             differences = (
-                figure.value - again.value, figure.low - again.low, figure.high - again.high
+                stated.value - actual.value, stated.low - actual.low, stated.high - actual.high
             )  # fmt: skip
             if any(abs(difference) > _ROUNDING for difference in differences):
                 raise ModelError(
-                    f"The card of “{card.model_id}” says {name} {tables.interval(figure)} for "
-                    f"{source}, its evaluation {tables.interval(again)}. Build the model again."
+                    f"The card of “{card.model_id}” says {name} {tables.interval(stated)} for "
+                    f"{source}, its evaluation {tables.interval(actual)}. Build the model again."
                 )
 
 
-def _others(model: Model, test: Evaluation) -> dict[str, Estimate]:
-    """Figures that are not among those of the card, made of the whole test split."""
+def _other_figures(model: Model, test: Evaluation) -> dict[str, Estimate]:
+    """Figures that the card does not have, for the whole test split."""
     before = evaluate.before_calibration(test, model.card.temperature, model.card.class_bias)
     uncalibrated = evaluate.figures(
         before, model.card.class_counts["train"], model.card.operating_point().threshold
@@ -167,7 +169,7 @@ def _print_bars(models: list[Model], rows: list[dict[str, Any]]) -> None:
     for model in models:
         lines = [
             (
-                _SOURCES[row["source"]],
+                held_out.source_name(row["source"]),
                 row["words"],
                 row["bar"],
                 tables.interval(row["figure"]),

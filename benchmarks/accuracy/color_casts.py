@@ -1,8 +1,9 @@
-"""Color casts: of which photographs networks learnt, and what others do to their answers.
+"""Color casts in the training data, and how changed casts affect the models.
 
-Run as `python -m benchmarks.accuracy.color_casts [--model ID]…` from the project's root. Bluish photographs
-are those of more blue than red. White balance is changed as in `benchmarks.accuracy.corruptions`, but on the
-validation photographs: to hold casts within limits was decided on them.
+Run as `python -m benchmarks.accuracy.color_casts [--model ID]…` from the project's root. A
+photograph is bluish if it has more blue than red. White balance is changed as in
+`benchmarks.accuracy.corruptions`, but on validation photographs, because color-cast clamping was
+decided on them.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from melanoma_core.models import predict
 from melanoma_core.models.predict import Model
 
 _KIND = "white balance"
-_FIGURES = ("melanoma_auroc", "macro_auroc", "sensitivity", "specificity")
+_METRICS = ("melanoma_auroc", "macro_auroc", "sensitivity", "specificity")
 
 
 def main() -> None:
@@ -36,16 +37,16 @@ def main() -> None:
     with records.recorded(name, arguments.results, "ai-edge-litert", "pillow") as record:
         models = held_out.load(arguments)
         held_out.print_models(models)
-        table = held_out.divided(arguments)
-        counted = _counted(table)
+        table = held_out.combined_with_splits(arguments)
+        counts = _count_bluish(table)
         val = held_out.photographs(arguments, [model.card.model_id for model in models], "val")
-        measured = _measured(models, val)
+        rows = _measure(models, val)
         print(f"\n{time.monotonic() - started:,.0f} s in all")
         record |= {
             "models": held_out.describe(models),
-            "bluish": counted,
+            "bluish": counts,
             "num_photographs": len(val),
-            "rows": measured,
+            "rows": rows,
         }
 
 
@@ -57,34 +58,34 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _counted(table: pd.DataFrame) -> list[dict[str, Any]]:
+def _count_bluish(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Bluish photographs of each archive and split, and the melanomas among them."""
     casts = np.array([color_casts.cast(reading.read_file(Path(path))) for path in table["path"]])
     is_bluish, is_melanoma = casts[:, 1] > casts[:, 0], (table["diagnosis"] == "MEL").to_numpy()
     rows = []
     for source in sorted(table["source"].unique()):
         for split in SPLITS:
-            own = ((table["source"] == source) & (table["split"] == split)).to_numpy()
+            in_part = ((table["source"] == source) & (table["split"] == split)).to_numpy()
             rows.append(
                 {
                     "source": source,
                     "split": split,
-                    "photographs": int(own.sum()),
-                    "melanomas": int((own & is_melanoma).sum()),
-                    "bluish": int((own & is_bluish).sum()),
-                    "bluish_melanomas": int((own & is_bluish & is_melanoma).sum()),
+                    "photographs": int(in_part.sum()),
+                    "melanomas": int((in_part & is_melanoma).sum()),
+                    "bluish": int((in_part & is_bluish).sum()),
+                    "bluish_melanomas": int((in_part & is_bluish & is_melanoma).sum()),
                 }
             )
     tables.print_table(
-        ("data set", "split", "photographs", "melanoma", "bluish", "melanoma among them"),
-        [list(map(_written, row.values())) for row in rows],
+        ("data set", "split", "photographs", "melanoma", "bluish", "bluish melanoma"),
+        [list(map(_cell, row.values())) for row in rows],
         2,
     )
     return rows
 
 
-def _measured(models: list[Model], val: pd.DataFrame) -> list[dict[str, Any]]:
-    """Figures of each model on the validation photographs, as they are and of another cast."""
+def _measure(models: list[Model], val: pd.DataFrame) -> list[dict[str, Any]]:
+    """Metrics of each model on the validation photographs, unchanged and with each cast."""
     images = held_out.read(val)
     rows = []
     for strength in (0, *STRENGTHS):
@@ -93,34 +94,33 @@ def _measured(models: list[Model], val: pd.DataFrame) -> list[dict[str, Any]]:
             for image, image_id in zip(images, val["image_id"], strict=True)
         ]
         for number, model in enumerate(models, start=1):
-            said = np.stack([predict.classify(model, image).probabilities for image in changed])
-            rows.append({"model": number, "strength": strength, **_figures(model, val, said)})
+            y_prob = np.stack([predict.classify(model, image).probabilities for image in changed])
+            rows.append({"model": number, "strength": strength, **_metrics(model, val, y_prob)})
     print(f"\n{len(val):,} validation photographs, white balance changed by strength:")
     tables.print_table(
         ("model", "strength", "MEL AUROC", "macro AUROC", "sensitivity", "specificity"),
-        [list(map(_written, row.values())) for row in sorted(rows, key=_by_model)],
+        [
+            list(map(_cell, row.values()))
+            for row in sorted(rows, key=lambda row: (row["model"], row["strength"]))
+        ],
         0,
     )
     return rows
 
 
-def _figures(model: Model, val: pd.DataFrame, said: NDArray[np.float64]) -> dict[str, float]:
-    found = evaluate.from_table(val, said)
+def _metrics(model: Model, val: pd.DataFrame, y_prob: NDArray[np.float64]) -> dict[str, float]:
+    evaluation = evaluate.from_table(val, y_prob)
     threshold = model.card.operating_point().threshold
     values = (
-        classification.auroc(found.is_melanoma, found.melanoma_probability),
-        classification.macro_auroc(found.seven_true, found.seven_prob),
-        evaluate.sensitivity(found, threshold).value,
-        evaluate.specificity(found, threshold).value,
+        classification.auroc(evaluation.is_melanoma, evaluation.melanoma_probability),
+        classification.macro_auroc(evaluation.seven_true, evaluation.seven_prob),
+        evaluate.sensitivity(evaluation, threshold).value,
+        evaluate.specificity(evaluation, threshold).value,
     )
-    return {name: round(float(value), 4) for name, value in zip(_FIGURES, values, strict=True)}
+    return {name: round(float(value), 4) for name, value in zip(_METRICS, values, strict=True)}
 
 
-def _by_model(row: dict[str, Any]) -> tuple[int, int]:
-    return row["model"], row["strength"]
-
-
-def _written(cell: object) -> str:
+def _cell(cell: object) -> str:
     if isinstance(cell, float):
         return f"{cell:.3f}"
     return f"{cell:,}" if isinstance(cell, int) else str(cell)

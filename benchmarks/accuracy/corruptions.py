@@ -1,13 +1,13 @@
-"""What worse photographs do to the figures: eight corruptions in five strengths, several models.
+"""How corrupted photographs affect the models: eight corruptions in five strengths.
 
-Run as `python -m benchmarks.accuracy.corruptions [--model ID]… [--all]` from the project's root. Photographs
-are those of the test split, changed as they are stored, before they are resized; each model answers
-as it serves, and its shipped threshold stays where it is.
+Run as `python -m benchmarks.accuracy.corruptions [--model ID]… [--all]` from the project's root.
+Photographs of the test split are changed as they are stored, before they are resized; each model
+runs as in the app, with its shipped threshold.
 """
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -25,9 +25,9 @@ from melanoma_core.models import predict
 from melanoma_core.models.predict import Model
 
 _NUM_PHOTOGRAPHS = 800  # 41 passes for two models take about twelve minutes on two cores
+_NUM_RESAMPLES = 300  # with 1,000, 144 intervals of the macro AUROC would take longer than that
 _SEED = 0
-_SOURCES = {"ham10000": "HAM10000", "isic2017": "ISIC 2017 Part 3"}
-_FIGURES = ("melanoma_auroc", "macro_auroc", "sensitivity", "specificity")
+_METRICS = ("melanoma_auroc", "macro_auroc", "sensitivity", "specificity")
 _HEADINGS = ("MEL AUROC (95 %)", "macro", "sens.", "spec.")
 Condition = tuple[str, int]  # kind and strength; ("none", 0) is the photograph as it is stored
 
@@ -41,11 +41,10 @@ def main() -> None:
         table = held_out.photographs(arguments, [model.card.model_id for model in models])
         num_all = len(table)
         if not arguments.all:
-            table = held_out.some_lesions(table, arguments.photographs, _SEED)
+            table = held_out.sample_groups(table, arguments.photographs, _SEED)
         held_out.print_models(models)
         _print_sample(table, num_all)
-        answers = dict(_answers(models, table))
-        rows = _rows(models, table, answers)
+        rows = _rows(models, table, dict(_probabilities(models, table)))
         _print_tables(models, rows)
         print(f"\n{time.monotonic() - started:,.0f} s in all")
         record |= {
@@ -68,7 +67,7 @@ def _arguments() -> argparse.Namespace:
         "--photographs",
         type=int,
         default=_NUM_PHOTOGRAPHS,
-        help=f"whole lesions drawn until they have so many; {_NUM_PHOTOGRAPHS} when left out",
+        help=f"sample size, in whole lesions (default: {_NUM_PHOTOGRAPHS})",
     )
     parser.add_argument("--all", action="store_true", help="the whole test split")
     records.add_option(parser)
@@ -77,12 +76,12 @@ def _arguments() -> argparse.Namespace:
 
 def _print_sample(table: pd.DataFrame, num_all: int) -> None:
     parts = [
-        f"{_SOURCES.get(source, source)} {len(part):,} photographs of "
+        f"{held_out.source_name(source)} {len(part):,} photographs of "
         f"{part['group_id'].nunique():,} groups, "
         f"{int((part['diagnosis'] == 'MEL').sum()):,} melanoma"
         for source, part in table.groupby("source")
     ]
-    how = "all" if len(table) == num_all else f"lesions drawn with seed {_SEED}"
+    how = "all" if len(table) == num_all else f"whole lesions drawn with seed {_SEED}"
     print(f"{len(table):,} of {num_all:,} test photographs ({how}): {'; '.join(parts)}")
 
 
@@ -90,32 +89,32 @@ def _conditions() -> list[Condition]:
     return [("none", 0), *((kind, strength) for kind in CORRUPTIONS for strength in STRENGTHS)]
 
 
-def _answers(
+def _probabilities(
     models: list[Model], table: pd.DataFrame
 ) -> Iterator[tuple[Condition, list[NDArray[np.float64]]]]:
-    """For each condition: (N, 9) probabilities of each model."""
+    """For each condition, the (N, 9) probabilities of each model."""
     images, image_ids = held_out.read(table), list(table["image_id"])
     for kind, strength in _conditions():
-        said = np.empty((len(models), len(images), len(models[0].card.diagnoses)))
+        y_prob = np.empty((len(models), len(images), len(models[0].card.diagnoses)))
         for row, (image, image_id) in enumerate(zip(images, image_ids, strict=True)):
-            worse = corrupt(image, kind, strength, image_id) if strength else image
-            for place, model in enumerate(models):
-                said[place, row] = predict.classify(model, worse).probabilities
-        yield (kind, strength), list(said)
+            changed = corrupt(image, kind, strength, image_id) if strength else image
+            for column, model in enumerate(models):
+                y_prob[column, row] = predict.classify(model, changed).probabilities
+        yield (kind, strength), list(y_prob)
 
 
 def _rows(
     models: list[Model],
     table: pd.DataFrame,
-    answers: dict[Condition, list[NDArray[np.float64]]],
+    probabilities: dict[Condition, list[NDArray[np.float64]]],
 ) -> list[dict[str, Any]]:
-    """One row for each data set, condition and model."""
+    """One row per data set, condition and model."""
     rows = []
     for source in sorted(table["source"].unique()):
-        is_of = (table["source"] == source).to_numpy()
-        for (kind, strength), said in answers.items():
-            for model, y_prob in zip(models, said, strict=True):
-                part = evaluate.from_table(table, y_prob).where(is_of)
+        is_source = (table["source"] == source).to_numpy()
+        for (kind, strength), of_models in probabilities.items():
+            for model, y_prob in zip(models, of_models, strict=True):
+                part = evaluate.from_table(table, y_prob).where(is_source)
                 threshold = model.card.operating_point().threshold
                 rows.append(
                     {
@@ -124,31 +123,29 @@ def _rows(
                         "strength": strength,
                         "model_id": model.card.model_id,
                         "threshold": threshold,
-                        **_figures(part, threshold),
+                        **_metrics(part, threshold),
                     }
                 )
     return rows
 
 
-def _figures(part: Evaluation, threshold: float) -> dict[str, Estimate]:
+def _metrics(part: Evaluation, threshold: float) -> dict[str, Estimate]:
     return {
-        "melanoma_auroc": _figure(
-            part, classification.auroc, (part.is_melanoma, part.melanoma_probability)
+        "melanoma_auroc": held_out.estimate(
+            part.table,
+            classification.auroc,
+            (part.is_melanoma, part.melanoma_probability),
+            _NUM_RESAMPLES,
         ),
-        "macro_auroc": _figure(
-            part, classification.macro_auroc, (part.seven_true, part.seven_prob)
+        "macro_auroc": held_out.estimate(
+            part.table,
+            classification.macro_auroc,
+            (part.seven_true, part.seven_prob),
+            _NUM_RESAMPLES,
         ),
         "sensitivity": evaluate.sensitivity(part, threshold),
         "specificity": evaluate.specificity(part, threshold),
     }
-
-
-def _figure(
-    part: Evaluation, statistic: Callable[..., float], arrays: tuple[NDArray[Any], ...]
-) -> Estimate:
-    # 300 resamples: 144 intervals of the macro AUROC by 1,000 would take longer than the passes.
-    low, high = classification.bootstrap_interval(statistic, arrays, part.groups, num_resamples=300)
-    return Estimate(statistic(*arrays), low, high, len(part), part.num_lesions())
 
 
 def _print_tables(models: list[Model], rows: list[dict[str, Any]]) -> None:
@@ -157,12 +154,12 @@ def _print_tables(models: list[Model], rows: list[dict[str, Any]]) -> None:
     headings += tuple(f"{number}: {name}" for number in numbers for name in _HEADINGS)
     for source in dict.fromkeys(row["source"] for row in rows):
         of_source = [row for row in rows if row["source"] == source]
-        print(f"\n{_SOURCES.get(source, source)}", end="")
+        print(f"\n{held_out.source_name(source)}", end="")
         lines = []
         for start in range(0, len(of_source), len(models)):
-            side_by_side = of_source[start : start + len(models)]
-            cells = [cell for row in side_by_side for cell in _cells(row)]
-            kind, strength = side_by_side[0]["corruption"], side_by_side[0]["strength"]
+            of_condition = of_source[start : start + len(models)]
+            cells = [cell for row in of_condition for cell in _cells(row)]
+            kind, strength = of_condition[0]["corruption"], of_condition[0]["strength"]
             level = f"{CORRUPTIONS[kind].levels[strength - 1]:g}" if strength else ""
             lines.append((kind, str(strength), level, *cells))
         tables.print_table(headings, lines)
@@ -171,27 +168,28 @@ def _print_tables(models: list[Model], rows: list[dict[str, Any]]) -> None:
     for kind, corruption in CORRUPTIONS.items():
         print(f"{kind}: {corruption.unit}")
     print(
-        "Brightness, contrast and hue go either way, by a coin that is the photograph's own."
-        "\nIntervals are bootstrapped over groups; those of all four figures are in the JSON."
-        "\nmacro: macro AUROC of the seven classes; sens., spec.: of melanoma, at the shipped"
-        "\nthreshold, which was placed on photographs as they are stored."
+        "Brightness, contrast and hue go up or down at random, fixed for each photograph."
+        "\nIntervals are bootstrapped over groups; the JSON has them for all four metrics."
+        "\nmacro: macro AUROC of the seven classes; sens., spec.: for melanoma, at the shipped"
+        "\nthreshold, which was chosen on unchanged photographs."
     )
 
 
 def _print_means(models: list[Model], rows: list[dict[str, Any]]) -> None:
-    """The means over the five strengths of each kind, as differences from the clean photograph."""
+    """Print the mean over the five strengths of each kind, minus the unchanged photographs."""
     clean = {row["model_id"]: row for row in rows if row["strength"] == 0}
     lines = []
     for kind in CORRUPTIONS:
         cells = []
         for model in models:
+            unchanged = clean[model.card.model_id]
             of_model = [
                 row for row in rows
                 if row["corruption"] == kind and row["model_id"] == model.card.model_id
             ]  # fmt: skip
             cells += [
-                f"{np.mean([row[name].value for row in of_model]) - start.value:+.3f}"
-                for name, start in ((name, clean[model.card.model_id][name]) for name in _FIGURES)
+                f"{np.mean([row[name].value for row in of_model]) - unchanged[name].value:+.3f}"
+                for name in _METRICS
             ]
         lines.append((kind, *cells))
     names = ("MEL AUROC", *_HEADINGS[1:])
@@ -200,8 +198,8 @@ def _print_means(models: list[Model], rows: list[dict[str, Any]]) -> None:
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    first, *others = (row[name] for name in _FIGURES)
-    return tables.interval(first), *(tables.number(figure.value) for figure in others)
+    first, *others = (row[name] for name in _METRICS)
+    return tables.interval(first), *(tables.number(estimate.value) for estimate in others)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""How much of the Grad-CAM heat lies inside the outline that experts drew (HAM10000, test split).
+"""How much Grad-CAM heat lies inside the lesion's expert outline (HAM10000, test split).
 
-Run as `python -m benchmarks.accuracy.heat_in_lesion [--model ID]…` from the project's root. A map that says
-something must beat heat that lies evenly, a blob in the middle of the photograph that is as wide as
-the maps are, and maps of the same network with weights that were never taught.
+Run as `python -m benchmarks.accuracy.heat_in_lesion [--model ID]…` from the project's root. A
+meaningful map must beat uniform heat, a blob in the middle of the photograph as wide as the maps,
+and maps of the same network with untrained weights.
 """
 
 import argparse
@@ -23,29 +23,27 @@ from benchmarks import records, tables
 from benchmarks.accuracy import held_out, outlines
 from melanoma_core.errors import DatasetError
 from melanoma_core.images import reading
-from melanoma_core.metrics import classification
 from melanoma_core.metrics.estimates import Estimate, to_record
 from melanoma_core.models import grad_cam, predict
 from melanoma_core.models.predict import Model, Network
 
 _SOURCE = "ham10000"
 _TRAINED = "the network"
-_HEAD = "its last layer's weights shuffled"
-_UNTAUGHT = "all weights drawn anew"
+_SHUFFLED = "last layer's weights shuffled"
+_UNTRAINED = "untrained weights"
 _BLOB = "a blob in the middle"
-_EVEN = "even heat"
-Shares = NDArray[np.float64]
+_UNIFORM = "uniform heat"
 
 
 @dataclass
-class Heat:
-    """Share of heat inside the outline, a row a photograph; NaN where a map is empty."""
+class HeatInside:
+    """Fraction of heat inside the outline, one per photograph; NaN where a map is empty."""
 
     of_likeliest: dict[str, list[float]] = field(default_factory=dict)
     of_melanoma: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, name: str, likeliest: float, melanoma: float) -> None:
-        """Take the shares of one more photograph."""
+        """Add the fractions of one photograph."""
         self.of_likeliest.setdefault(name, []).append(likeliest)
         self.of_melanoma.setdefault(name, []).append(melanoma)
 
@@ -61,7 +59,7 @@ def main() -> None:
         table = table[table["source"] == _SOURCE].reset_index(drop=True)
         num_all = len(table)
         if arguments.photographs:
-            table = held_out.some_lesions(table, arguments.photographs, seed=0)
+            table = held_out.sample_groups(table, arguments.photographs, seed=0)
         masks = _outlines(arguments.outlines, table)
         held_out.print_models(models)
         print(f"{len(table):,} of {num_all:,} HAM10000 test photographs")
@@ -71,10 +69,10 @@ def main() -> None:
             rows += _print_heat(model, table, heat, blob_width)
         print(
             "\nMeans over photographs, intervals bootstrapped over groups; n counts photographs and"
-            "\nlesions with a map that is not empty. Lead: how much more heat of the network lies"
-            f"\ninside, photograph by photograph. All weights drawn anew: mean of"
-            f" {arguments.seeds} networks\nthat were built and never trained, for the diagnosis"
-            " that the trained one finds likeliest."
+            "\nlesions with a map that is not empty. Lead: how much more of the network's heat lies"
+            f"\ninside, compared within each photograph. Untrained weights: mean of"
+            f" {arguments.seeds} untrained\nnetworks, for the likeliest diagnosis of the trained"
+            " one."
         )
         print(f"\n{time.monotonic() - started:,.0f} s in all")
         record |= {
@@ -95,8 +93,8 @@ def _arguments() -> argparse.Namespace:
         default=held_out.DATA / "ham10000_masks.zip",
         help="folder or zip of <image id>_segmentation.png",
     )
-    parser.add_argument("--photographs", type=int, help="for trying: lesions with so many")
-    parser.add_argument("--seeds", type=int, default=3, help="untaught networks to average over")
+    parser.add_argument("--photographs", type=int, help="a smaller sample, for a trial run")
+    parser.add_argument("--seeds", type=int, default=3, help="untrained networks to average over")
     records.add_option(parser)
     return parser.parse_args()
 
@@ -107,21 +105,23 @@ def _outlines(path: Path, table: pd.DataFrame) -> list[NDArray[np.bool_]]:
     if missing:
         raise DatasetError(
             f"{path.name} lacks the outlines of {len(missing):,} photographs, such as "
-            f"{missing[0]}. Give HAM10000’s own."
+            f"{missing[0]}. Use HAM10000’s own segmentations."
         )
     return [outlines.read(files[image_id]) for image_id in table["image_id"]]
 
 
 def _measure(
     model: Model, table: pd.DataFrame, masks: list[NDArray[np.bool_]], num_seeds: int
-) -> tuple[Heat, float]:
-    """Shares of heat inside, and the width of the blob in the middle, in sides of the map."""
+) -> tuple[HeatInside, float]:
+    """Heat inside the outlines, and the blob's width as a fraction of the map's side."""
     melanoma = model.card.diagnoses.index("MEL")
     kernel = model.network.kernel
-    numbers = np.random.default_rng(0).permutation(kernel.ravel()).reshape(kernel.shape)
-    shuffled = replace(model, network=replace(model.network, kernel=numbers))
-    untaught = [replace(model, network=network) for network in _untaught(model, num_seeds)]
-    heat, maps = Heat(), []
+    permuted = np.random.default_rng(0).permutation(kernel.ravel()).reshape(kernel.shape)
+    shuffled = replace(model, network=replace(model.network, kernel=permuted))
+    untrained = [
+        replace(model, network=network) for network in _untrained_networks(model, num_seeds)
+    ]
+    heat, maps = HeatInside(), []
     for path, mask in zip(table["path"], masks, strict=True):
         image = reading.read_file(Path(path))
         prediction = predict.classify(model, image)
@@ -130,9 +130,9 @@ def _measure(
         maps.append(cams[likeliest])
         maps_of = {
             _TRAINED: [cams],
-            _EVEN: [np.ones_like(cams)],
-            _HEAD: [grad_cam.grad_cams(shuffled, prediction)],
-            _UNTAUGHT: [grad_cam.grad_cams(m, predict.classify(m, image)) for m in untaught],
+            _UNIFORM: [np.ones_like(cams)],
+            _SHUFFLED: [grad_cam.grad_cams(shuffled, prediction)],
+            _UNTRAINED: [grad_cam.grad_cams(m, predict.classify(m, image)) for m in untrained],
         }
         for name, of_networks in maps_of.items():
             heat.add(name, *(_inside(of_networks, code, mask) for code in (likeliest, melanoma)))
@@ -144,26 +144,26 @@ def _measure(
 
 
 def _inside(of_networks: list[NDArray[np.float32]], code: int, mask: NDArray[np.bool_]) -> float:
-    """Mean over networks of the share of a diagnosis' heat inside; of maps that are not empty."""
-    shares = np.array([grad_cam.heat_inside(cams[code], mask) for cams in of_networks])
-    defined = shares[~np.isnan(shares)]
+    """Fraction of a diagnosis' heat inside, averaged over the networks with a map not empty."""
+    fractions = np.array([grad_cam.heat_inside(cams[code], mask) for cams in of_networks])
+    defined = fractions[~np.isnan(fractions)]
     return float(defined.mean()) if defined.size else math.nan
 
 
 def _blob(maps: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
-    """A Gaussian in the middle that is as wide as the maps are on average, and that width.
+    """A centered Gaussian as wide as the maps are on average, and that width.
 
     Args:
-        maps: (N, h, w), none below 0.
+        maps: (N, h, w), not negative.
 
     Returns:
-        (h, w); width in sides of the map, as `_spread` gives it.
+        (h, w), and the width as `_spread` measures it.
     """
     width = _spread(maps)
     rows, columns = ((np.arange(size) + 0.5) / size - 0.5 for size in maps.shape[1:])
     squares = rows[:, np.newaxis] ** 2 + columns**2
     narrow, wide = 1e-3, 1e3
-    for _ in range(60):  # the edges cut a Gaussian off, so it must be wider than what is left of it
+    for _ in range(60):  # bisection, as the edges cut the Gaussian off and make its spread smaller
         middle = math.sqrt(narrow * wide)
         blob = np.exp(-squares / (2 * middle**2)).astype(np.float32)
         narrow, wide = (middle, wide) if _spread(blob[np.newaxis]) < width else (narrow, middle)
@@ -171,19 +171,19 @@ def _blob(maps: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
 
 
 def _spread(maps: NDArray[np.float32]) -> float:
-    """Standard deviation of heat about the middle of its own map, mean of both axes, in sides."""
+    """Mean standard deviation of the heat in a map, as a fraction of its side."""
     heat = maps[maps.sum(axis=(1, 2)) > 0].astype(np.float64)
     total = heat.sum(axis=(1, 2))
     variances = []
     for axis, size in ((1, heat.shape[1]), (2, heat.shape[2])):
-        share = heat.sum(axis=3 - axis) / total[:, np.newaxis]
-        places = (np.arange(size) + 0.5) / size
-        variances.append(share @ places**2 - (share @ places) ** 2)
+        weights = heat.sum(axis=3 - axis) / total[:, np.newaxis]
+        positions = (np.arange(size) + 0.5) / size
+        variances.append(weights @ positions**2 - (weights @ positions) ** 2)
     return float(np.sqrt(np.mean(variances)))
 
 
-def _untaught(model: Model, num_seeds: int) -> Iterator[Network]:
-    """The same network as it is before training, from nothing, by the graph that would serve."""
+def _untrained_networks(model: Model, num_seeds: int) -> Iterator[Network]:
+    """The same network with random weights, exported and loaded as a trained one."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from melanoma_core.networks import architectures
     from melanoma_core.training import fitting
@@ -204,31 +204,31 @@ def _untaught(model: Model, num_seeds: int) -> Iterator[Network]:
 
 
 def _print_heat(
-    model: Model, table: pd.DataFrame, heat: Heat, blob_width: float
+    model: Model, table: pd.DataFrame, heat: HeatInside, blob_width: float
 ) -> list[dict[str, Any]]:
-    """Print one table for a model, and give its rows as JSON can hold them."""
+    """Print the table of one model, and return its rows as JSON values."""
     is_melanoma = (table["diagnosis"] == "MEL").to_numpy()
     parts = {
         "likeliest diagnosis, all photographs": (heat.of_likeliest, np.ones(len(table), bool)),
         "melanoma, photographs of melanomas": (heat.of_melanoma, is_melanoma),
     }
     rows, lines = [], []
-    for of, (shares, counted) in parts.items():
-        part = table[counted]
-        trained = np.array(shares[_TRAINED])[counted]
-        for name in (_TRAINED, _BLOB, _EVEN, _HEAD, _UNTAUGHT):
-            inside = np.array(shares[name])[counted]
-            figure, lead = _mean(part, inside), _mean(part, trained - inside)
+    for of, (fractions, selected) in parts.items():
+        part = table[selected]
+        trained = np.array(fractions[_TRAINED])[selected]
+        for name in (_TRAINED, _BLOB, _UNIFORM, _SHUFFLED, _UNTRAINED):
+            inside = np.array(fractions[name])[selected]
+            mean, lead = _mean(part, inside), _mean(part, trained - inside)
             num_empty = int(np.isnan(inside).sum())
             difference = "" if name == _TRAINED else tables.difference(lead)
-            counts = f"{figure.num_photographs:,}/{figure.num_lesions:,}"
-            lines.append((of, name, tables.interval(figure), difference, counts, f"{num_empty:,}"))
+            counts = f"{mean.num_photographs:,}/{mean.num_lesions:,}"
+            lines.append((of, name, tables.interval(mean), difference, counts, f"{num_empty:,}"))
             rows.append(
                 {
                     "model_id": model.card.model_id,
                     "map_of": of,
                     "heat_of": name,
-                    "inside": to_record(figure),
+                    "inside": to_record(mean),
                     "lead_of_the_network": to_record(lead),
                     "num_empty": num_empty,
                 }
@@ -240,13 +240,10 @@ def _print_heat(
     return rows
 
 
-def _mean(table: pd.DataFrame, values: Shares) -> Estimate:
-    """Mean of the values that are defined; a photograph of no known lesion is one of its own."""
+def _mean(table: pd.DataFrame, values: NDArray[np.float64]) -> Estimate:
+    """Mean of the values that are not NaN."""
     defined = ~np.isnan(values)
-    part, values = table[defined], values[defined]
-    low, high = classification.bootstrap_interval(np.mean, (values,), part["group_id"])
-    num_lesions = int(part["lesion_id"].fillna(part["image_id"]).nunique())
-    return Estimate(float(np.mean(values)), low, high, len(part), num_lesions)
+    return held_out.estimate(table[defined], np.mean, (values[defined],))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Lesions as experts outlined them, such as those of HAM10000: files, and masks of one lesion."""
+"""Expert outlines of lesions, such as HAM10000's: find the files, read the masks."""
 
 import os
 from pathlib import Path
@@ -11,22 +11,22 @@ from melanoma_core.data import archives, file_trees
 from melanoma_core.errors import DatasetError, ImageError
 from melanoma_core.images import reading
 
-_SUFFIX = "_segmentation"  # of HAM10000's and the ISIC challenges' files, after the image id
-_INSIDE = 128  # gray level from which a pixel belongs to the lesion
+_SUFFIX = "_segmentation"  # after the image id, in HAM10000 and the ISIC challenges
+_INSIDE = 128  # lowest gray level of the lesion
 
 
 def find(path: Path, cache_dir: Path | None = None) -> dict[str, Path]:
-    """The file of each outline by the id of its photograph.
+    """The outline file of each photograph, by image id.
 
     Args:
-        path: folder or zip that holds `<image_id>_segmentation.png`, at any depth.
-        cache_dir: where a zip is unpacked, once for each content; `paths.datasets_dir()` if None.
+        path: folder or zip with `<image_id>_segmentation.png` files, at any depth.
+        cache_dir: where a zip is unpacked, once per content; `paths.datasets_dir()` if None.
 
     Raises:
-        DatasetError: nothing is there, the archive is refused, it holds no outline, or two of
-            one photograph.
+        DatasetError: the path does not exist, the archive is refused, it has no outline, or two
+            for one photograph.
     """
-    root, _ = archives.folder(path, cache_dir or paths.datasets_dir())
+    root, _ = archives.open_folder(path, cache_dir or paths.datasets_dir())
     files: dict[str, Path] = {}
     for directory, dir_names, file_names in os.walk(root):
         dir_names[:] = sorted(d for d in dir_names if not d.startswith((".", "__MACOSX")))
@@ -37,29 +37,29 @@ def find(path: Path, cache_dir: Path | None = None) -> dict[str, Path]:
             image_id = stem.removesuffix(_SUFFIX)
             if image_id in files:
                 raise DatasetError(
-                    f"{path.name} holds two outlines of {image_id}. Keep the one that is meant."
+                    f"{path.name} holds two outlines of {image_id}. Keep the correct one."
                 )
             files[image_id] = Path(directory, file_name)
     if not files:
         raise DatasetError(
             f"{path.name} holds no outline of a lesion; files called <image id>{_SUFFIX}.png are "
-            "expected. Give the folder or zip of HAM10000’s segmentations."
+            "expected. Name the folder or zip with HAM10000’s segmentations."
         )
     return files
 
 
 def read(path: Path) -> NDArray[np.bool_]:
-    """Where the lesion is, from one of the files that `find` names.
+    """The lesion's mask from a file of `find`.
 
     Args:
-        path: a picture, light where the lesion is. Every 25th of HAM10000's holds numbers of
-            colors, the lesion's being 0 for white: the colors count, not the numbers.
+        path: an image, light inside the lesion. One in 25 of HAM10000's has a palette in which
+            the lesion is number 0, white: what counts is the color, not its number.
 
     Returns:
-        (H, W), true inside the outline, in the proportions of the photograph.
+        (H, W), true inside the outline, with the photograph's aspect ratio.
 
     Raises:
-        DatasetError: the file cannot be read, or nothing lies inside.
+        DatasetError: the file cannot be read, or the mask is empty.
     """
     try:
         mask: NDArray[np.bool_] = reading.read_file(path).mean(axis=2) >= _INSIDE

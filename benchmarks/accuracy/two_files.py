@@ -1,9 +1,9 @@
-"""One photograph in two files: what a model says of the archives' copy and of the nine-class set's.
+"""Compare a model's answers for two files of one photograph.
 
-Run as `python -m benchmarks.accuracy.two_files [--model ID]…` from the project's root. The nine-class set
-holds photographs of HAM10000 and of ISIC 2017 once more, squashed and compressed in its own way. A
-lesion is the same in both files, so all that changes between them is what a network makes of the
-file. Photographs are those of both that were held out from the models (validation and test).
+Run as `python -m benchmarks.accuracy.two_files [--model ID]…` from the project's root. The
+nine-class set repeats photographs of HAM10000 and ISIC 2017, squashed and compressed in its own
+way. Both files show the same lesion, so any difference between the answers comes from the file.
+Photographs are those in both that were held out from the models (validation and test).
 """
 
 import argparse
@@ -38,11 +38,12 @@ def main() -> None:
     with records.recorded("two_files", arguments.results, "ai-edge-litert") as record:
         models = held_out.load(arguments)
         model_ids = [model.card.model_id for model in models]
-        held = [held_out.photographs(arguments, model_ids, split) for split in HELD_OUT]
-        twins = datasets.read(arguments.nine_class).table.drop_duplicates("image_id")
-        table = pd.concat(held, ignore_index=True)
-        table = table[table["image_id"].isin(twins["image_id"])].reset_index(drop=True)
-        table["twin"] = twins.set_index("image_id").loc[table["image_id"], "path"].to_numpy()
+        by_split = [held_out.photographs(arguments, model_ids, split) for split in HELD_OUT]
+        nine_class = datasets.read(arguments.nine_class).table.drop_duplicates("image_id")
+        table = pd.concat(by_split, ignore_index=True)
+        table = table[table["image_id"].isin(nine_class["image_id"])].reset_index(drop=True)
+        second_paths = nine_class.set_index("image_id").loc[table["image_id"], "path"]
+        table["second_path"] = second_paths.to_numpy()
         held_out.print_models(models)
         rows = [row for model in models for row in _rows(model, table)]
         _print(rows)
@@ -51,12 +52,12 @@ def main() -> None:
 
 
 def _rows(model: Model, table: pd.DataFrame) -> list[dict[str, Any]]:
-    """A row for each of the two files, and one for their agreement."""
-    said = {
-        way: evaluate.from_table(table, _answers(model, table[column]))
-        for way, column in ((_ARCHIVES, "path"), (_NINE, "twin"))
+    """One row for each of the two files, both with how often the two agree."""
+    evaluations = {
+        files: evaluate.from_table(table, _probabilities(model, table[column]))
+        for files, column in ((_ARCHIVES, "path"), (_NINE, "second_path"))
     }
-    first, second = said.values()
+    first, second = evaluations.values()
     is_same = first.y_prob.argmax(axis=1) == second.y_prob.argmax(axis=1)
     everything = np.ones(len(table), bool)
     threshold = model.card.operating_point().threshold
@@ -64,22 +65,24 @@ def _rows(model: Model, table: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         {
             "model_id": model.card.model_id,
-            "files": way,
+            "files": files,
             "accuracy": evaluate.proportion(
-                measured, everything, measured.seven_prob.argmax(axis=1) == measured.seven_true
+                evaluation,
+                everything,
+                evaluation.seven_prob.argmax(axis=1) == evaluation.seven_true,
             ),
             "melanoma_auroc": evaluate.auroc(
-                measured, measured.is_melanoma, measured.melanoma_probability
+                evaluation, evaluation.is_melanoma, evaluation.melanoma_probability
             ),
-            "sensitivity": evaluate.sensitivity(measured, threshold),
-            "specificity": evaluate.specificity(measured, threshold),
+            "sensitivity": evaluate.sensitivity(evaluation, threshold),
+            "specificity": evaluate.specificity(evaluation, threshold),
             "same_likeliest_diagnosis": agreement,
         }
-        for way, measured in said.items()
+        for files, evaluation in evaluations.items()
     ]
 
 
-def _answers(model: Model, paths: pd.Series) -> NDArray[np.float64]:
+def _probabilities(model: Model, paths: pd.Series) -> NDArray[np.float64]:
     return np.array(
         [predict.classify(model, reading.read_file(Path(path))).probabilities for path in paths]
     )
@@ -98,13 +101,13 @@ def _print(rows: list[dict[str, Any]]) -> None:
     print(
         f"\nn (photographs/lesions): {melanomas.num_photographs:,}/{melanomas.num_lesions:,} "
         f"melanoma, {others.num_photographs:,}/{others.num_lesions:,} other; sensitivity and\n"
-        "specificity at the shipped threshold, which was chosen on those of the validation split;\n"
-        "accuracy of the seven classes."
+        "specificity at the shipped threshold, which was chosen on the validation photographs;\n"
+        "accuracy for the seven classes."
     )
     for row in rows:
         if row["files"] == _ARCHIVES:
-            same = tables.interval(row["same_likeliest_diagnosis"])
-            print(f"{row['model_id']} finds the same diagnosis likeliest in both: {same}")
+            agreement = tables.interval(row["same_likeliest_diagnosis"])
+            print(f"{row['model_id']}, same likeliest diagnosis for both files: {agreement}")
 
 
 if __name__ == "__main__":

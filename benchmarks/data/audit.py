@@ -133,7 +133,7 @@ def _found_alone(audit: audits.Audit) -> dict[str, int]:
 def _found_with_tables(audit: audits.Audit) -> dict[str, int]:
     of_kind = {finding.kind: finding for finding in audit.findings}
     lesions, denied = of_kind["same_lesion_in_two_splits"], of_kind["contradicts_table"]
-    ham10000, isic2017 = audit.known
+    ham10000, isic2017 = audit.references
     return {
         "files that HAM10000 has": ham10000.num_files,
         "test files of a known lesion": sum(lesions.parts.values()),
@@ -191,7 +191,7 @@ def _print_false_alarms(ham10000: Dataset) -> dict[str, Any]:
     """Pairs of distinct lesions that are called copies, most of all among the most alike."""
     table = _one_a_lesion(ham10000, _NUM_PAIRS)
     found = fingerprints.of_files([Path(path) for path in table["path"]])
-    called = {(copy.first, copy.second) for copy in near_duplicates.near(found)}
+    called = {(copy.first, copy.second) for copy in near_duplicates.find(found)}
     alike = _most_alike(found.thumbnails, _NUM_PAIRS)
     of_alike = len(called & alike)
     num_pairs = len(table) * (len(table) - 1) // 2

@@ -58,8 +58,9 @@ def main() -> None:
             mix = embedding_maps.overlap(made.points, of, among, asked)
             print(
                 f"{words}: of the {made.num_neighbors} nearest others of {of} "
-                f"({mix.share.num_photographs}), {among or 'another diagnosis'}: "
-                f"{mix.share.value:.3f} ({mix.share.low:.3f} to {mix.share.high:.3f}); "
+                f"({mix.proportion.num_photographs}), {among or 'another diagnosis'}: "
+                f"{mix.proportion.value:.3f} "
+                f"({mix.proportion.low:.3f} to {mix.proportion.high:.3f}); "
                 f"by chance {mix.chance:.3f}"
             )
     print(f"{time.monotonic() - started:.0f} s")

@@ -69,12 +69,12 @@ def main() -> None:
     options = parser.parse_args()
     archive_names = ("isic9.zip", "ham10000.zip", "isic2017.zip")
     nine, ham10000, isic2017 = (datasets.read(options.data_dir / name) for name in archive_names)
-    root, _ = archives.folder(options.data_dir / "ham10000.zip", paths.datasets_dir())
+    root, _ = archives.open_folder(options.data_dir / "ham10000.zip", paths.datasets_dir())
     sheet = csv_tables.read(next(root.rglob("HAM10000_metadata.csv")), "HAM10000_metadata.csv")
     dx = {cells["image_id"]: cells["dx"] for _, cells in sheet.records()}
     table = table_of(nine, ham10000, dx, isic2017)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    paths.write_atomic(options.out, bundled_set.packed(table))
+    paths.write_atomic(options.out, bundled_set.pack(table))
     print(f"{len(table):,} files of {table['image_id'].nunique():,} ids")
     for column in (*_KNOWN, "ham10000", "isic2017"):
         print(f"{column}: known of {table[column].notna().sum():,}")

@@ -107,17 +107,16 @@ class Photographs:
 
 def pack(out: Path, datasets: Sequence[str], splits: str, runs_dir: Path) -> None:
     """Write photographs and ImageNet weights into one file."""
-    from melanoma_core.runs import tables
+    from melanoma_core.runs import training_data
     from melanoma_core.runs.configs import TrainConfig
     from melanoma_core.runs.plans import RunPlan
 
     runs_dir.mkdir(parents=True, exist_ok=True)
-    found = tables.read(RunPlan(TrainConfig(), tuple(datasets), splits, None), runs_dir)
-    parts = [
-        tables.with_further_files(found.rows[found.rows["split"] == split], found)[0]
-        for split in ("train", "val")
-    ]
-    table = pd.concat(parts, ignore_index=True)
+    config = TrainConfig()
+    data = training_data.read(
+        RunPlan(config, tuple(datasets), splits), runs_dir, (), config.image_size
+    )
+    table = pd.concat([data.files("train"), data.files("val")], ignore_index=True)
     with ThreadPoolExecutor() as pool:
         blobs = list(pool.map(_webp, table["path"]))
     weights = {
@@ -129,7 +128,7 @@ def pack(out: Path, datasets: Sequence[str], splits: str, runs_dir: Path) -> Non
         out,
         data=np.frombuffer(b"".join(blobs), np.uint8),
         offset=np.cumsum([0, *map(len, blobs)]),
-        label=tables.labels(table),
+        label=training_data.labels(table),
         is_validation=(table["split"] == "val").to_numpy(),
         image_id=table["image_id"].to_numpy().astype(str),
         group=pd.factorize(table["group_id"].fillna(table["image_id"]))[0],
@@ -351,7 +350,7 @@ def figures(
 ) -> dict[str, float]:
     """What logits (N, C) are worth; each photograph counts once, in its first file."""
     is_first = photographs.data["is_first_file"][rows]
-    probabilities, labels = calibration.probabilities(logits[is_first], 1.0), photographs.labels
+    probabilities, labels = calibration.probabilities(logits[is_first]), photographs.labels
     labels = labels[rows[is_first]]
     source = photographs.data["source"][rows[is_first]]
     found = {

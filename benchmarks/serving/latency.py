@@ -1,14 +1,14 @@
-"""Times from the bytes of a photograph to probabilities and maps, beside Keras and tf-keras-vis.
+"""Time from a photograph's bytes to its probabilities and maps, compared with Keras.
 
-Run as `python -m benchmarks.serving.latency [--model ID]` from the project's root. What serves is timed
-first, in a process that has not loaded TensorFlow; then, in the same process, the same network
-answers through Keras `predict()` with one Grad-CAM map by tf-keras-vis.
+Run as `python -m benchmarks.serving.latency [--model ID]` from the project's root. The serving code
+is timed first, in a process that has not loaded TensorFlow. Then the same process runs the same
+network with Keras `predict()` and one Grad-CAM map by tf-keras-vis.
 """
 
 import argparse
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,18 +21,19 @@ from melanoma_core import paths
 from melanoma_core.images import reading
 from melanoma_core.metrics import calibration
 from melanoma_core.models import grad_cam, predict, store
+from melanoma_core.models.cards import Card
 from melanoma_core.models.predict import Model
 
-_NUM_PHOTOGRAPHS = 8  # different ones, by turns
+_NUM_PHOTOGRAPHS = 8  # used in rotation
 _WARM_UP = 10
 Milliseconds = NDArray[np.float64]
 
 
 def main() -> None:
-    """Measure, and print what was measured beside its bar."""
+    """Measure, and print the times and their bars."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", help="id; the model in use when left out")
-    parser.add_argument("--runs", type=int, default=300, help="times that each step is timed")
+    parser.add_argument("--model", help="id (default: the model in use)")
+    parser.add_argument("--runs", type=int, default=300, help="repetitions of each step")
     arguments = parser.parse_args()
     models_dir = paths.models_dir()
     if arguments.model:
@@ -51,7 +52,7 @@ def main() -> None:
 
 
 def _print_served(model: Model, files: list[bytes], num_runs: int) -> float:
-    """Print the times of what serves; give the median of the small photograph, in ms."""
+    """Print the times of the serving code; return the small photograph's median in ms."""
     phone = made_photographs.phone_jpeg(0)
     whole = _times(lambda run: _serve(model, files[run % len(files)]), num_runs)
     steps = _steps(model, files, num_runs)
@@ -73,13 +74,13 @@ def _print_served(model: Model, files: list[bytes], num_runs: int) -> float:
 
 
 def _serve(model: Model, data: bytes) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """What the page does with an upload: (C,) probabilities and (C, h, w) maps."""
+    """(C,) probabilities and (C, h, w) maps, computed as the page does for an upload."""
     prediction = predict.classify(model, reading.read(data))
     return prediction.probabilities, grad_cam.grad_cams(model, prediction)
 
 
 def _steps(model: Model, files: list[bytes], num_runs: int) -> dict[str, Milliseconds]:
-    """Times of each step; every step is given what the one before gave."""
+    """Times of each step, run on the output of the step before it."""
     images = [reading.read(file) for file in files]
     squares = [reading.resize(image, model.card.image_size) for image in images]
     predictions = [predict.classify(model, image) for image in images]
@@ -87,7 +88,7 @@ def _steps(model: Model, files: list[bytes], num_runs: int) -> dict[str, Millise
     def maps(run: int) -> None:
         prediction = predictions[run % len(files)]
         logits = model.network.logits(prediction.embedding)
-        calibration.probabilities(logits, model.card.temperature)
+        calibration.probabilities(logits, model.card.calibration)
         grad_cam.grad_cams(model, prediction)
 
     steps: dict[str, Callable[[int], object]] = {
@@ -108,7 +109,7 @@ def graph(directory: Path, num_threads: int) -> SignatureRunner:
 
 
 def _print_threads(directory: Path, num_runs: int) -> None:
-    """Print the times of the bare graph with one thread and with two."""
+    """Print the times of the graph alone with one thread and with two."""
     rows = []
     for num_threads in (1, 2):
         runner = graph(directory, num_threads)
@@ -120,46 +121,43 @@ def _print_threads(directory: Path, num_runs: int) -> None:
 
 
 def _print_keras(model: Model, directory: Path, files: list[bytes], served: float) -> None:
-    """Print the same photographs' times through Keras and tf-keras-vis, and the ratio."""
-    answer = _keras_way(model, directory)
+    """Print the times of Keras and tf-keras-vis for the same photographs, and the ratio."""
+    classify = _keras_classifier(model.card, store.read_files(directory)[2])
     num_runs = 30
-    times = _times(lambda run: answer(files[run % len(files)]), num_runs, warm_up=3)
+    times = _times(lambda run: classify(files[run % len(files)]), num_runs, warm_up=3)
     rows = [_row("600 × 450 JPEG → predict(), one tf-keras-vis map", times)]
     headings = ("warm, Keras in the same run", "runs", "median ms", "p95 ms", "bar", "")
     tables.print_table(headings, rows)
     ratio = float(np.median(times)) / served
-    wanted, verdict = tables.bar(ratio, 50, "times", at_least=True)
-    print(
-        f"\n9 maps by LiteRT are {ratio:.0f} times faster than one map by Keras; {wanted} {verdict}"
-    )
+    bar, verdict = tables.bar(ratio, 50, "times", at_least=True)
+    print(f"\n9 maps by LiteRT are {ratio:.0f} times faster than one map by Keras; {bar} {verdict}")
 
     probabilities, maps = _serve(model, files[0])
     melanoma = model.card.diagnoses.index("MEL")
-    keras_probabilities, keras_map = answer(files[0])
+    keras_probabilities, keras_map = classify(files[0])
     print(
-        "Largest difference between the two ways: "
+        "Largest difference between LiteRT and Keras: "
         f"{np.abs(probabilities - keras_probabilities).max():.1g} in a probability, "
         f"{np.abs(maps[melanoma] - keras_map).max():.1g} in the melanoma map "
         f"(its largest heat: {maps[melanoma].max():.2g})"
     )
 
 
-def _keras_way(
-    model: Model, directory: Path
+def _keras_classifier(
+    card: Card, files: Mapping[str, bytes]
 ) -> Callable[[bytes], tuple[NDArray[np.float64], NDArray[np.float32]]]:
-    """From bytes to (C,) probabilities and the melanoma map (h, w), as Keras users write it."""
+    """A function from bytes to (C,) probabilities and the (h, w) melanoma map, in usual Keras."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from tf_keras_vis.gradcam import Gradcam
     from tf_keras_vis.utils.scores import CategoricalScore
 
     from melanoma_core.networks import architectures
 
-    card = model.card
-    network = architectures.of_card(card, (directory / "network.weights.h5").read_bytes())
+    network = architectures.of_card(card, files)
     gradcam = Gradcam(network, clone=False)
     score = CategoricalScore(card.diagnoses.index("MEL"))
 
-    def answer(data: bytes) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    def classify(data: bytes) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         square = reading.resize(reading.read(data), card.image_size)
         batch = square[np.newaxis].astype(np.float32)
         logits = network.predict(batch, verbose=0)[0]
@@ -167,15 +165,15 @@ def _keras_way(
             score, batch, penultimate_layer="features", seek_penultimate_conv_layer=False,
             expand_cam=False, normalize_cam=False,
         )  # fmt: skip
-        return calibration.probabilities(logits, card.temperature), np.asarray(maps[0])
+        return calibration.probabilities(logits, card.calibration), np.asarray(maps[0])
 
-    return answer
+    return classify
 
 
 def _times(
     step: Callable[[int], object], num_runs: int, *, warm_up: int = _WARM_UP
 ) -> Milliseconds:
-    """(num_runs,) how long each call of `step(run)` took, after some that are not counted."""
+    """(num_runs,) duration of each call of `step(run)`, after the warm-up."""
     for run in range(warm_up):
         step(run)
     seconds = np.empty(num_runs)
@@ -187,10 +185,10 @@ def _times(
 
 
 def _row(name: str, times: Milliseconds, limit: float | None = None) -> tuple[str, ...]:
-    """One line: median and 95th percentile, and the bar that the median is held against."""
-    wanted, verdict = ("", "") if limit is None else tables.bar(np.median(times), limit, "ms")
+    """Median and 95th percentile, and the bar for the median."""
+    bar, verdict = ("", "") if limit is None else tables.bar(np.median(times), limit, "ms")
     median, p95 = np.median(times), np.percentile(times, 95)
-    return name, str(len(times)), f"{median:.2f}", f"{p95:.2f}", wanted, verdict
+    return name, str(len(times)), f"{median:.2f}", f"{p95:.2f}", bar, verdict
 
 
 if __name__ == "__main__":

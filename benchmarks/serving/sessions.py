@@ -1,11 +1,11 @@
 """Many sessions at once, each assessing one photograph after the other, over HTTP and WebSocket.
 
-Run as `python -m benchmarks.serving.sessions` from the project's root; needs Linux. For each number of
-sessions the app is started anew, with the model in use. A session does what a browser does on the
+Run as `python -m benchmarks.serving.sessions` from the project's root; needs Linux. The app is
+started for each number of sessions, with the champion. A session does what a browser does on the
 page Assess: it uploads a photograph, waits for the verdict, fetches the picture that is shown,
-presses “New lesion”, thinks for a second, and goes on with the next photograph. All sessions are
-clients in this one process, which draws nothing and so takes little processor time; that time is
-measured apart. No upload begins after the last second; those begun are waited for and counted.
+presses “New lesion”, thinks for a second, and takes the next photograph. All sessions are clients
+in this one process, which draws nothing and so takes little processor time; that time is measured
+separately. No upload starts after the last second; those in progress are waited for and counted.
 
 The verdict is there once a finished script run shows the chart “Referral threshold”. Words on the
 page are rounded, but the chart's Plotly JSON, which the server sends as `PlotlyChart.spec`, holds

@@ -1,9 +1,10 @@
-"""What the web process takes: time to start, memory, and whether ten sessions fit a small server.
+"""The web process: its start-up time, its memory, and whether ten sessions fit a small server.
 
-Run as `python -m benchmarks.serving.web_process` from the project's root; drives the app in Chromium
-(Debian's package `chromium`) and skips, saying so, where there is none. First the app runs free.
-Then it is held to one core and 690 MB, what Streamlit Community Cloud guarantees, and ten
-sessions assess a photograph at the same time. Chromium runs on the other cores, where there are.
+Run as `python -m benchmarks.serving.web_process` from the project's root. It drives the app in
+Chromium (Debian's package `chromium`), and is skipped with a message if there is none. First the
+app runs without limits. Then it gets one core and 690 MB, the guarantee of Streamlit Community
+Cloud, and ten sessions assess a photograph at the same time. Chromium runs on the other cores, if
+there are any.
 """
 
 import argparse
@@ -18,20 +19,20 @@ from playwright.async_api import Browser
 from benchmarks import tables
 from benchmarks.serving import web_servers, web_visitors
 
-_HELD_MB = 690
+_LIMIT_MB = 690
 Row = tuple[str, ...]
 
 
 def main() -> None:
-    """Measure, and print what was measured beside its bar."""
+    """Measure, and print the figures and their bars."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sessions", type=int, default=10, help="held: at the same time")
+    parser.add_argument("--sessions", type=int, default=10, help="at the same time, with limits")
     arguments = parser.parse_args()
     chromium = web_visitors.chromium_or_skip()
     if not Path("/proc/self/status").exists():
         sys.exit("Skipped: memory is read from /proc, which only Linux has.")
     tables.print_heading("streamlit", "ai-edge-litert", "playwright")
-    # Ended by another program, it still ends the app and takes its files away.
+    # When another program ends this one, still stop the app and delete the files.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     with web_visitors.photographs(arguments.sessions) as files:
         asyncio.run(_measure(chromium, files, arguments.sessions))
@@ -40,17 +41,20 @@ def main() -> None:
 async def _measure(chromium: str, files: list[Path], num_sessions: int) -> None:
     core = min(os.sched_getaffinity(0))
     async with web_visitors.browser(chromium, away_from=core) as browser:
-        rows, idle_mb = await _free(browser, files[:10], files[-1])
-        tables.print_table(("the web process, free", "measured", "bar", ""), rows)
-        with web_servers.memory_limit(_HELD_MB, idle_mb) as limit:
-            rows = await _held(browser, files[:num_sessions], core, limit)
-        tables.print_table((f"held to one core and {_HELD_MB} MB", "measured", "bar", ""), rows)
-        print(f"\nMemory was held by {limit.description}.")
+        rows, unused_mb = await _measure_unlimited(browser, files[:10], files[-1])
+        tables.print_table(("web process without limits", "measured", "bar", ""), rows)
+        with web_servers.memory_limit(_LIMIT_MB, unused_mb) as limit:
+            rows = await _measure_limited(browser, files[:num_sessions], core, limit)
+        headings = (f"limited to one core and {_LIMIT_MB} MB", "measured", "bar", "")
+        tables.print_table(headings, rows)
+        print(f"\nMemory was limited by {limit.description}.")
 
 
-async def _free(browser: Browser, files: list[Path], phone: Path) -> tuple[list[Row], float]:
-    """Rows of the unheld app, and the MB that it maps without using."""
-    # Before the start: the browser's own time is not the app's.
+async def _measure_unlimited(
+    browser: Browser, files: list[Path], phone: Path
+) -> tuple[list[Row], float]:
+    """Rows of the app without limits, and the MB that it maps but does not use."""
+    # Open the tab before the app starts, so that the browser's own time is not counted.
     page = await web_visitors.tab(browser)
     with web_servers.start() as server:
         await web_visitors.visit(page, server)
@@ -65,19 +69,19 @@ async def _free(browser: Browser, files: list[Path], phone: Path) -> tuple[list[
         libraries = server.libraries_of("tensorflow")
         rows = [
             _row("process start → page rendered, model loaded", seconds, 5, "s"),
-            ("  the server's own processor time of it", f"{cpu:.1f} s", "", ""),
+            ("  processor time of the server for that", f"{cpu:.1f} s", "", ""),
             ("memory, page rendered", f"{before_mb:.0f} MB", "", ""),
             _row(f"memory after {len(files)} assessments", after_mb, 350, "MB"),
-            ("memory after one of 12 megapixels more", f"{phone_mb:.0f} MB", "", ""),
+            ("memory after one more of 12 megapixels", f"{phone_mb:.0f} MB", "", ""),
             ("TensorFlow libraries mapped", str(len(libraries)), *_none(len(libraries))),
         ]
         return rows, server.memory_mb("VmSize") - phone_mb
 
 
-async def _held(
+async def _measure_limited(
     browser: Browser, files: list[Path], core: int, limit: web_servers.MemoryLimit
 ) -> list[Row]:
-    """Rows of the held app: one answer from a cold start, then all sessions at the same time."""
+    """Rows of the app with limits: a cold start, then all sessions at the same time."""
     first = await web_visitors.tab(browser)
     with web_servers.start(core, limit) as server:
         await web_visitors.visit(first, server)
@@ -100,14 +104,14 @@ async def _held(
             ("process start → page rendered, model loaded", f"{opened:.1f} s", "", ""),
             _row("process start → first verdict", answered, 30, "s"),
             (
-                f"{len(files)} sessions at once: verdicts",
+                f"{len(files)} sessions at the same time: verdicts",
                 f"{len(seconds)} of {len(files)}",
                 *tables.bar(len(seconds), len(files), "", at_least=True),
             ),
             ("  shortest wait", f"{min(seconds, default=float('nan')):.2f} s", "", ""),
             ("  longest wait", f"{max(seconds, default=float('nan')):.2f} s", "", ""),
-            ("  the server's own processor time for all", f"{cpu:.2f} s", "", ""),
-            _row("peak memory", server.memory_mb("VmHWM"), _HELD_MB, "MB"),
+            ("  processor time of the server for all", f"{cpu:.2f} s", "", ""),
+            _row("peak memory", server.memory_mb("VmHWM"), _LIMIT_MB, "MB"),
             ("answers afterwards", "yes" if server.is_alive() else "NO", "", ""),
         ]
 

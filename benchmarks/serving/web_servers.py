@@ -1,4 +1,4 @@
-"""The app as a child process that can be held to a core and to so much memory."""
+"""Run the app as a child process, optionally limited to one core and to an amount of memory."""
 
 import os
 import resource
@@ -21,7 +21,7 @@ _START_TIMEOUT_S = 120
 
 @dataclass(frozen=True)
 class MemoryLimit:
-    """How a child process is held; `apply` runs inside it before the app starts."""
+    """A memory limit; `apply` runs in the child process before the app starts."""
 
     description: str
     apply: Callable[[], None]
@@ -50,32 +50,32 @@ class Server:
         Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
 
     def cpu_seconds(self) -> float:
-        """Processor time that it has used, in user and in system mode."""
+        """Processor time used so far, user and system."""
         stat = Path(f"/proc/{self.process.pid}/stat").read_text()
-        fields = stat.rpartition(")")[2].split()  # the name before may hold spaces
+        fields = stat.rpartition(")")[2].split()  # the process name may contain spaces
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def libraries_of(self, package: str) -> set[str]:
-        """Mapped files of an installed package."""
+        """Files of an installed package that the process has mapped."""
         maps = Path(f"/proc/{self.process.pid}/maps").read_text()
         paths = {line.split(maxsplit=5)[5] for line in maps.splitlines() if line.count("/")}
         return {path for path in paths if f"/site-packages/{package}/" in path}
 
     def is_alive(self) -> bool:
-        """Whether it runs and takes connections."""
+        """True if the process runs and accepts connections."""
         return self.process.poll() is None and _is_listening(self.address)
 
 
 @contextmanager
 def start(core: int | None = None, limit: MemoryLimit | None = None) -> Iterator[Server]:
-    """`streamlit run app.py` on a free port, once it takes connections; ended on leaving.
+    """Run `streamlit run app.py` on a free port; wait until it accepts connections; stop on exit.
 
     Args:
-        core: the only one that it may use; any when None.
-        limit: of its memory; none when None.
+        core: the only core that it may use; all if None.
+        limit: of its memory; no limit if None.
     """
 
-    def hold() -> None:
+    def apply_limits() -> None:
         if core is not None:
             os.sched_setaffinity(0, {core})
         if limit is not None:
@@ -89,7 +89,7 @@ def start(core: int | None = None, limit: MemoryLimit | None = None) -> Iterator
     with tempfile.TemporaryFile() as log:
         started = time.perf_counter()
         process = subprocess.Popen(
-            command, cwd=PROJECT_DIR, stdout=log, stderr=log, preexec_fn=hold
+            command, cwd=PROJECT_DIR, stdout=log, stderr=log, preexec_fn=apply_limits
         )
         server = Server(process, f"http://127.0.0.1:{port}", started)
         try:
@@ -108,19 +108,19 @@ def start(core: int | None = None, limit: MemoryLimit | None = None) -> Iterator
 
 
 @contextmanager
-def memory_limit(megabytes: int, idle_mb: float) -> Iterator[MemoryLimit]:
-    """A limit that the kernel keeps: a memory cgroup, as a hosting service uses, where possible.
+def memory_limit(megabytes: int, unused_mb: float) -> Iterator[MemoryLimit]:
+    """A limit that the kernel enforces: a memory cgroup, as hosting services use, if possible.
 
-    A cgroup needs root. Without it RLIMIT_AS holds the address space instead. Libraries, thread
-    stacks and allocator arenas reserve far more of that than they fill, so it gets `idle_mb` of
-    headroom: what the free app had mapped beyond its resident memory.
+    A cgroup needs root. Without it, RLIMIT_AS limits the address space instead. Libraries, thread
+    stacks and allocator arenas reserve far more of that than they use, so `unused_mb` is added:
+    what the app without limits had mapped beyond its resident memory.
     """
     folder = _memory_cgroup()
     if folder is None:
-        size = int((megabytes + idle_mb) * 1024**2)
+        size = int((megabytes + unused_mb) * 1024**2)
         yield MemoryLimit(
-            f"RLIMIT_AS of {size / 1024**2:.0f} MB, {idle_mb:.0f} MB of them headroom for "
-            "mappings that the free app did not fill (no memory cgroup could be made)",
+            f"RLIMIT_AS of {size / 1024**2:.0f} MB, including {unused_mb:.0f} MB for mappings that "
+            "the app without limits did not use (no memory cgroup could be created)",
             lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size)),
         )
         return
@@ -129,12 +129,12 @@ def memory_limit(megabytes: int, idle_mb: float) -> Iterator[MemoryLimit]:
         (folder / "cgroup.procs").write_text(str(os.getpid()))
 
     try:
-        # Version 1 of cgroups has the first file, version 2 the other.
+        # The first file exists in cgroups version 1, the second in version 2.
         files = (folder / "memory.limit_in_bytes", folder / "memory.max")
         next(file for file in files if file.exists()).write_text(str(megabytes * 1024**2))
         yield MemoryLimit(
-            f"a memory cgroup of {megabytes} MB, as hosting services do (page cache counts too; "
-            "beyond it the kernel ends the process)",
+            f"a memory cgroup of {megabytes} MB, as on hosting services (page cache counts too; "
+            "above it the kernel kills the process)",
             enter,
         )
     finally:
@@ -142,7 +142,7 @@ def memory_limit(megabytes: int, idle_mb: float) -> Iterator[MemoryLimit]:
 
 
 def _memory_cgroup() -> Path | None:
-    """A new, empty group that can limit memory; None where none can be made."""
+    """A new, empty cgroup that can limit memory; None if none can be created."""
     for parent in (_CGROUPS / "memory", _CGROUPS):
         if not (parent / "cgroup.procs").exists():
             continue

@@ -1,4 +1,4 @@
-"""Visitors of the app: a real browser that opens its pages and assesses made photographs."""
+"""Visitors of the app: a real browser that opens its pages and assesses made-up photographs."""
 
 import os
 import shutil
@@ -23,19 +23,19 @@ _VERDICT = "the referral threshold for melanoma"
 
 
 def chromium_or_skip() -> str:
-    """Where Chromium is; without one the benchmark ends, and says so."""
+    """Path of Chromium; if there is none, the benchmark ends with a message."""
     names = ("chromium", "chromium-browser", "google-chrome")
-    chromium = next((found for name in names if (found := shutil.which(name))), None)
+    chromium = next((path for name in names if (path := shutil.which(name))), None)
     if chromium is None:
-        sys.exit("Skipped: there is no Chromium here. Install Debian's package `chromium`.")
+        sys.exit("Skipped: Chromium was not found. Install Debian's package `chromium`.")
     return chromium
 
 
 @contextmanager
 def photographs(count: int) -> Iterator[list[Path]]:
-    """Files of different photographs, at least ten, and one of a phone, which comes last."""
+    """Files of different photographs, at least ten, then one from a phone."""
     with tempfile.TemporaryDirectory(prefix="melanoma-benchmark-") as folder:
-        files = [Path(folder, f"drawn_{seed}.jpg") for seed in range(max(10, count))]
+        files = [Path(folder, f"synthetic_{seed}.jpg") for seed in range(max(10, count))]
         for seed, file in enumerate(files):
             file.write_bytes(made_photographs.dermatoscope_jpeg(seed))
         phone = Path(folder, "phone.jpg")
@@ -45,7 +45,7 @@ def photographs(count: int) -> Iterator[list[Path]]:
 
 @asynccontextmanager
 async def browser(chromium: str, away_from: int) -> AsyncIterator[Browser]:
-    """Chromium on the other cores, so that it takes nothing from the server that is held to one."""
+    """Chromium on the other cores, so that it does not slow down a server limited to one."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores - {away_from} or cores)
     try:
@@ -61,7 +61,7 @@ async def browser(chromium: str, away_from: int) -> AsyncIterator[Browser]:
 
 
 async def tab(browser: Browser) -> Page:
-    """An empty page without cookies or cache, as of a new visitor."""
+    """An empty page without cookies or cache, like a new visitor's."""
     context = await browser.new_context()
     page = await context.new_page()
     page.set_default_timeout(_TIMEOUT_MS)
@@ -69,13 +69,13 @@ async def tab(browser: Browser) -> Page:
 
 
 async def visit(page: Page, server: Server) -> None:
-    """Open the app as a new session; back once its uploader is there."""
+    """Open the app in a new session, and wait for its uploader."""
     await page.goto(server.address)
     await page.locator("input[type=file]").wait_for(state="attached")
 
 
 async def assess(page: Page, file: Path) -> float:
-    """Upload a photograph; the seconds until its verdict stands on the page."""
+    """Upload a photograph, and return the seconds until its verdict appears."""
     started = time.perf_counter()
     await page.locator("input[type=file]").set_input_files(file)
     await page.get_by_role("heading", name=_VERDICT).wait_for()
@@ -83,9 +83,9 @@ async def assess(page: Page, file: Path) -> float:
 
 
 async def clear(page: Page) -> None:
-    """Make room for the next photograph; back once the uploader is there."""
+    """Remove the photograph, and wait for the uploader."""
     await page.get_by_role("button", name="New lesion").click()
-    # The old verdict stays for a moment, and an upload before the page is done would be lost.
+    # The old verdict stays for a moment, and an upload before the page is ready would be lost.
     await page.get_by_role("heading", name=_VERDICT).wait_for(state="detached")
     await page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     await page.locator("input[type=file]").wait_for(state="attached")

@@ -1,10 +1,10 @@
-"""What a clinician waits while a training runs on the same machine.
+"""How long a clinician waits for an assessment while a training runs on the same machine.
 
-Run as `python -m benchmarks.serving.while_training` from the project's root; drives the app in
-Chromium (Debian's package `chromium`) and skips, saying so, where there is none. One visitor
-assesses one photograph after the other, first with the machine idle, then while a training that was
-started as the page Train starts one fits the starting project's network to drawn lesions on every
-core that it is given. The app, the browser and the training share all cores.
+Run as `python -m benchmarks.serving.while_training` from the project's root. It drives the app in
+Chromium (Debian's package `chromium`), and is skipped with a message if there is none. One visitor
+assesses one photograph after another, first with the machine idle, then during a training started
+as the page Train starts one: the starting project's network on synthetic lesions. The app, the
+browser and the training share all cores.
 """
 
 import argparse
@@ -30,17 +30,17 @@ from melanoma_core.runs.states import State
 
 _NETWORK = "starting_cnn"
 _CLASSES = ("melanoma", "nevus")
-_FILES_A_CLASS = {"train": 400, "val": 40, "test": 40}
-_EPOCHS = 10_000  # it is stopped, not waited for
+_FILES_PER_CLASS = {"train": 400, "val": 40, "test": 40}
+_EPOCHS = 10_000  # more than will run: the training is stopped
 _P95_BAR = 3.0  # times idle
 _GROWTH_BAR_MB = 50.0
 _TRAINING_TIMEOUT_S = 600
 
 
 def main() -> None:
-    """Measure, print what was measured beside its bar, and record it."""
+    """Measure, print the figures and their bars, and record them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--assessments", type=int, default=300, help="of each part")
+    parser.add_argument("--assessments", type=int, default=300, help="in each part")
     records.add_option(parser)
     arguments = parser.parse_args()
     chromium = web_visitors.chromium_or_skip()
@@ -57,24 +57,24 @@ def main() -> None:
 
 
 def _plan(folder: Path) -> RunPlan:
-    """A training on class folders of drawn lesions, each file another one."""
-    dataset_dir = folder / "drawn"
+    """A training on class folders of synthetic lesions, all different."""
+    dataset_dir = folder / "synthetic"
     seeds = itertools.count()
     for split in SPLITS:
         for name in _CLASSES:
-            place = dataset_dir / split / name
-            place.mkdir(parents=True)
-            for number in range(_FILES_A_CLASS[split]):
-                drawn = synthetic.lesion(next(seeds), (150, 200), synthetic.KINDS[number % 2])
-                (place / f"{split}_{name}_{number}.jpg").write_bytes(reading.jpeg(drawn))
+            class_dir = dataset_dir / split / name
+            class_dir.mkdir(parents=True)
+            for number in range(_FILES_PER_CLASS[split]):
+                image = synthetic.lesion(next(seeds), (150, 200), synthetic.KINDS[number % 2])
+                (class_dir / f"{split}_{name}_{number}.jpg").write_bytes(reading.jpeg(image))
     config = TrainConfig(network=_NETWORK, image_size=180, epochs=_EPOCHS)
-    return RunPlan(config, (str(dataset_dir),), None, None, is_cleaned=False)
+    return RunPlan(config, (str(dataset_dir),), is_cleaned=False)
 
 
 async def _measure(
     chromium: str, files: list[Path], plan: RunPlan, folder: Path, num_assessments: int
 ) -> dict[str, object]:
-    """Print the table; the same figures as a dict."""
+    """Print the tables, and return their figures."""
     async with web_visitors.browser(chromium, away_from=-1) as browser:
         page = await web_visitors.tab(browser)
         with web_servers.start() as server:
@@ -83,15 +83,15 @@ async def _measure(
             idle = await _part(page, server, files, num_assessments)
             run_dir = processes.start(plan, folder / "runs", "benchmark", folder / "models")
             try:
-                await _until_it_trains(run_dir)
+                await _wait_for_first_epoch(run_dir)
                 training = await _part(page, server, files, num_assessments)
                 state = states.read(run_dir)
             finally:
                 processes.stop_now(run_dir)
-                await _until_it_ended(run_dir)
+                await _wait_for_end(run_dir)
     ratio = training["p95_ms"] / idle["p95_ms"]
     growth = training["memory_mb"] - idle["memory_mb"]
-    print(f"The training: {_NETWORK}, {plan.config.image_size} px, {state.num_done} epochs done.")
+    print(f"Training: {_NETWORK}, {plan.config.image_size} px, {state.num_done} epochs completed.")
     rows = [
         (
             name,
@@ -118,7 +118,7 @@ async def _measure(
 async def _part(
     page: Page, server: Server, files: list[Path], num_assessments: int
 ) -> dict[str, float]:
-    """Times of one part, and what the web process holds at its end."""
+    """Times of one part, and the web process's memory and libraries at its end."""
     seconds = np.array(await _assess_all(page, files, num_assessments))
     return {
         "num_answers": len(seconds),
@@ -131,7 +131,7 @@ async def _part(
 
 
 async def _assess_all(page: Page, files: list[Path], number: int) -> list[float]:
-    """Seconds of each assessment that got its verdict; one that did not is told."""
+    """Seconds of each assessment with a verdict; failures are printed."""
     seconds = []
     for _, file in zip(range(number), itertools.cycle(files), strict=False):
         try:
@@ -143,7 +143,7 @@ async def _assess_all(page: Page, files: list[Path], number: int) -> list[float]
     return seconds
 
 
-async def _until_it_trains(run_dir: Path) -> None:
+async def _wait_for_first_epoch(run_dir: Path) -> None:
     deadline = time.monotonic() + _TRAINING_TIMEOUT_S
     while not states.read(run_dir).history:
         state = states.read(run_dir)
@@ -152,7 +152,7 @@ async def _until_it_trains(run_dir: Path) -> None:
         await asyncio.sleep(1)
 
 
-async def _until_it_ended(run_dir: Path) -> None:
+async def _wait_for_end(run_dir: Path) -> None:
     while states.read(run_dir).state == State.RUNNING:
         await asyncio.sleep(0.5)
 

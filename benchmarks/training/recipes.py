@@ -1,8 +1,8 @@
-"""The recipes that were tried: one row a training run, kept in benchmarks/results/recipes.csv.
+"""Training recipes tried so far: one row per run, stored in benchmarks/results/recipes.csv.
 
-Run as `python -m benchmarks.training.recipes RUN_DIR…` from the project's root. A run that has a row already
-gets a new one in its place; rows of runs that are not named stay. The figures are those of the
-validation split after the last finished epoch, before any weights are averaged.
+Run as `python -m benchmarks.training.recipes RUN_DIR…` from the project's root. The row of a run is
+replaced if there is one; other rows stay. The figures are for the validation split after the last
+finished epoch, before weight averaging.
 """
 
 import argparse
@@ -31,23 +31,23 @@ COLUMNS = (
     "run_id",
     "network",
     "image_size",
-    "epochs",  # that were asked for
+    "epochs",  # planned
     "epochs_done",
     "learning_rate",
     "augment",
     "mixup",
     "balance",
-    "start",  # the model gone on from, else the file of weights, else nothing
+    "start",  # the model that was fine-tuned, or the file of weights, or "nothing"
     "init_weight",
     "seed",
-    "others",  # settings without a column of their own, where they are not the usual ones
+    "others",  # settings without a column that differ from the default
     *_FIGURES,
 )
-_SHORT = {
+_HEADINGS = {
     "image_size": "px",
     "epochs_done": "done",
     "learning_rate": "rate",
-    "init_weight": "share",
+    "init_weight": "init",
     "val_loss": "loss",
     "val_accuracy": "accuracy",
     "val_balanced_accuracy": "balanced",
@@ -67,15 +67,15 @@ def main() -> None:
     rows = updated(read(path), [row_of(run_dir) for run_dir in arguments.run_dirs])
     arguments.results.mkdir(parents=True, exist_ok=True)
     paths.write_atomic(path, to_csv(rows).encode())
-    headings = tuple(_SHORT.get(column, column) for column in COLUMNS)
+    headings = tuple(_HEADINGS.get(column, column) for column in COLUMNS)
     tables.print_table(headings, [[row[column] for column in COLUMNS] for row in rows])
 
 
 def row_of(run_dir: Path) -> Row:
-    """The recipe of a run and its figures, as text; what is not recorded is empty.
+    """A run's recipe and figures as text; empty where nothing is recorded.
 
     Raises:
-        RunError: the folder holds no run, or its history is damaged.
+        RunError: the folder contains no run, or its history is damaged.
     """
     plan = plans.read_plan(run_dir)
     epochs = _history(run_dir)
@@ -86,7 +86,7 @@ def row_of(run_dir: Path) -> Row:
         "epochs_done": len(epochs),
         "augment": _augmentation(config.augment),
         "others": _others(config),
-        "start": plan.from_model or (Path(plan.weights).name if plan.weights else "nothing"),
+        "start": plan.parent or (Path(plan.weights).name if plan.weights else "nothing"),
         **{name: f"{last[name]:.4f}" if name in last else "" for name in _FIGURES},
     }
     return {
@@ -95,13 +95,13 @@ def row_of(run_dir: Path) -> Row:
 
 
 def updated(rows: Sequence[Row], changed: Sequence[Row]) -> list[Row]:
-    """The rows with those of the same run replaced, and those of other runs at the end."""
+    """The rows, with the changed ones replaced in place and new ones added at the end."""
     by_run = {row["run_id"]: row for row in rows}
     return list((by_run | {row["run_id"]: row for row in changed}).values())
 
 
 def read(path: Path) -> list[Row]:
-    """The rows of a table that `to_csv` wrote; none where there is no file."""
+    """The rows of a file that `to_csv` wrote; none if there is no file."""
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -109,7 +109,7 @@ def read(path: Path) -> list[Row]:
 
 
 def to_csv(rows: Sequence[Row]) -> str:
-    """The rows as CSV with a line of headings."""
+    """The rows as CSV with a header line."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -122,7 +122,7 @@ def _history(run_dir: Path) -> list[dict[str, float]]:
     try:
         return [json.loads(line) for line in path.read_text().splitlines()]
     except FileNotFoundError:
-        return []  # no epoch is finished yet
+        return []  # no epoch has finished yet
     except (OSError, ValueError) as error:
         raise RunError(
             f"The history of the run “{run_dir.name}” cannot be read ({error}). Restore it from a "
@@ -131,24 +131,24 @@ def _history(run_dir: Path) -> list[dict[str, float]]:
 
 
 def _others(config: TrainConfig) -> str:
-    usual = asdict(TrainConfig())
+    defaults = asdict(TrainConfig())
     return ", ".join(
         f"{name} {value}"
         for name, value in asdict(config).items()
-        if name not in COLUMNS and value != usual[name]
+        if name not in COLUMNS and value != defaults[name]
     )
 
 
 def _augmentation(augment: AugmentConfig) -> str:
-    """Its name, and which changes were off that it has since, such as "strong without noise"."""
+    """Its name, with the changes that were switched off, such as "strong without noise"."""
     if augment == NO_AUGMENTATION:
         return "none"
     settings = asdict(augment)
-    for name, known in AUGMENTATIONS.items():
-        other = [key for key, value in asdict(known).items() if settings[key] != value]
-        if not any(settings[key] for key in other):
-            return f"{name} without {', '.join(other)}" if other else name
-    return "its own"
+    for name, preset in AUGMENTATIONS.items():
+        differing = [key for key, value in asdict(preset).items() if settings[key] != value]
+        if not any(settings[key] for key in differing):
+            return f"{name} without {', '.join(differing)}" if differing else name
+    return "custom"
 
 
 if __name__ == "__main__":

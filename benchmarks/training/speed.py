@@ -1,10 +1,10 @@
-"""Images per second of a full training, beside a plain Keras fit of the same network.
+"""Photographs per second of a full training, compared with a plain Keras fit.
 
-Run as `python -m benchmarks.training.speed` from the project's root. By turns, in one process: an
-epoch as `train` does it (photographs drawn, augmented and batched by this project, with its status
-file), and `keras.Model.fit` on the same photographs as one array, neither drawn nor augmented. The
-checkpoint that `train` writes after each epoch is timed apart: it takes the same time however long
-an epoch is.
+Run as `python -m benchmarks.training.speed` from the project's root. One process alternates between
+an epoch as `train` runs it (sampling, augmentation and batching by this project, with its status
+file) and `keras.Model.fit` of the same network on the same photographs as one array, without
+sampling or augmentation. The checkpoint after each epoch is not timed, because it takes the same
+time however long an epoch is.
 """
 
 import argparse
@@ -26,10 +26,10 @@ _RATIO_BAR = 0.95
 
 
 def main() -> None:
-    """Time both ways by turns, print both and the ratio, and record them."""
+    """Time both in alternation, print both and the ratio, and record them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photographs", type=int, default=640, help="of an epoch")
-    parser.add_argument("--rounds", type=int, default=5, help="epochs of each way that are timed")
+    parser.add_argument("--photographs", type=int, default=640, help="per epoch")
+    parser.add_argument("--rounds", type=int, default=5, help="timed epochs of each")
     parser.add_argument("--image-size", type=int, default=TrainConfig.image_size)
     records.add_option(parser)
     arguments = parser.parse_args()
@@ -40,15 +40,15 @@ def main() -> None:
         config = TrainConfig(image_size=arguments.image_size, epochs=arguments.rounds + 1)
         images, labels = _photographs(arguments.photographs, config.image_size)
         print(f"{config.network}, {config.image_size} px, batches of {config.batch_size}")
-        own, plain = _time_by_turns(images, labels, config)
+        own, plain = _time_alternately(images, labels, config)
         ratio = median(a / b for a, b in zip(own, plain, strict=True))
-        wanted, verdict = tables.bar(ratio, _RATIO_BAR, "", at_least=True)
+        bar, verdict = tables.bar(ratio, _RATIO_BAR, "", at_least=True)
         rows = [
-            ("as train does it", *_spread(own), "", ""),
-            ("keras.Model.fit", *_spread(plain), "", ""),
-            ("ratio, median of the pairs", f"{ratio:.3f}", "", wanted, verdict),
+            ("train", *_median_and_range(own), "", ""),
+            ("keras.Model.fit", *_median_and_range(plain), "", ""),
+            ("ratio, median of the pairs", f"{ratio:.3f}", "", bar, verdict),
         ]
-        tables.print_table(("photographs a second", "median", "range", "bar", ""), rows)
+        tables.print_table(("photographs per second", "median", "range", "bar", ""), rows)
         record |= {
             "network": config.network,
             "image_size": config.image_size,
@@ -61,24 +61,23 @@ def main() -> None:
 
 
 def _photographs(number: int, image_size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Drawn lesions (N, S, S, 3) and labels (N,), all diagnoses as often."""
-    drawn = [
+    """Synthetic lesions (N, S, S, 3) and labels (N,), all diagnoses equally often."""
+    lesions = [
         reading.resize(synthetic.lesion(seed, kind=kind), image_size)
         for seed, kind in enumerate(synthetic.KINDS)
     ]
     rows = np.arange(number)
-    return np.stack(drawn)[rows % len(drawn)], rows % len(CODES)
+    return np.stack(lesions)[rows % len(lesions)], rows % len(CODES)
 
 
-def _spread(per_second: list[float]) -> tuple[str, str]:
-    """Median and range, as the table prints them."""
+def _median_and_range(per_second: list[float]) -> tuple[str, str]:
     return f"{median(per_second):.1f}", f"{min(per_second):.1f}–{max(per_second):.1f}"
 
 
-def _time_by_turns(
+def _time_alternately(
     images: np.ndarray, labels: np.ndarray, config: TrainConfig
 ) -> tuple[list[float], list[float]]:
-    """Photographs a second of each way, a number an epoch; the first, which compiles, left out."""
+    """Photographs per second of both, one number per epoch without the first, which compiles."""
     from melanoma_core.networks import architectures
     from melanoma_core.training import fitting
 
@@ -88,7 +87,7 @@ def _time_by_turns(
     floats, one_hot = images.astype(np.float32), np.eye(len(CODES), dtype=np.float32)[labels]
     plain: list[float] = []
 
-    def fit_plainly(line: str) -> None:
+    def fit_plain(line: str) -> None:
         if line.startswith("epoch "):  # an epoch has ended and its checkpoint is written
             epoch = _epoch_timer()
             network.fit(floats, one_hot, batch_size=config.batch_size, verbose=0, callbacks=[epoch])
@@ -96,17 +95,17 @@ def _time_by_turns(
 
     with tempfile.TemporaryDirectory() as folder:
         history = fitting.fit(
-            network, (images, labels), (images[:0], labels[:0]), config, Path(folder), fit_plainly
+            network, (images, labels), (images[:0], labels[:0]), config, Path(folder), fit_plain
         )
     own = [len(images) / row["seconds"] for row in history]
     return own[1:], plain[1:]
 
 
 def _epoch_timer() -> Any:
-    """A callback with the `seconds` of the last epoch.
+    """A callback that measures the `seconds` of the last epoch.
 
-    The whole call of `fit` would count too much: after an array's last batch it waits for
-    tf.data's tuning thread, which sleeps for 10 ms, 20, 40 and so on and is not woken.
+    Timing the whole call of `fit` would measure too much: after the last batch of an array it
+    waits for tf.data's tuning thread, which sleeps for 10 ms, 20, 40 and so on without waking.
     """
     import keras
 

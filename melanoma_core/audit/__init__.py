@@ -1,1 +1,1 @@
-"""The data doctor: what is wrong with a data set, and its clean table."""
+"""The data doctor: findings on a data set, and its clean table."""

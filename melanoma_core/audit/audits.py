@@ -1,4 +1,4 @@
-"""The data doctor: what is wrong with a data set, and the clean table that is left of it."""
+"""The data doctor: an audit of a data set, and its clean table."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from melanoma_core.data.schema import PIXELS, SIZE, SPLITS
 from melanoma_core.images import fingerprints, near_duplicates
 from melanoma_core.images.fingerprints import Fingerprints, OnImage, Report
 
-CHECKS = (  # the gravest first
+CHECKS = (  # most severe first
     leakage_checks.same_photograph,
     leakage_checks.near_copy,
     leakage_checks.same_lesion,
@@ -37,37 +37,37 @@ CHECKS = (  # the gravest first
 
 
 @dataclass(frozen=True)
-class Known:
-    """What a reference knows of a data set."""
+class ReferenceOverlap:
+    """The overlap of a data set with a reference."""
 
-    name: str
-    num_files: int  # that the reference has; a copy named “(1)” is none of its files
-    num_ids: int
+    name: str  # of the reference
+    num_files: int  # in both; a copy named “(1)” does not count
+    num_ids: int  # in both
     filed: dict[tuple[str, str], int]  # files by (diagnosis in the reference, diagnosis here)
 
 
 @dataclass(frozen=True)
 class Audit:
-    """A data set's figures and what was found; `findings` is empty where nothing is wrong."""
+    """The counts and findings of a data set."""
 
     name: str
     num_files: int
     num_ids: int
-    class_counts: dict[str, dict[str, int]]  # files by split (“all” where there is none), by code
-    known: tuple[Known, ...]  # one a reference, in the order given
-    findings: tuple[Finding, ...]  # the gravest first
+    class_counts: dict[str, dict[str, int]]  # files by split (“all” without splits) and code
+    references: tuple[ReferenceOverlap, ...]  # in their order
+    findings: tuple[Finding, ...]  # most severe first
     fingerprints: Fingerprints  # of the table's rows
 
 
 @dataclass(frozen=True)
 class Change:
-    """What the clean table has otherwise, row by row of the data set."""
+    """A row that the clean table drops or relabels."""
 
     row: int
     image_id: str
-    is_dropped: bool  # else it has another diagnosis
-    reason: str  # alike for all rows that are changed for one reason
-    kept_id: str | None = None  # of the photograph that a copy was dropped for
+    is_dropped: bool  # else relabeled
+    reason: str  # the same text for all rows changed for the same reason
+    kept_id: str | None = None  # of the photograph that was kept instead of a duplicate
 
 
 def audit(
@@ -76,33 +76,33 @@ def audit(
     report: Report | None = None,
     on_image: OnImage | None = None,
 ) -> Audit:
-    """Everything that can be found wrong with a data set.
+    """Run every check on a data set.
 
     Args:
-        dataset: as `datasets.read` has it, one row a file.
-        references: data sets that know some of its image ids: their lesions and, where a
-            published table labels them, their diagnoses. Matched by image id alone.
-        report: is told the number of photographs read, and of all.
+        dataset: from `datasets.read`, one row per file.
+        references: data sets with some of the same image ids, for their lesions and, if labeled by
+            a published table, their diagnoses. Matched by image id only.
+        report: called with the numbers of photographs read and in total.
         on_image: as in `fingerprints.of_files`.
     """
-    found = _fingerprints(dataset.table, report, on_image)
-    evidence = findings.evidence(dataset, found, near_duplicates.near(found), references)
-    made = (check(evidence) for check in CHECKS)
+    prints = _fingerprints(dataset.table, report, on_image)
+    evidence = findings.collect_evidence(dataset, prints, near_duplicates.find(prints), references)
+    results = (check(evidence) for check in CHECKS)
     return Audit(
         name=dataset.name,
         num_files=len(evidence.ids),
         num_ids=len(set(evidence.ids)),
         class_counts=_class_counts(evidence),
-        known=tuple(_known(evidence, reference) for reference in references),
-        findings=tuple(finding for finding in made if finding is not None),
-        fingerprints=found,
+        references=tuple(_overlap(evidence, reference) for reference in references),
+        findings=tuple(finding for finding in results if finding is not None),
+        fingerprints=prints,
     )
 
 
 def _fingerprints(
     table: pd.DataFrame, report: Report | None, on_image: OnImage | None
 ) -> Fingerprints:
-    """Of the photographs or, where there are none, of what the table says of them."""
+    """Fingerprints of the files or, if there are none, from the table's facts about them."""
     if datasets.has_facts_alone(table):
         return fingerprints.of_facts(list(table[PIXELS]), table[list(SIZE)].to_numpy(np.int32))
     return fingerprints.of_files([Path(path) for path in table["path"]], report, on_image)
@@ -115,62 +115,64 @@ def _class_counts(evidence: Evidence) -> dict[str, dict[str, int]]:
             code: counts[split, code] for code in diagnoses.CODES if counts[split, code]
         }
         for split in (*SPLITS, None)
-        if any(split == of_row for of_row, _ in counts)
+        if any(split == row_split for row_split, _ in counts)
     }
 
 
-def _known(evidence: Evidence, reference: Dataset) -> Known:
-    official = dict(reference.table[["image_id", "diagnosis"]].to_numpy())
+def _overlap(evidence: Evidence, reference: Dataset) -> ReferenceOverlap:
+    diagnosis_of = dict(reference.table[["image_id", "diagnosis"]].to_numpy())
     filed = Counter(
-        (official[image_id], code)
+        (diagnosis_of[image_id], code)
         for image_id, name, code in zip(evidence.ids, evidence.names, evidence.codes, strict=True)
-        if image_id in official and name == image_id
+        if image_id in diagnosis_of and name == image_id
     )
-    return Known(
+    return ReferenceOverlap(
         name=reference.name,
         num_files=filed.total(),
-        num_ids=len(official.keys() & set(evidence.ids)),
+        num_ids=len(diagnosis_of.keys() & set(evidence.ids)),
         filed=dict(filed.most_common()),
     )
 
 
-def clean(dataset: Dataset, found: Sequence[Finding]) -> tuple[pd.DataFrame, tuple[Change, ...]]:
-    """The table without what these findings say is wrong, and what was changed for it.
+def clean(
+    dataset: Dataset, findings_to_fix: Sequence[Finding]
+) -> tuple[pd.DataFrame, tuple[Change, ...]]:
+    """The table with these findings fixed, and the changes made.
 
-    Files that cannot be read go. A published table's diagnosis takes the place of another. A
-    photograph, or near copies, that two diagnoses are left for go. Of the files of one
-    photograph one stays, held out if any is. What shows a photograph, near copy or lesion that
-    is held out goes from training, and validation gives way to test likewise.
+    Unreadable files are dropped. A published table's diagnosis replaces any other. A photograph,
+    or near copies, that still have two diagnoses are dropped. One file of each photograph is kept,
+    held out if any is. A photograph, near copy or lesion that is held out is dropped from training,
+    and one in the test split is dropped from validation.
 
     Args:
-        dataset: the one that was audited.
-        found: the findings to act on. Those left out of it change nothing: files of one image id
-            become one row only where they agree in diagnosis and split.
+        dataset: the audited one.
+        findings_to_fix: the findings to act on. Without findings, files of one image id are still
+            merged into one row if they agree in diagnosis and split.
 
     Returns:
-        The table, numbered from 0, with one row a photograph if all findings were given; the
+        The table, numbered from 0, with one row per photograph if all findings are fixed; the
         changes in the order of rows.
     """
     cleaning = _Cleaning(dataset.table.reset_index(drop=True))
-    of_kind = {finding.kind: finding for finding in found}
-    if "unreadable" in of_kind:
-        for (row,) in of_kind["unreadable"].groups:
-            cleaning.drop(row, "The file cannot be read.")
-    if "contradicts_table" in of_kind:
-        labels = of_kind["contradicts_table"].labels
-        for rows in of_kind["contradicts_table"].groups:
+    by_kind = {finding.kind: finding for finding in findings_to_fix}
+    if "unreadable" in by_kind:
+        for (row,) in by_kind["unreadable"].groups:
+            cleaning.drop(row, "The file cannot be read")
+    if "contradicts_table" in by_kind:
+        labels = by_kind["contradicts_table"].labels
+        for rows in by_kind["contradicts_table"].groups:
             for row in rows:
                 cleaning.relabel(row, labels[cleaning.ids[row]])
     for kind in ("two_classes", "near_copies_in_two_classes"):
-        for rows in of_kind[kind].groups if kind in of_kind else ():
+        for rows in by_kind[kind].groups if kind in by_kind else ():
             cleaning.drop_contradictory(rows)
     copies = [
         rows
         for kind in ("two_classes", "exact_copies", "same_photograph_in_two_splits")
-        if kind in of_kind
-        for rows in of_kind[kind].groups
+        if kind in by_kind
+        for rows in by_kind[kind].groups
     ]
-    for rows in row_groups.connected(len(cleaning.ids), [*copies, *cleaning.twins()]):
+    for rows in row_groups.connected(len(cleaning.ids), [*copies, *cleaning.identical_rows()]):
         cleaning.keep_one(rows)
     leaks = [
         rows
@@ -180,8 +182,8 @@ def clean(dataset: Dataset, found: Sequence[Finding]) -> tuple[pd.DataFrame, tup
             "same_lesion_in_two_splits",
             "near_copies",
         )
-        if kind in of_kind
-        for rows in of_kind[kind].groups
+        if kind in by_kind
+        for rows in by_kind[kind].groups
     ]
     for rows in row_groups.connected(len(cleaning.ids), [*copies, *leaks]):
         cleaning.keep_strictest(rows)
@@ -189,7 +191,7 @@ def clean(dataset: Dataset, found: Sequence[Finding]) -> tuple[pd.DataFrame, tup
 
 
 class _Cleaning:
-    """The table while it is cleaned: which rows are left, with which diagnosis."""
+    """A table being cleaned: the remaining rows and their diagnoses."""
 
     def __init__(self, table: pd.DataFrame) -> None:
         self._table = table
@@ -198,14 +200,14 @@ class _Cleaning:
         self._splits: list[str | None] = list(table["split"])
         self._changes: dict[int, Change] = {}
 
-    def _left(self, rows: Sequence[int]) -> list[int]:
+    def _remaining(self, rows: Sequence[int]) -> list[int]:
         return [
             row for row in rows if row not in self._changes or not self._changes[row].is_dropped
         ]
 
-    def twins(self) -> list[row_groups.Rows]:
-        """Rows that nothing tells apart: one image id, one diagnosis, one split."""
-        return row_groups.same(list(zip(self.ids, self._codes, self._splits, strict=True)))
+    def identical_rows(self) -> list[row_groups.Rows]:
+        """Groups of rows with the same image id, diagnosis and split."""
+        return row_groups.equal_rows(list(zip(self.ids, self._codes, self._splits, strict=True)))
 
     def drop(self, row: int, reason: str) -> None:
         self._changes[row] = Change(row, self.ids[row], True, reason)
@@ -213,41 +215,41 @@ class _Cleaning:
     def relabel(self, row: int, code: str) -> None:
         if row in self._changes or self._codes[row] == code:
             return
-        was, self._codes[row] = self._codes[row], code
-        names = diagnoses.BY_CODE[was].name, diagnoses.BY_CODE[code].name
-        reason = f"A published table says {names[1]}, not {names[0]}."
+        old_name, new_name = diagnoses.BY_CODE[self._codes[row]].name, diagnoses.BY_CODE[code].name
+        self._codes[row] = code
+        reason = f"A published table says {new_name}, not {old_name}"
         self._changes[row] = Change(row, self.ids[row], False, reason)
 
     def drop_contradictory(self, rows: Sequence[int]) -> None:
-        left = self._left(rows)
-        codes = sorted({self._codes[row] for row in left}, key=diagnoses.CODES.index)
+        remaining = self._remaining(rows)
+        codes = sorted({self._codes[row] for row in remaining}, key=diagnoses.CODES.index)
         if len(codes) > 1:
             names = " and ".join(diagnoses.BY_CODE[code].name for code in codes)
-            for row in left:
-                self.drop(row, f"Filed as {names}; no published table says which.")
+            for row in remaining:
+                self.drop(row, f"Filed as {names}; no published table says which")
 
     def keep_one(self, rows: Sequence[int]) -> None:
-        left = self._left(rows)
-        if len(left) < 2:
+        remaining = self._remaining(rows)
+        if len(remaining) < 2:
             return
-        strictest = file_trees.strictest(self._splits[row] for row in left)
-        of_strictest = [row for row in left if self._splits[row] == strictest]
-        # One that had the right diagnosis all along, so that the fewest rows are changed.
-        kept = min(of_strictest, key=self._changes.__contains__)
-        for row in left:
-            if row != kept:
-                reason = "A copy of a photograph that stays."
-                self._changes[row] = Change(row, self.ids[row], True, reason, self.ids[kept])
+        strictest = file_trees.strictest_split(self._splits[row] for row in remaining)
+        in_strictest = [row for row in remaining if self._splits[row] == strictest]
+        # Prefer a row that was not relabeled, so that the fewest rows are changed.
+        row_to_keep = min(in_strictest, key=self._changes.__contains__)
+        for row in remaining:
+            if row != row_to_keep:
+                reason = "Duplicate of a photograph that was kept"
+                self._changes[row] = Change(row, self.ids[row], True, reason, self.ids[row_to_keep])
 
     def keep_strictest(self, rows: Sequence[int]) -> None:
-        left = self._left(rows)
-        strictest = file_trees.strictest(self._splits[row] for row in left)
-        for row in left:
+        remaining = self._remaining(rows)
+        strictest = file_trees.strictest_split(self._splits[row] for row in remaining)
+        for row in remaining:
             if self._splits[row] != strictest:
-                self.drop(row, f"Its picture or its lesion is in {strictest}.")
+                self.drop(row, f"The same picture or lesion is in {strictest}")
 
     def result(self) -> tuple[pd.DataFrame, tuple[Change, ...]]:
-        rows = self._left(range(len(self.ids)))
+        rows = self._remaining(range(len(self.ids)))
         table = self._table.assign(diagnosis=pd.Series(self._codes, dtype=object))
         changes = tuple(self._changes[row] for row in sorted(self._changes))
         return table.loc[rows].reset_index(drop=True), changes

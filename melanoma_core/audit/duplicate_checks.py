@@ -1,4 +1,4 @@
-"""Findings on files: what cannot be read, what is there twice, what is filed in two classes."""
+"""Checks of files: unreadable files, duplicates, and photographs in two classes."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,14 +11,14 @@ from melanoma_core.audit.findings import INVALIDATES_LABELS, WORTH_KNOWING, Evid
 from melanoma_core.data import row_groups
 from melanoma_core.data.row_groups import Rows
 from melanoma_core.images import fingerprints, near_duplicates
-from melanoma_core.images.fingerprints import Report
+from melanoma_core.images.fingerprints import Fingerprints, Report
 
-MIN_COPIED_SHARE = 0.9  # of a class that is, as a whole, another's copy
+MIN_COPIED_SHARE = 0.9  # of a class's files, to count as a copy of another class
 
 
 def unreadable(evidence: Evidence) -> Finding | None:
-    """Files that are empty, cut off, damaged or no photographs."""
-    rows = sorted(evidence.found.refused)
+    """Files that are empty, cut off, damaged or not photographs."""
+    rows = sorted(evidence.fingerprints.refused)
     if not rows:
         return None
     return Finding(
@@ -26,16 +26,16 @@ def unreadable(evidence: Evidence) -> Finding | None:
         severity=WORTH_KNOWING,
         count=len(rows),
         unit="files",
-        meaning="These files cannot be read, so no training sees them. Their class has fewer "
-        "photographs than its folder has files.",
+        meaning="These files cannot be read, so they are not used for training. Their class has "
+        "fewer photographs than its folder has files.",
         ids=_unique(evidence.ids[row] for row in rows),
-        parts={evidence.found.refused[row]: 1 for row in rows},
+        parts={evidence.fingerprints.refused[row]: 1 for row in rows},
         groups=tuple((row,) for row in rows),
     )
 
 
 def exact_copies(evidence: Evidence) -> Finding | None:
-    """The same pixels under different file names; one name in two folders is another finding."""
+    """Identical pixels under different file names."""
     groups = [rows for rows in evidence.exact if len({evidence.names[row] for row in rows}) > 1]
     pairs = []
     for rows in groups:
@@ -45,8 +45,8 @@ def exact_copies(evidence: Evidence) -> Finding | None:
         evidence,
         "exact_copies",
         WORTH_KNOWING,
-        "The same pixels under another name. A photograph that is there twice counts double in "
-        "training, and leaks where the data are divided by file.",
+        "The same pixels under another name. Such a photograph counts double in training, and "
+        "leaks if the data are divided by file.",
         groups,
         pairs,
     )
@@ -59,15 +59,15 @@ def near_copies(evidence: Evidence) -> Finding | None:
         evidence,
         "near_copies",
         WORTH_KNOWING,
-        "One picture saved once more: re-encoded, resized, rotated or mirrored. Divide the data "
-        "so that both stay on one side.",
+        "One picture saved again: re-encoded, resized, rotated or mirrored. Keep both in the same "
+        "split.",
         near,
         [(evidence.names[first], evidence.names[second]) for first, second in near],
     )
 
 
 def two_classes(evidence: Evidence) -> Finding | None:
-    """Photographs that are filed under more than one diagnosis, by image id or pixels."""
+    """Photographs (by image id or pixels) with more than one diagnosis."""
     groups = [
         rows for rows in evidence.photographs if len({evidence.codes[row] for row in rows}) > 1
     ]
@@ -78,8 +78,8 @@ def two_classes(evidence: Evidence) -> Finding | None:
         severity=INVALIDATES_LABELS,
         count=len(groups),
         unit="photographs",
-        meaning="One photograph under two diagnoses: at least one is wrong, and a network is "
-        "taught both. Without an official table these are left out.",
+        meaning="One photograph under two diagnoses: at least one is wrong, and a network would be "
+        "trained on both. Without a published table these are left out.",
         ids=_unique(evidence.ids[row] for rows in groups for row in rows),
         parts=_filed(evidence, groups),
         groups=tuple(groups),
@@ -87,7 +87,7 @@ def two_classes(evidence: Evidence) -> Finding | None:
 
 
 def near_copies_in_two_classes(evidence: Evidence) -> Finding | None:
-    """Near copies under two image ids, each id filed under a diagnosis of its own."""
+    """Near copies with different image ids and different diagnoses."""
     filed: dict[str, set[str]] = {}
     for image_id, code in zip(evidence.ids, evidence.codes, strict=True):
         filed.setdefault(image_id, set()).add(code)
@@ -107,7 +107,7 @@ def near_copies_in_two_classes(evidence: Evidence) -> Finding | None:
 
 
 def copied_classes(evidence: Evidence) -> Finding | None:
-    """Classes of which nearly every file is also filed under one other diagnosis."""
+    """Classes whose files are nearly all filed under another diagnosis too."""
     sizes = Counter(evidence.codes)
     shared: Counter[tuple[str, str]] = Counter()
     rows_of: dict[tuple[str, str], list[int]] = {}
@@ -132,26 +132,47 @@ def copied_classes(evidence: Evidence) -> Finding | None:
             for row, filed in enumerate(evidence.codes)
             if filed == code and row not in copies
         ]
-        words = f"of {sizes[code]:,} files of {_name(code)} are also filed as {_name(other)}"
-        parts[words + (f", not {', '.join(own)}" if own else "")] = len(copies)
+        text = f"of {sizes[code]:,} files of {_name(code)} are also filed as {_name(other)}"
+        parts[text + (f", not {', '.join(own)}" if own else "")] = len(copies)
     return Finding(
         kind="copied_classes",
         severity=INVALIDATES_LABELS,
         count=len(copied),
         unit="classes",
-        meaning="Such a class has next to no photographs of its own. What is measured on it says "
-        "nothing of that diagnosis.",
+        meaning="Such a class has hardly any photographs of its own. Metrics on it say nothing "
+        "about that diagnosis.",
         ids=_unique(evidence.ids[row] for pair in copied for row in rows_of[pair]),
         parts=parts,
         groups=tuple(tuple(rows_of[pair]) for pair in copied),
     )
 
 
+def near_copy_ids(table: pd.DataFrame, report: Report | None = None) -> tuple[tuple[str, str], ...]:
+    """Pairs of image ids that show one picture, for `splits.assign`; reads every photograph.
+
+    Pass the combined table of all data sets, because copies occur across archives.
+
+    Args:
+        table: has the columns of `schema.COLUMNS`.
+        report: called with the numbers of photographs read and in total.
+    """
+    prints = fingerprints.of_files([Path(path) for path in table["path"]], report)
+    image_ids = list(table["image_id"])
+    pairs = ((image_ids[first], image_ids[second]) for first, second in copy_pairs(prints))
+    return tuple(dict.fromkeys((first, second) for first, second in pairs if first != second))
+
+
+def copy_pairs(prints: Fingerprints) -> list[tuple[int, int]]:
+    """Pairs of indices that show one picture: exact copies (with the first) and near copies."""
+    exact = [(rows[0], row) for rows in row_groups.equal_rows(prints.sha256) for row in rows[1:]]
+    return exact + [(copy.first, copy.second) for copy in near_duplicates.find(prints)]
+
+
 def _near_of_two_ids(evidence: Evidence) -> list[Rows]:
-    """Pairs of rows; two files of one image id are the same photograph anyway."""
+    """Pairs of rows of near copies with different image ids."""
     return [
         (copy.first, copy.second)
-        for copy in evidence.near
+        for copy in evidence.near_copies
         if evidence.ids[copy.first] != evidence.ids[copy.second]
     ]
 
@@ -164,7 +185,7 @@ def _of_groups(
     groups: Sequence[Rows],
     pairs: Sequence[tuple[str, str]],
 ) -> Finding | None:
-    """A finding of pairs; None where there are none."""
+    """A finding on pairs; None if there are none."""
     if not groups:
         return None
     return Finding(
@@ -180,12 +201,12 @@ def _of_groups(
 
 
 def _filed(evidence: Evidence, groups: Sequence[Rows]) -> dict[str, int]:
-    """How many photographs are filed where, the most first."""
-    places: Counter[str] = Counter()
+    """Photographs by their splits and diagnoses, the most frequent first."""
+    counts: Counter[str] = Counter()
     for rows in groups:
         by_diagnosis = sorted(rows, key=lambda row: diagnoses.CODES.index(evidence.codes[row]))
-        places[" and ".join(dict.fromkeys(map(evidence.group_name, by_diagnosis)))] += 1
-    return dict(places.most_common())
+        counts[" and ".join(dict.fromkeys(map(evidence.group_name, by_diagnosis)))] += 1
+    return dict(counts.most_common())
 
 
 def _name(code: str) -> str:
@@ -194,20 +215,3 @@ def _name(code: str) -> str:
 
 def _unique(ids: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ids))
-
-
-def near_copy_ids(table: pd.DataFrame, report: Report | None = None) -> tuple[tuple[str, str], ...]:
-    """Pairs of image ids that show one picture, for `assign`; every photograph is read.
-
-    Give the table of all data sets that are divided at once: copies lie across archives.
-
-    Args:
-        table: has the columns of `datasets.COLUMNS`.
-        report: is told the number of photographs read, and of all.
-    """
-    found = fingerprints.of_files([Path(path) for path in table["path"]], report)
-    image_ids = list(table["image_id"])
-    pairs = [(group[0], row) for group in row_groups.same(found.sha256) for row in group[1:]]
-    pairs += [(copy.first, copy.second) for copy in near_duplicates.near(found)]
-    named = ((image_ids[first], image_ids[second]) for first, second in pairs)
-    return tuple(dict.fromkeys((first, second) for first, second in named if first != second))

@@ -1,4 +1,4 @@
-"""What an audit looks at, what it reports, and how rows that belong together are joined."""
+"""The findings of an audit, and the evidence that they are made from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,53 +22,55 @@ SEVERITIES = (INVALIDATES_TEST, INVALIDATES_LABELS, WORTH_KNOWING)
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong with a data set, or worth knowing of it."""
+    """A problem of a data set, or something worth knowing about it."""
 
     kind: str
     severity: str  # one of `SEVERITIES`
     count: int
-    unit: str  # what the count counts
-    meaning: str  # what it does to a training, and to what is measured
+    unit: str  # of the count
+    meaning: str  # the consequence for training and testing
     ids: tuple[str, ...] = ()  # of the photographs
-    pairs: tuple[tuple[str, str], ...] = ()  # names of files that hold one picture
-    parts: Mapping[str, int] = field(default_factory=dict)  # what it is made of, in words
-    groups: tuple[Rows, ...] = ()  # rows that belong together
-    labels: Mapping[str, str] = field(default_factory=dict)  # image id to the table's diagnosis
+    pairs: tuple[tuple[str, str], ...] = ()  # names of files that show one picture
+    parts: Mapping[str, int] = field(default_factory=dict)  # counts by description
+    groups: tuple[Rows, ...] = ()  # groups of rows that it is about
+    labels: Mapping[str, str] = field(
+        default_factory=dict
+    )  # diagnosis in the published table, by image id
 
     @property
     def rows(self) -> Rows:
-        """All rows that it is about, in the table's order; none where it is about classes."""
+        """All rows that it is about, in order; none for a finding on classes or splits."""
         return tuple(sorted({row for group in self.groups for row in group}))
 
 
 @dataclass(frozen=True)
-class Official:
-    """What a reference knows of an image id."""
+class ReferenceRecord:
+    """A reference's record of an image id."""
 
     source: str
     diagnosis: str
     lesion_id: str | None
-    is_label: bool  # from a published table, not from a folder's name
+    is_label: bool  # the diagnosis is from a published table, not a folder name
     is_ak_with_bowen: bool
 
     def contradicts(self, diagnosis: str) -> bool:
-        """Whether the two cannot both be true, as far as the reference tells diagnoses apart."""
+        """True if the diagnosis cannot be right, as finely as the reference distinguishes them."""
         if not self.is_label or diagnosis == self.diagnosis:
             return False
         if self.is_ak_with_bowen and self.diagnosis == "AK":
             return diagnosis != "SCC"
-        # Every published “bkl” is read as PBK, and holds seborrheic keratoses too.
+        # “bkl” in published tables is read as PBK, but includes seborrheic keratoses.
         return not (self.diagnosis == "PBK" and diagnosis == "SK")
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """A data set with its photographs' fingerprints and copies, and what references know of it."""
+    """A data set with its fingerprints, near copies and references."""
 
-    table: pd.DataFrame  # of `datasets.COLUMNS`, numbered from 0
-    found: Fingerprints
-    near: tuple[NearCopy, ...]
-    known: Mapping[str, Official]  # by image id
+    table: pd.DataFrame  # has `schema.COLUMNS`, numbered from 0
+    fingerprints: Fingerprints
+    near_copies: tuple[NearCopy, ...]
+    reference_records: Mapping[str, ReferenceRecord]  # by image id
 
     @cached_property
     def ids(self) -> list[str]:
@@ -77,7 +79,7 @@ class Evidence:
 
     @cached_property
     def names(self) -> list[str]:
-        """Each row's file: its image id, and what a copy's name adds, such as “(1)”."""
+        """Name of each row's file: the image id with a copy's suffix, such as “(1)”."""
         stems = [Path(file).stem for file in datasets.files(self.table)]
         return [
             image_id + stem.removeprefix(file_trees.image_id_of(stem))
@@ -96,63 +98,65 @@ class Evidence:
 
     @cached_property
     def sources(self) -> list[str]:
-        """The reference that holds each row's photograph, else the data set it came in."""
+        """The reference that lists each row's photograph, else the row's data set."""
+        records = self.reference_records
         return [
-            self.known[image_id].source if image_id in self.known else source
+            records[image_id].source if image_id in records else source
             for image_id, source in zip(self.ids, self.table["source"], strict=True)
         ]
 
     @cached_property
     def lesions(self) -> list[str | None]:
-        """The lesion on each row's photograph, by the data set or else by a reference."""
+        """Each row's lesion, from the data set or else from a reference."""
         own = [lesion if isinstance(lesion, str) else None for lesion in self.table["lesion_id"]]
+        records = self.reference_records
         return [
-            lesion or (self.known[image_id].lesion_id if image_id in self.known else None)
+            lesion or (records[image_id].lesion_id if image_id in records else None)
             for lesion, image_id in zip(own, self.ids, strict=True)
         ]
 
     @cached_property
     def exact(self) -> list[Rows]:
-        """Rows of the same pixels."""
-        return row_groups.same(self.found.sha256)
+        """Groups of rows with identical pixels."""
+        return row_groups.equal_rows(self.fingerprints.sha256)
 
     @cached_property
     def photographs(self) -> list[Rows]:
-        """Rows of one photograph: of one image id, or of the same pixels; single rows too."""
-        return row_groups.connected(len(self.ids), [*row_groups.same(self.ids), *self.exact])
+        """Rows grouped by photograph (same image id or pixels), single rows included."""
+        return row_groups.connected(len(self.ids), [*row_groups.equal_rows(self.ids), *self.exact])
 
     @cached_property
     def near_pairs(self) -> list[Rows]:
-        """Rows that are near copies; two files of one image id are the same photograph anyway."""
-        rows_of = {rows[0]: rows for rows in self.exact}  # only the first of each is compared
+        """Pairs of rows that are near copies with different image ids."""
+        rows_of = {rows[0]: rows for rows in self.exact}  # near copies list only the first row
         return [
             (first, second)
-            for copy in self.near
+            for copy in self.near_copies
             for first in rows_of.get(copy.first, (copy.first,))
             for second in rows_of.get(copy.second, (copy.second,))
             if self.ids[first] != self.ids[second]
         ]
 
     def group_name(self, row: int) -> str:
-        """Where a row is filed, in words: `train Melanoma`."""
+        """Split and diagnosis of a row, as text: `train Melanoma`."""
         name = diagnoses.BY_CODE[self.codes[row]].name
         return f"{self.splits[row]} {name}" if self.splits[row] else name
 
 
-def evidence(
+def collect_evidence(
     dataset: Dataset,
-    found: Fingerprints,
-    near: Sequence[NearCopy],
+    fingerprints: Fingerprints,
+    near_copies: Sequence[NearCopy],
     references: Sequence[Dataset],
 ) -> Evidence:
-    """What the findings are made from; where two references know an id, the first is believed."""
-    known: dict[str, Official] = {}
+    """The evidence on a data set; the first reference that lists an image id counts."""
+    records: dict[str, ReferenceRecord] = {}
     for reference in references:
         columns = reference.table[["image_id", "diagnosis", "lesion_id"]].to_numpy()
         for image_id, diagnosis, lesion_id in columns:
-            known.setdefault(
+            records.setdefault(
                 image_id,
-                Official(
+                ReferenceRecord(
                     reference.name,
                     diagnosis,
                     lesion_id if isinstance(lesion_id, str) else None,
@@ -160,4 +164,4 @@ def evidence(
                     reference.is_ak_with_bowen,
                 ),
             )
-    return Evidence(dataset.table.reset_index(drop=True), found, tuple(near), known)
+    return Evidence(dataset.table.reset_index(drop=True), fingerprints, tuple(near_copies), records)

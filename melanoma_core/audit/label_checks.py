@@ -1,19 +1,19 @@
-"""Findings on labels and lesions: what an official table denies, and what is too little."""
+"""Checks of labels and lesions: contradictions with published tables, and small classes."""
 
 from collections import Counter
 
 from melanoma_core import diagnoses
 from melanoma_core.audit.findings import INVALIDATES_LABELS, WORTH_KNOWING, Evidence, Finding
-from melanoma_core.data.row_groups import same
+from melanoma_core.data.row_groups import equal_rows
 from melanoma_core.data.schema import SPLITS
-from melanoma_core.metrics import classification
+from melanoma_core.metrics import sample_size
 
-SENSITIVITY = 0.8  # at which the width of an interval is given
-MAX_INTERVAL_WIDTH = 0.2  # 60 lesions or so
+SENSITIVITY = 0.8  # at which interval widths are stated
+MAX_INTERVAL_WIDTH = 0.2  # needs 60 lesions
 
 
 def contradictions(evidence: Evidence) -> Finding | None:
-    """Photographs whose diagnosis an official table of the same image ids denies."""
+    """Photographs whose diagnosis a published table contradicts."""
     filed: dict[str, set[str]] = {}
     rows_of: dict[str, list[int]] = {}
     for row, (image_id, code) in enumerate(zip(evidence.ids, evidence.codes, strict=True)):
@@ -21,17 +21,15 @@ def contradictions(evidence: Evidence) -> Finding | None:
         rows_of.setdefault(image_id, []).append(row)
     parts: Counter[str] = Counter()
     labels = {}
-    for image_id in filter(evidence.known.__contains__, filed):
-        official = evidence.known[image_id]
-        wrong = sorted(filter(official.contradicts, filed[image_id]))
+    for image_id in filter(evidence.reference_records.__contains__, filed):
+        record = evidence.reference_records[image_id]
+        wrong = sorted(filter(record.contradicts, filed[image_id]))
         if not wrong:
             continue
-        labels[image_id] = official.diagnosis
+        labels[image_id] = record.diagnosis
         also = "also" if filed[image_id] - set(wrong) else "only"
         for code in wrong:
-            parts[
-                f"{_name(official.diagnosis)} by {official.source}, {also} {_name(code)} here"
-            ] += 1
+            parts[f"{_name(record.diagnosis)} by {record.source}, {also} {_name(code)} here"] += 1
     if not labels:
         return None
     ids = [image_id for image_id in filed if image_id in labels]
@@ -40,8 +38,8 @@ def contradictions(evidence: Evidence) -> Finding | None:
         severity=INVALIDATES_LABELS,
         count=len(ids),
         unit="photographs",
-        meaning="A published table gives these photographs another diagnosis than they have here. "
-        "The table is believed, not the folder.",
+        meaning="A published table has a different diagnosis for these photographs. The table is "
+        "used, not the folder.",
         ids=tuple(ids),
         parts=dict(parts.most_common()),
         groups=tuple(tuple(rows_of[image_id]) for image_id in ids),
@@ -52,7 +50,9 @@ def contradictions(evidence: Evidence) -> Finding | None:
 def several_photographs(evidence: Evidence) -> Finding | None:
     """Lesions with more than one photograph."""
     groups = [
-        rows for rows in same(evidence.lesions) if len({evidence.ids[row] for row in rows}) > 1
+        rows
+        for rows in equal_rows(evidence.lesions)
+        if len({evidence.ids[row] for row in rows}) > 1
     ]
     if not groups:
         return None
@@ -61,31 +61,31 @@ def several_photographs(evidence: Evidence) -> Finding | None:
         severity=WORTH_KNOWING,
         count=len(groups),
         unit="lesions",
-        meaning="These lesions have several photographs. Divide the data by lesion, and count "
-        "lesions, not photographs, where an interval is given.",
+        meaning="These lesions have several photographs. Divide the data by lesion, and base "
+        "intervals on lesions, not photographs.",
         ids=tuple(dict.fromkeys(evidence.ids[row] for rows in groups for row in rows)),
         groups=tuple(groups),
     )
 
 
 def small_classes(evidence: Evidence) -> Finding | None:
-    """Classes with too few lesions to measure, in the split that figures are measured on.
+    """Classes with too few lesions for a narrow (Wilson) interval.
 
-    That is the test split, else the validation split, else the whole set. A photograph of which
-    the lesion is not known counts as one. Intervals are Wilson's.
+    Counted in the test split, else the validation split, else the whole set. A photograph without
+    a known lesion counts as a lesion.
     """
     present = set(evidence.splits)
     measured = next((split for split in reversed(SPLITS) if split in present), None)
     lesions: dict[str, set[str]] = {}
     for row, code in enumerate(evidence.codes):
         if (measured is None or evidence.splits[row] == measured) and (
-            row not in evidence.found.refused
+            row not in evidence.fingerprints.refused
         ):
             lesions.setdefault(code, set()).add(evidence.lesions[row] or evidence.ids[row])
     parts = {}
     for code in (code for code in diagnoses.CODES if code in set(evidence.codes)):
         num_lesions = len(lesions.get(code, ()))
-        width = interval_width(num_lesions)
+        width = sample_size.interval_width(SENSITIVITY, num_lesions)
         if width > MAX_INTERVAL_WIDTH:
             parts[f"{_name(code)}: interval {100 * width:.0f} percentage points wide"] = num_lesions
     if not parts:
@@ -100,18 +100,6 @@ def small_classes(evidence: Evidence) -> Finding | None:
         f"{100 * MAX_INTERVAL_WIDTH:.0f} percentage points.",
         parts=parts,
     )
-
-
-def interval_width(num_lesions: int) -> float:
-    """Width of the 95 % interval of a sensitivity of 80 % measured on so many lesions.
-
-    >>> round(interval_width(16), 2)
-    0.36
-    """
-    if num_lesions == 0:
-        return 1.0
-    low, high = classification.wilson_interval(round(SENSITIVITY * num_lesions), num_lesions)
-    return high - low
 
 
 def _name(code: str) -> str:

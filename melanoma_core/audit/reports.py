@@ -1,4 +1,4 @@
-"""An audit as a record for programs and as lines for people."""
+"""An audit as JSON, as table rows and as text."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,17 +18,17 @@ Rows = Iterator[tuple[Any, ...]]
 FINDING_COLUMNS = ("group", "image_id", "file", "diagnosis", "split", "lesion_id", "published")
 CHANGE_COLUMNS = ("image_id", "file", "diagnosis", "split", "change", "reason", "kept_id")
 
-_SHOWN = 5  # examples of a finding; the record has them all
+_SHOWN = 5  # examples of a finding; the JSON record has all
 
 
 def record(audit: Audit, table: pd.DataFrame, changes: tuple[Change, ...]) -> dict[str, Any]:
-    """All that was found and, of `audits.clean`, what was changed; plain JSON types only."""
+    """The audit and the changes made by `audits.clean`, in plain JSON types."""
     return {
         "dataset": audit.name,
         "num_files": audit.num_files,
         "num_ids": audit.num_ids,
         "class_counts": audit.class_counts,
-        "references": [_known_record(known) for known in audit.known],
+        "references": [_overlap_record(overlap) for overlap in audit.references],
         "findings": [_finding_record(finding) for finding in audit.findings],
         "clean": {
             "num_photographs": len(table),
@@ -47,14 +47,14 @@ def record(audit: Audit, table: pd.DataFrame, changes: tuple[Change, ...]) -> di
     }
 
 
-def _known_record(known: audits.Known) -> dict[str, Any]:
+def _overlap_record(overlap: audits.ReferenceOverlap) -> dict[str, Any]:
     return {
-        "name": known.name,
-        "num_files": known.num_files,
-        "num_ids": known.num_ids,
+        "name": overlap.name,
+        "num_files": overlap.num_files,
+        "num_ids": overlap.num_ids,
         "filed": [
             {"reference": official, "here": here, "num_files": num_files}
-            for (official, here), num_files in known.filed.items()
+            for (official, here), num_files in overlap.filed.items()
         ],
     }
 
@@ -73,11 +73,11 @@ def _finding_record(finding: Finding) -> dict[str, Any]:
 
 
 def finding_rows(finding: Finding, table: pd.DataFrame) -> Rows:
-    """A row of `FINDING_COLUMNS` for each photograph of a finding, group by group from 1.
+    """Rows of `FINDING_COLUMNS` for each photograph of a finding, with groups numbered from 1.
 
     Args:
-        finding: one of the audit's; one on classes or splits as wholes has no rows.
-        table: the one that was audited.
+        finding: of the audit; a finding on whole classes or splits has no rows.
+        table: the audited one.
     """
     table = table.assign(file=file_names(table))
     for number, rows in enumerate(finding.groups, start=1):
@@ -86,41 +86,41 @@ def finding_rows(finding: Finding, table: pd.DataFrame) -> Rows:
 
 
 def change_rows(changes: Sequence[Change], table: pd.DataFrame) -> Rows:
-    """A row of `CHANGE_COLUMNS` for each change, with what the table said before it."""
+    """Rows of `CHANGE_COLUMNS` for each change, with the original diagnosis and split."""
     files = file_names(table)
     facts = table[["diagnosis", "split"]].to_numpy()
     for change in changes:
-        words = "dropped" if change.is_dropped else "another diagnosis"
+        action = "dropped" if change.is_dropped else "relabeled"
         yield (
-            change.image_id, files[change.row], *facts[change.row], words, change.reason,
+            change.image_id, files[change.row], *facts[change.row], action, change.reason,
             change.kept_id,
         )  # fmt: skip
 
 
 def file_names(table: pd.DataFrame) -> list[str]:
-    """What each row's file is called, without the folders that it lies in."""
+    """Each row's file name, without folders."""
     return [PurePath(file).name for file in datasets.files(table)]
 
 
 def lines(audit: Audit, table: pd.DataFrame, changes: tuple[Change, ...]) -> Iterator[str]:
-    """The audit in words, the gravest first; names of files are made printable."""
+    """The audit as text, most severe findings first, with printable file names."""
     yield f"{audit.name}: {audit.num_files:,} files of {audit.num_ids:,} image ids"
     for split, counts in audit.class_counts.items():
         classes = (f"{diagnoses.BY_CODE[code].name} {num:,}" for code, num in counts.items())
         yield f"  {split}: {', '.join(classes)}"
-    for known in audit.known:
-        yield f"{known.name} knows {known.num_files:,} of the files ({known.num_ids:,} ids)"
-        for (official, here), num_files in known.filed.items():
+    for overlap in audit.references:
+        yield f"{overlap.name} lists {overlap.num_files:,} of the files ({overlap.num_ids:,} ids)"
+        for (official, here), num_files in overlap.filed.items():
             names = diagnoses.BY_CODE[official].name, diagnoses.BY_CODE[here].name
             yield f"  {num_files:,}  {names[0]} there, {names[1]} here"
     for severity in SEVERITIES:
-        of_gravity = [finding for finding in audit.findings if finding.severity == severity]
-        if of_gravity:
+        of_severity = [finding for finding in audit.findings if finding.severity == severity]
+        if of_severity:
             yield f"\n{severity}"
-        for finding in of_gravity:
+        for finding in of_severity:
             yield from _finding_lines(finding)
     if not audit.findings:
-        yield "\nNothing was found."
+        yield "\nNo findings."
     yield f"\nClean table: {len(table):,} photographs"
     reasons = Counter(change.reason for change in changes)
     for reason, num_rows in reasons.most_common():
@@ -130,8 +130,8 @@ def lines(audit: Audit, table: pd.DataFrame, changes: tuple[Change, ...]) -> Ite
 def _finding_lines(finding: Finding) -> Iterator[str]:
     yield f"  {finding.kind.replace('_', ' ')}: {finding.count:,} {finding.unit}"
     yield f"    {finding.meaning}"
-    for words, num in list(finding.parts.items())[: 2 * _SHOWN]:
-        yield f"    {num:,}  {reading.printable(words)}"
+    for text, num in list(finding.parts.items())[: 2 * _SHOWN]:
+        yield f"    {num:,}  {reading.printable(text)}"
     examples = [" = ".join(pair) for pair in finding.pairs] or list(finding.ids)
     if examples:
         more = ", …" if len(examples) > _SHOWN else ""

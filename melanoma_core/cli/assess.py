@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line, in order.")
 def assess(images: tuple[Path, ...], model_id: str | None, as_json: bool) -> None:
     """Assess photographs, each on its own; exit code 2 when one was refused."""
-    model = output.load_model(model_id)
+    model = output.read_model(model_id)
     num_refused = 0
     for path in images:
         try:

@@ -55,7 +55,7 @@ def evaluate(
     from melanoma_core.evaluation import evaluate as evaluation
     from melanoma_core.metrics import calibration
 
-    model = output.load_model(model_id)
+    model = output.read_model(model_id)
     evaluation.check_diagnoses(model)
     table = datasets.combine([datasets.read(Path(path)) for path in dataset_paths]).table
     if splits_path:

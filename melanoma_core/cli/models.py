@@ -63,8 +63,8 @@ def card(model_id: str | None, output_path: Path | None) -> None:
         paths.write_atomic(output_path, text.encode())
     except OSError as error:
         raise ModelError(
-            f"{output_path.name} cannot be written: {error.strerror}. Name a file in a folder that is "
-            "there and that you may write to."
+            f"{output_path.name} cannot be written: {error.strerror}. Name a file in an existing "
+            "folder that you may write to."
         ) from error
     click.echo(f"The card of {model_id} was written to {output_path.name}.", err=True)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from melanoma_core.models.predict import Model
 
 
-def load_model(model_id: str | None) -> "Model":
+def read_model(model_id: str | None) -> "Model":
     """The model of this id, or the champion; where that fails its checks, the one before it."""
     from melanoma_core.models import predict, store
 

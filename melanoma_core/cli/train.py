@@ -43,13 +43,23 @@ _DATA_OPTIONS = (
         type=click.Path(exists=True),
         help="Folder or zip: class folders, HAM10000 or an ISIC challenge set. Repeatable.",
     ),
-    click.option("--splits", type=click.Path(exists=True), help="CSV: image_id, group_id, split."),
+    click.option(
+        "--splits",
+        type=click.Path(exists=True),
+        help="CSV with image_id, group_id, split; takes the place of --split-by.",
+    ),
     click.option(
         "--no-clean",
         is_flag=True,
         help="Train on the files as they are, not on the audit's clean table.",
     ),
-    click.option("--seed", type=int, default=_DEFAULTS.seed, show_default=True),
+    click.option(
+        "--seed",
+        type=int,
+        default=_DEFAULTS.seed,
+        show_default=True,
+        help="Same data, settings, seed and machine: same weights.",
+    ),
 )
 _RUN_OPTIONS = (
     click.option(
@@ -89,7 +99,8 @@ def _split_by(default: str) -> Callable[[_Command], _Command]:
         type=click.Choice(plans.SPLIT_METHODS),
         default=default,
         show_default=True,
-        help="The data sets' own splits, the rest drawn by lesion; all drawn; or as for the model.",
+        help="given: the data sets' own splits, the rest drawn by lesion; drawn: all drawn by "
+        "lesion; model: as for the model it starts from, new photographs drawn by lesion.",
     )
 
 
@@ -109,11 +120,30 @@ def _split_by(default: str) -> Callable[[_Command], _Command]:
     type=click.Choice(list(network_table.NETWORKS)),
     default=_DEFAULTS.network,
     show_default=True,
+    help="Architecture; the ensemble and the tiny ones are not for training from weights.",
 )
 @click.option("--image-size", type=int, help="Pixels a side; the network's usual by default.")
-@click.option("--epochs", type=int, default=_DEFAULTS.epochs, show_default=True)
-@click.option("--batch-size", type=int, default=_DEFAULTS.batch_size, show_default=True)
-@click.option("--learning-rate", type=float, default=_DEFAULTS.learning_rate, show_default=True)
+@click.option(
+    "--epochs",
+    type=int,
+    default=_DEFAULTS.epochs,
+    show_default=True,
+    help="Passes over the training photographs.",
+)
+@click.option(
+    "--batch-size",
+    type=int,
+    default=_DEFAULTS.batch_size,
+    show_default=True,
+    help="Photographs in a step; fewer need less memory.",
+)
+@click.option(
+    "--learning-rate",
+    type=float,
+    default=_DEFAULTS.learning_rate,
+    show_default=True,
+    help="Peak, after the warm-up; it then falls to zero.",
+)
 @_options(*_BALANCE_OPTIONS)
 @click.option(
     "--class-weights",

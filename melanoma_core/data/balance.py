@@ -1,6 +1,6 @@
-"""How often each class is drawn in training, so that rare diagnoses are learnt too.
+"""Class balancing: how often each class is drawn in a training epoch.
 
-The plan that a page shows and the rows that a training epoch sees come from the same functions.
+Pages show the plan with the same functions that training draws its rows with.
 """
 
 import math
@@ -10,41 +10,37 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# Share of a class in an epoch is proportional to (number of its images) ** power.
+# A class's proportion of an epoch is proportional to (number of its images) ** power.
 BALANCE_POWERS = {"none": 1.0, "sqrt": 0.5, "even": 0.0}
-
-
-_FLOOR = re.compile(r"floor:(\d{1,6})")  # no class below this many images
-
-
-# How a plan is carried out: rare photographs drawn more in an epoch of the same length, further
-# views of them in a longer one, or a larger weight in the loss.
+# How rare classes count for more: resampled in an epoch of the same length, oversampled with
+# augmented copies in a longer epoch, or weighted in the loss.
 BALANCE_METHODS = ("sampling", "copies", "weights")
+_FLOOR = re.compile(r"floor:(\d{1,6})")  # every class has at least this many images
 
 
 def balance_floor(balance: str) -> int | None:
-    """The n of "floor:n"; None of every other balance.
+    """The n of "floor:n"; None for any other balance.
 
     >>> balance_floor("floor:500")
     500
     """
-    found = _FLOOR.fullmatch(balance)
-    return int(found[1]) if found else None
+    match = _FLOOR.fullmatch(balance)
+    return int(match[1]) if match else None
 
 
 def planned_counts(counts: ArrayLike, balance: str, method: str = "sampling") -> NDArray[np.int64]:
-    """How many images of each class one epoch holds.
+    """Images of each class in one epoch.
 
     Args:
         counts: (C,) images of each class.
         balance: "none", "sqrt" (square root of the frequency), "even", or "floor:n" (classes
-            below n images are brought to n).
-        method: "sampling" keeps the epoch's length: common classes are drawn less. "copies" takes
-            nothing away: the largest class stays, the others get further views, and the epoch
-            grows. "weights" leaves the epoch as it is; see `class_weights`.
+            below n images are oversampled to n).
+        method: "sampling" keeps the epoch's length, so common classes are drawn less often.
+            "copies" keeps the largest class and oversamples the others, so the epoch grows.
+            "weights" leaves the epoch unchanged; see `class_weights`.
 
     Returns:
-        (C,) whole numbers. A class without images stays empty.
+        (C,) integers; 0 for a class without images.
 
     >>> planned_counts([900, 100], "sqrt").tolist()
     [750, 250]
@@ -54,115 +50,117 @@ def planned_counts(counts: ArrayLike, balance: str, method: str = "sampling") ->
     counts = np.asarray(counts, dtype=np.int64)
     if method == "weights" or not counts.any():
         return counts
-    weights = _shares(counts, balance)
+    weights = _target_weights(counts, balance)
     if method == "copies":
-        # The shares of a floor are numbers of images as they stand.
+        # With a floor, the weights already are numbers of images.
         scale = 1.0 if balance_floor(balance) is not None else counts.max() / weights.max()
-        filled: NDArray[np.int64] = np.maximum(counts, np.rint(weights * scale).astype(np.int64))
-        return filled
-    wanted = counts.sum() * weights / weights.sum()
-    planned = np.floor(wanted).astype(np.int64)
+        grown: NDArray[np.int64] = np.maximum(counts, np.rint(weights * scale).astype(np.int64))
+        return grown
+    exact = counts.sum() * weights / weights.sum()
+    planned = np.floor(exact).astype(np.int64)
     # The images lost to rounding go to the classes with the largest remainders.
     missing = int(counts.sum() - planned.sum())
-    planned[np.argsort(planned - wanted, kind="stable")[:missing]] += 1
+    planned[np.argsort(planned - exact, kind="stable")[:missing]] += 1
     return np.asarray(planned, dtype=np.int64)
 
 
-def _shares(counts: NDArray[np.int64], balance: str) -> NDArray[np.float64]:
-    """What the classes are to be taught in proportion to; 0 for one without images."""
+def _target_weights(counts: NDArray[np.int64], balance: str) -> NDArray[np.float64]:
+    """Relative sizes of the balanced classes; 0 for a class without images."""
     floor = balance_floor(balance)
-    shares = (
+    weights = (
         np.maximum(counts, 1) ** BALANCE_POWERS[balance]
         if floor is None
         else np.maximum(counts, floor).astype(np.float64)
     )
-    return np.where(counts > 0, shares, 0.0)
+    return np.where(counts > 0, weights, 0.0)
 
 
 def draw_rows(
     labels: ArrayLike, balance: str, seed: Sequence[int], method: str = "sampling"
 ) -> NDArray[np.int64]:
-    """The rows of one epoch, shuffled: each class as often as planned.
+    """The rows of one epoch, shuffled, with each class as often as planned.
 
-    A row comes twice only when its whole class has come once.
+    No row is repeated before every row of its class has been drawn.
 
     Args:
-        labels: (N,) class of each row, from 0.
+        labels: (N,) class index of each row.
         balance: as in `planned_counts`.
-        seed: whole numbers; the same seed draws the same rows.
+        seed: integers; the same seed draws the same rows.
         method: as in `planned_counts`.
 
     Returns:
-        Row numbers, as many as `planned_counts` sums to.
+        Row numbers; their count is the sum of `planned_counts`.
     """
     labels = np.asarray(labels, dtype=np.int64)
     rng = np.random.default_rng(seed)
     drawn = []
-    for label, num_wanted in enumerate(planned_counts(np.bincount(labels), balance, method)):
+    for label, num_left in enumerate(planned_counts(np.bincount(labels), balance, method)):
         rows = np.flatnonzero(labels == label)
-        while num_wanted > 0:
-            drawn.append(rng.permutation(rows)[:num_wanted])
-            num_wanted -= len(drawn[-1])
+        while num_left > 0:
+            drawn.append(rng.permutation(rows)[:num_left])
+            num_left -= len(drawn[-1])
     rows_drawn: NDArray[np.int64] = rng.permutation(np.concatenate(drawn))
     return rows_drawn
 
 
 def class_weights(counts: ArrayLike, balance: str = "even") -> NDArray[np.float64]:
-    """Weight of each class in the loss, 1 on the average image.
+    """Weight of each class in the loss, with mean 1 over the images.
 
     Args:
         counts: (C,) images of each class.
-        balance: as in `planned_counts`; with "even", a class weighs one over its frequency.
+        balance: as in `planned_counts`; "even" gives inverse frequencies.
 
     >>> class_weights([3, 1]).tolist()
     [0.6666666666666666, 2.0]
     """
     counts = np.asarray(counts, dtype=np.int64)
-    shares = _shares(counts, balance)
-    weights: NDArray[np.float64] = counts.sum() * shares / (shares.sum() * np.maximum(counts, 1))
+    targets = _target_weights(counts, balance)
+    weights: NDArray[np.float64] = counts.sum() * targets / (targets.sum() * np.maximum(counts, 1))
     return weights
 
 
-def taught(counts: ArrayLike, balance: str, method: str) -> NDArray[np.float64]:
-    """How much each class counts for in one epoch: its images, times their weight in the loss.
+def effective_counts(counts: ArrayLike, balance: str, method: str) -> NDArray[np.float64]:
+    """Images of each class in one epoch, multiplied by their weight in the loss.
 
     Args:
         counts: (C,) images of each class.
         balance: as in `planned_counts`.
         method: as in `planned_counts`.
     """
-    drawn = planned_counts(counts, balance, method).astype(np.float64)
-    return drawn * class_weights(counts, balance) if method == "weights" else drawn
+    planned = planned_counts(counts, balance, method).astype(np.float64)
+    return planned * class_weights(counts, balance) if method == "weights" else planned
 
 
-def prior_shift(taught: ArrayLike, real_counts: ArrayLike) -> NDArray[np.float64]:
-    """What is added to the logits of a network that was taught other shares than the real ones.
+def prior_shift(train_counts: ArrayLike, real_counts: ArrayLike) -> NDArray[np.float64]:
+    """Logit adjustment for a network that was trained on balanced classes.
 
-    A network trained on class shares q gives logits for q; adding log(p/q) gives them for the
-    real shares p (Saerens et al., 2002). Exact, and nothing is fitted.
+    A network trained on class proportions q returns logits for q; adding log(p/q) returns them
+    for the real proportions p (Saerens et al., 2002). Exact, and nothing is fitted.
 
     Args:
-        taught: (C,) how much each class counted for.
+        train_counts: (C,) as `effective_counts` returns them.
         real_counts: (C,) photographs of each class.
 
     Returns:
-        (C,) 0 for a class without photographs.
+        (C,) to add to the logits; 0 for a class without photographs.
 
     >>> prior_shift([50, 50, 0], [90, 10, 0]).round(2).tolist()
     [0.59, -1.61, 0.0]
     """
-    seen = np.asarray(taught, dtype=np.float64)
+    train = np.asarray(train_counts, dtype=np.float64)
     real = np.asarray(real_counts, dtype=np.float64)
-    present = seen > 0
-    shift = np.zeros(len(seen))
-    shift[present] = np.log(real[present] / real.sum()) - np.log(seen[present] / seen.sum())
+    present = train > 0
+    shift = np.zeros(len(train))
+    shift[present] = np.log(real[present] / real.sum()) - np.log(train[present] / train.sum())
     return shift
 
 
-def ratio(counts: ArrayLike) -> float:
-    """The largest class over the smallest that has images; NaN where none has.
+def imbalance_ratio(counts: ArrayLike) -> float:
+    """Images of the largest class over those of the smallest; empty classes do not count.
 
-    >>> ratio([462, 77, 0])
+    NaN without images.
+
+    >>> imbalance_ratio([462, 77, 0])
     6.0
     """
     present = np.asarray(counts, dtype=np.float64)
@@ -171,9 +169,9 @@ def ratio(counts: ArrayLike) -> float:
 
 
 def effective_classes(counts: ArrayLike) -> float:
-    """How many classes of one size would be as mixed: exp of the entropy (Hill, 1973).
+    """Effective number of classes: the exponential of the entropy (Hill, 1973).
 
-    C for C classes of one size, near 1 where one class is nearly all; NaN without images.
+    C for C classes of equal size, near 1 if one class dominates; NaN without images.
 
     >>> effective_classes([10, 10, 0])
     2.0
@@ -182,5 +180,5 @@ def effective_classes(counts: ArrayLike) -> float:
     present = present[present > 0]
     if not len(present):
         return math.nan
-    shares = present / present.sum()
-    return float(np.exp(-(shares * np.log(shares)).sum()))
+    proportions = present / present.sum()
+    return float(np.exp(-(proportions * np.log(proportions)).sum()))

@@ -1,7 +1,7 @@
-"""A data set made ready for looking at: what each photograph counts under, and how many do.
+"""A data set prepared for browsing: the attribute values of each photograph, and their counts.
 
-Everything that is asked of a table again and again is worked out once, so that a page over
-hundreds of thousands of rows answers in milliseconds.
+The values are worked out once, so a page over hundreds of thousands of rows answers in
+milliseconds.
 """
 
 from __future__ import annotations
@@ -23,57 +23,57 @@ from melanoma_core.errors import DatasetError
 if TYPE_CHECKING:
     import pandas as pd
 
-# As pages list them: malignant first.
+# Malignant first, as pages list them.
 CODES_BY_GROUP = tuple(d.code for group in GROUPS for d in DIAGNOSES if d.group == group)
 ATTRIBUTES = ("diagnosis", "split", "source", "age", "sex", "site")
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """A data set and, row by row, the value of each attribute that it can be sorted by."""
+    """A data set, and the values of the attributes that its rows can be filtered by."""
 
     dataset: Dataset
-    kinds: pd.DataFrame  # ATTRIBUTES, as categories; what is missing is "not recorded"
+    values: pd.DataFrame  # a categorical column per attribute; unknown is "not recorded"
 
     def __len__(self) -> int:
-        return len(self.kinds)
+        return len(self.values)
 
     @property
     def has_photographs(self) -> bool:
-        """Whether there are files to look at, rather than facts alone."""
+        """False for a data set that has facts about its photographs but no files."""
         return bool(self.dataset.table["path"].notna().any())
 
 
-def catalogue(dataset: Dataset) -> Catalogue:
+def build(dataset: Dataset) -> Catalogue:
     """The catalogue of a data set.
 
     Raises:
-        DatasetError: an age is below 0.
+        DatasetError: an age is negative.
     """
     import pandas as pd
 
     table = dataset.table
-    num_unborn = int((table["age_approx"] < 0).sum())
-    if num_unborn:
+    num_negative = int((table["age_approx"] < 0).sum())
+    if num_negative:
         raise DatasetError(
-            f"{dataset.name}: the ages of {num_unborn:,} photographs are below 0; ages are years "
+            f"{dataset.name}: the ages of {num_negative:,} photographs are below 0; ages are years "
             "from 0. Correct them in its table, or leave them empty."
         )
     splits = table["split"].where(table["split"].notna(), NOT_RECORDED)
-    kinds = {
+    columns = {
         "diagnosis": pd.Categorical(table["diagnosis"], list(CODES_BY_GROUP)),
         "split": pd.Categorical(splits, [*SPLITS, NOT_RECORDED]),
     }
     for attribute in coverage.COLUMNS:
-        found = coverage.values(table, attribute)
-        kinds[attribute] = pd.Categorical(found, _ordered(set(found)))
-    return Catalogue(dataset, pd.DataFrame(kinds)[list(ATTRIBUTES)])
+        values = coverage.row_values(table, attribute)
+        columns[attribute] = pd.Categorical(values, _display_order(set(values)))
+    return Catalogue(dataset, pd.DataFrame(columns)[list(ATTRIBUTES)])
 
 
-def _ordered(found: set[str]) -> list[str]:
-    """Ages by their first year, words by letter; what is not recorded comes last."""
-    known = sorted(found - {NOT_RECORDED}, key=lambda value: (_first_year(value), value))
-    return [*known, NOT_RECORDED] if NOT_RECORDED in found else known
+def _display_order(values: set[str]) -> list[str]:
+    """Ages by their first year, text alphabetically, "not recorded" last."""
+    known = sorted(values - {NOT_RECORDED}, key=lambda value: (_first_year(value), value))
+    return [*known, NOT_RECORDED] if NOT_RECORDED in values else known
 
 
 def _first_year(value: str) -> int:
@@ -81,55 +81,54 @@ def _first_year(value: str) -> int:
     return int(digits) if digits.isdigit() else 0
 
 
-def counts(found: Catalogue, attribute: str) -> dict[str, int]:
-    """How many rows have each value of one of `ATTRIBUTES`; values that none has are left out."""
-    column = found.kinds[attribute]
-    numbers = np.bincount(column.cat.codes, minlength=len(column.cat.categories))
+def value_counts(catalogue: Catalogue, attribute: str) -> dict[str, int]:
+    """Rows by value of one of `ATTRIBUTES`, values without rows left out."""
+    column = catalogue.values[attribute]
+    counts = np.bincount(column.cat.codes, minlength=len(column.cat.categories))
     return {
-        value: int(number)
-        for value, number in zip(column.cat.categories, numbers, strict=True)
-        if number
+        value: int(count)
+        for value, count in zip(column.cat.categories, counts, strict=True)
+        if count
     }
 
 
-def class_counts(found: Catalogue) -> dict[str, NDArray[np.int64]]:
-    """Rows of each of `CODES_BY_GROUP`, by the splits that there are."""
-    splits = found.kinds["split"].cat
+def class_counts(catalogue: Catalogue) -> dict[str, NDArray[np.int64]]:
+    """Rows per class in the order of `CODES_BY_GROUP`, by split."""
+    splits = catalogue.values["split"].cat
     table = np.zeros((len(splits.categories), len(CODES_BY_GROUP)), np.int64)
-    np.add.at(table, (splits.codes, found.kinds["diagnosis"].cat.codes), 1)
+    np.add.at(table, (splits.codes, catalogue.values["diagnosis"].cat.codes), 1)
     return {
         split: row for split, row in zip(splits.categories, table, strict=True) if row.sum() > 0
     }
 
 
-def matching(found: Catalogue, wanted: Mapping[str, Sequence[str]]) -> NDArray[np.int64]:
-    """Numbers of the rows that have one of the wanted values of every attribute.
+def matching_rows(catalogue: Catalogue, filters: Mapping[str, Sequence[str]]) -> NDArray[np.int64]:
+    """Row numbers that pass every filter.
 
     Args:
-        found: the catalogue.
-        wanted: values by attribute; an attribute without any is not asked about.
+        catalogue: to search.
+        filters: accepted values by attribute; an empty list accepts every value.
     """
-    is_kept = np.ones(len(found), bool)
-    for attribute, values in wanted.items():
+    is_match = np.ones(len(catalogue), bool)
+    for attribute, values in filters.items():
         if values:
-            column = found.kinds[attribute].cat
-            is_kept &= np.isin(column.codes, column.categories.get_indexer(list(values)))
-    return np.flatnonzero(is_kept)
+            column = catalogue.values[attribute].cat
+            is_match &= np.isin(column.codes, column.categories.get_indexer(list(values)))
+    return np.flatnonzero(is_match)
 
 
-def num_known(found: Catalogue, column: str) -> int | None:
-    """How many lesions or patients a column of ids names; None where none is recorded."""
-    table = found.dataset.table
+def totals(catalogue: Catalogue) -> dict[str, int | None]:
+    """Numbers of photographs, lesions, patients and classes; None where not recorded."""
+    return {
+        "Photographs": len(catalogue),
+        "Lesions": _num_ids(catalogue, "lesion_id"),
+        "Patients": _num_ids(catalogue, PATIENT),
+        "Classes": len(value_counts(catalogue, "diagnosis")),
+    }
+
+
+def _num_ids(catalogue: Catalogue, column: str) -> int | None:
+    table = catalogue.dataset.table
     if column not in table:
         return None
     return int(table[column].nunique()) or None
-
-
-def headline(found: Catalogue) -> dict[str, int | None]:
-    """Photographs, lesions, patients and classes; None where it is not recorded."""
-    return {
-        "Photographs": len(found),
-        "Lesions": num_known(found, "lesion_id"),
-        "Patients": num_known(found, PATIENT),
-        "Classes": len(counts(found, "diagnosis")),
-    }

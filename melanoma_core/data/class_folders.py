@@ -1,4 +1,4 @@
-"""Class-folder sets: the name of the folder that a photograph lies in gives its diagnosis."""
+"""Class-folder sets: each photograph's folder is named after its diagnosis."""
 
 import re
 from collections import defaultdict
@@ -6,17 +6,17 @@ from pathlib import PurePosixPath
 
 from melanoma_core import diagnoses
 from melanoma_core.data import file_trees
-from melanoma_core.data.file_trees import FileTree, Metadata, Photograph, Reading
+from melanoma_core.data.file_trees import FileTree, Metadata, ParsedDataset, Photograph
 from melanoma_core.errors import DatasetError
 
 _ARCHIVE_ID = re.compile(r"ISIC_\d+")
 
 
-def read(tree: FileTree) -> Reading:
-    """The photographs of a class-folder set, one for each file.
+def read(tree: FileTree) -> ParsedDataset:
+    """The photographs of a class-folder set, one per file.
 
     Raises:
-        DatasetError: there are no class folders, one is empty, or its name is no diagnosis.
+        DatasetError: there are no class folders, or one is empty or not named after a diagnosis.
     """
     codes = _codes(tree)
     ambiguous = _ambiguous_ids(tree)
@@ -24,14 +24,14 @@ def read(tree: FileTree) -> Reading:
     photographs = []
     for file, num_bytes in tree.images.items():
         image_id = file_trees.image_id_of(file.stem)
-        of_image = metadata.get(image_id, Metadata())
+        image_metadata = metadata.get(image_id, Metadata())
         if image_id in ambiguous:
             image_id = str(file.with_name(image_id))
         split = file_trees.split_of(file.parts[:-2])
         photographs.append(
-            Photograph(image_id, codes[file.parent], file, num_bytes, split, of_image)
+            Photograph(image_id, codes[file.parent], file, num_bytes, split, image_metadata)
         )
-    return Reading(
+    return ParsedDataset(
         name=None,
         license=tree.license or "not stated",
         photographs=tuple(photographs),
@@ -41,14 +41,14 @@ def read(tree: FileTree) -> Reading:
 
 
 def is_archive_id(image_id: str) -> bool:
-    """Whether it is an ISIC number, which means the same photograph in every data set."""
+    """True for an ISIC number, which is the same photograph in every data set."""
     return _ARCHIVE_ID.fullmatch(image_id) is not None
 
 
 def _ambiguous_ids(tree: FileTree) -> set[str]:
-    """Names such as `1`, given in several folders to photographs that differ in size.
+    """Names such as `1` that different photographs in several folders share.
 
-    Their path is their id instead. An ISIC number is one photograph wherever it lies.
+    They differ in file size; their path becomes their id. An ISIC number is always one photograph.
     """
     sizes: dict[str, set[int]] = defaultdict(set)
     for file, num_bytes in tree.images.items():
@@ -57,36 +57,36 @@ def _ambiguous_ids(tree: FileTree) -> set[str]:
 
 
 def _notes(photographs: list[Photograph]) -> tuple[str, ...]:
-    filed: dict[str, set[str]] = defaultdict(set)
+    codes_by_id: dict[str, set[str]] = defaultdict(set)
     for photograph in photographs:
-        filed[photograph.image_id].add(photograph.diagnosis)
-    num_contradictory = sum(len(codes) > 1 for codes in filed.values())
+        codes_by_id[photograph.image_id].add(photograph.diagnosis)
+    num_contradictory = sum(len(codes) > 1 for codes in codes_by_id.values())
     if not num_contradictory:
         return ()
     return (f"Photographs filed under two diagnoses: {num_contradictory:,}.",)
 
 
 def _codes(tree: FileTree) -> dict[PurePosixPath, str]:
-    """The diagnosis of each folder that holds photographs."""
+    """The diagnosis of each folder that contains photographs."""
     folders = list(dict.fromkeys(file.parent for file in tree.images))
     if tree.tables and not any(map(_is_class, folders)):
         table = tree.tables[0]
         raise DatasetError(
             f"{tree.name} has no class folders, and {table.name} has no column of diagnoses; its "
-            f"columns are {', '.join(table.header)}. Take the table as it was published: HAM10000 "
-            "has the column dx, an ISIC challenge set one column for each diagnosis."
+            f"columns are {', '.join(table.header)}. Use the table as it was published: HAM10000 "
+            "has the column dx, an ISIC challenge set has one column per diagnosis."
         )
     if len(folders) == 1 and not _is_class(folders[0]):
         raise DatasetError(
-            f"{tree.name} has no table of diagnoses and no class folders: all its photographs lie "
-            "in one folder, whose name is not a diagnosis. Give HAM10000 or an ISIC challenge set "
-            "with its CSV table, or one folder for each diagnosis, named after it."
+            f"{tree.name} has no table of diagnoses and no class folders: all its photographs are "
+            "in one folder, whose name is not a diagnosis. Upload HAM10000 or an ISIC challenge "
+            "set with its CSV table, or one folder per diagnosis, named after it."
         )
     empty = next((folder for folder in tree.empty_dirs if _is_class(folder)), None)
     if empty:
         raise DatasetError(
-            f"{tree.name}: the class folder “{empty}” holds no photographs. "
-            "Put them there, or take the folder out."
+            f"{tree.name}: the class folder “{empty}” has no photographs. "
+            "Add them, or remove the folder."
         )
     codes = {}
     for folder in folders:

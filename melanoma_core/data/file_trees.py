@@ -1,4 +1,4 @@
-"""What lies in a data set's folder: photographs, tables, and what names and tables say of them."""
+"""The files of a data set: photographs, tables, and what file names and tables say about them."""
 
 import os
 import re
@@ -17,7 +17,7 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a table knows of a photograph; None where it does not."""
+    """A photograph's metadata; None where no table has it."""
 
     patient_id: str | None = None
     lesion_id: str | None = None
@@ -39,32 +39,35 @@ class Photograph:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What a reader found in a folder of its layout."""
+class ParsedDataset:
+    """The contents of a data set, read from its folder."""
 
-    name: str | None  # None: the layout does not say, so the file's or folder's name serves
+    name: str | None  # None: use the name of the file or folder
     license: str
     photographs: tuple[Photograph, ...]
-    notes: tuple[str, ...]  # what was translated, merged or left out, in words
-    is_official: bool  # labels come from a published table, not from folder names
-    is_ak_with_bowen: bool = False  # AK stands for `akiec`, which holds Bowen's disease too
+    notes: tuple[str, ...]  # what was translated, merged or left out, as text
+    is_official: bool  # labeled by a published table, not by folder names
+    is_ak_with_bowen: bool = False  # AK is `akiec`, which includes Bowen's disease
 
 
 @dataclass(frozen=True)
 class FileTree:
-    """What lies in a data set's folder; all paths are relative to it."""
+    """The files in a data set's folder, with paths relative to it."""
 
     name: str  # what the user calls the data set
     images: dict[PurePosixPath, int]  # file and its size in bytes, in order of paths
     empty_dirs: tuple[PurePosixPath, ...]
     tables: tuple[CsvTable, ...]
-    license: str | None  # first line of the file LICENSE that lies above all photographs
+    license: str | None  # first line of a LICENSE file in a folder above all photographs
 
 
-_DERIVED = re.compile(r"_(segmentation|superpixels|mask|attribute_\w+)$")  # drawn, not photographs
-_COPY = re.compile(r"\s*\(\d+\)$")  # what a browser or file manager adds to a second copy
-_LICENCE_NAMES = frozenset({"license", "license.txt"})
-_LICENCE_LENGTH = 200  # characters: a card names a license, it does not hold one
+_DERIVED = re.compile(
+    r"_(segmentation|superpixels|mask|attribute_\w+)$"
+)  # annotations, not photographs
+_COPY = re.compile(r"\s*\(\d+\)$")  # added by browsers and file managers to second copies
+# British spelling too: "licence".
+_LICENSE_NAMES = frozenset({"license", "licence", "license.txt", "licence.txt"})
+_LICENSE_LENGTH = 200  # characters: a card names a license, it does not quote it
 _SPLIT_NAMES = {
     "train": "train",
     "training": "train",
@@ -89,31 +92,31 @@ _METADATA_COLUMNS = {
 
 
 def scan(root: Path, name: str) -> FileTree:
-    """What lies in a folder and below; hidden files and masks are passed over.
+    """The files below a folder, without hidden files and masks.
 
     Args:
         root: the folder.
-        name: what the user calls it; stands in messages.
+        name: what the user calls it, for error messages.
 
     Raises:
         DatasetError: there are no photographs, or a file or folder cannot be read.
     """
     try:
-        tree = _walked(root, name)
+        tree = _walk(root, name)
     except OSError as error:
         raise DatasetError(
             f"{name}: {Path(error.filename or name).name} cannot be read: {error.strerror}. "
-            "Check that it is there and that this user may read it."
+            "Check that it exists and that this user may read it."
         ) from error
     if not tree.images:
         raise DatasetError(
             f"{name} holds no photographs (JPEG, PNG, WebP or TIFF). "
-            "Where they lie in zips of their own, unpack those into the same folder first."
+            "If they are in zips of their own, unpack those into the same folder first."
         )
     return tree
 
 
-def _walked(root: Path, name: str) -> FileTree:
+def _walk(root: Path, name: str) -> FileTree:
     images: dict[PurePosixPath, int] = {}
     empty_dirs: list[PurePosixPath] = []
     tables: list[CsvTable] = []
@@ -128,28 +131,28 @@ def _walked(root: Path, name: str) -> FileTree:
                 images[here / file_name] = path.stat().st_size
             elif _is_table(path):
                 tables.append(csv_tables.read(path, str(here / file_name)))
-            elif file_name.lower() in _LICENCE_NAMES and (line := _first_line(path)):
+            elif file_name.lower() in _LICENSE_NAMES and (line := _first_line(path)):
                 licenses.setdefault(here, line)
         if not dir_names and len(images) == num_images:
             empty_dirs.append(here)
-    of_all = (
+    common_licenses = (
         line
         for folder, line in licenses.items()
         if all(file.is_relative_to(folder) for file in images)
     )
-    return FileTree(name, images, tuple(empty_dirs), tuple(tables), next(of_all, None))
+    return FileTree(name, images, tuple(empty_dirs), tuple(tables), next(common_licenses, None))
 
 
 def _raise(error: OSError) -> None:
-    raise error  # os.walk would pass over what it cannot read
+    raise error  # os.walk skips what it cannot read
 
 
 def _first_line(path: Path) -> str:
-    """The first line that holds anything, cut to a length and freed of what cannot be shown."""
+    """The first line that is not blank, printable and cut to `_LICENSE_LENGTH`."""
     with path.open("rb") as file:
         lines = file.read(4096).decode("utf-8-sig", "replace").splitlines()
-    shown = ("".join(filter(str.isprintable, line)).strip() for line in lines)
-    return next(filter(None, shown), "")[:_LICENCE_LENGTH]
+    printable = ("".join(filter(str.isprintable, line)).strip() for line in lines)
+    return next(filter(None, printable), "")[:_LICENSE_LENGTH]
 
 
 def _is_photograph(path: Path) -> bool:
@@ -160,12 +163,12 @@ def _is_table(path: Path) -> bool:
     if path.suffix.lower() not in (".csv", ".tab") and path.name != "HAM10000_metadata":
         return False
     with path.open("rb") as file:
-        # Kaggle's HAM10000 brings tables of thumbnails along, 30 MB of columns of this name.
+        # Kaggle's HAM10000 includes tables of thumbnails: 30 MB in columns of this name.
         return b"pixel0000" not in file.read(4096)
 
 
 def image_id_of(stem: str) -> str:
-    """The image id in a file's or table's name, without what copies and small versions add.
+    """The image id in a file name, without the suffixes of copies and small versions.
 
     >>> image_id_of("ISIC_0025509 (1)")
     'ISIC_0025509'
@@ -174,23 +177,23 @@ def image_id_of(stem: str) -> str:
 
 
 def split_of(words: Sequence[str]) -> str | None:
-    """The split that the last of these words names, such as a path's folders.
+    """The last split named by these words, such as the folders of a path.
 
     >>> split_of(["ISIC", "Training"])
     'train'
     """
-    named = [_SPLIT_NAMES[word.lower()] for word in words if word.lower() in _SPLIT_NAMES]
-    return named[-1] if named else None
+    splits = [_SPLIT_NAMES[word.lower()] for word in words if word.lower() in _SPLIT_NAMES]
+    return splits[-1] if splits else None
 
 
-def strictest(splits: Iterable[str | None]) -> str | None:
-    """Test before val before train before none: what is held out anywhere stays held out."""
-    given = set(splits)
-    return next((split for split in reversed(SPLITS) if split in given), None)
+def strictest_split(splits: Iterable[str | None]) -> str | None:
+    """Test before val before train before None: a photograph held out anywhere stays held out."""
+    present = set(splits)
+    return next((split for split in reversed(SPLITS) if split in present), None)
 
 
 def id_column(table: CsvTable) -> str:
-    """The column that holds the image ids.
+    """The name of the column of image ids.
 
     Raises:
         DatasetError: there is none.
@@ -200,15 +203,15 @@ def id_column(table: CsvTable) -> str:
             return column
     raise DatasetError(
         f"{table.name} has no column of image ids ({', '.join(_ID_COLUMNS)}); "
-        f"its columns are {', '.join(table.header)}. Rename the column that holds them."
+        f"its columns are {', '.join(table.header)}. Rename the column that has them."
     )
 
 
 def metadata(tables: Iterable[CsvTable]) -> dict[str, Metadata]:
-    """What the tables know of each image id; where two tables know, the first is believed.
+    """Metadata by image id; the first table that has a value counts.
 
     Raises:
-        DatasetError: an age is not a number or below 0; names file, line and column.
+        DatasetError: an age is negative or not a number.
     """
     known: dict[str, dict[str, Any]] = {}
     for table in tables:
@@ -217,24 +220,24 @@ def metadata(tables: Iterable[CsvTable]) -> dict[str, Metadata]:
             continue
         ids = id_column(table)
         for line, cells in table.records():
-            of_image = known.setdefault(image_id_of(cells[ids]), {})
+            values = known.setdefault(image_id_of(cells[ids]), {})
             for column in columns:
-                value = _translated(column, cells[column], f"{table.name}, line {line}")
+                value = _parse_cell(column, cells[column], f"{table.name}, line {line}")
                 if value is not None:
-                    of_image.setdefault(_METADATA_COLUMNS[column], value)
+                    values.setdefault(_METADATA_COLUMNS[column], value)
     return {image_id: Metadata(**values) for image_id, values in known.items()}
 
 
-def _translated(column: str, text: str, where: str) -> str | float | None:
+def _parse_cell(column: str, text: str, where: str) -> str | float | None:
     field = _METADATA_COLUMNS[column]
     if field == "age_approx":
-        age = csv_tables.number(text, f"{where}, column {column}")
-        if age is not None and age < 0:  # or a training would find it at its very end
+        age = csv_tables.parse_number(text, f"{where}, column {column}")
+        if age is not None and age < 0:  # else training would only fail at its very end
             raise DatasetError(
                 f"{where}, column {column}: the age “{text}” is below 0; it must be a number of "
                 "years from 0. Correct it or leave it empty."
             )
         return age
     if field.endswith("_id"):
-        return text if csv_tables.known(text) else None
-    return csv_tables.known(text)
+        return text if csv_tables.parse_text(text) else None
+    return csv_tables.parse_text(text)

@@ -1,14 +1,14 @@
-"""Rows of a table in groups: those that share a value, and those that share a group."""
+"""Groups of rows in a table: rows that share a value, and groups that share a row."""
 
 from collections.abc import Hashable, Iterable, Sequence
 
-Rows = tuple[int, ...]  # places in a table, from 0
+Rows = tuple[int, ...]  # row numbers, from 0
 
 
-def same(values: Sequence[Hashable | None]) -> list[Rows]:
-    """Rows that share a value, in groups of two or more; None is no value.
+def equal_rows(values: Sequence[Hashable | None]) -> list[Rows]:
+    """Groups of two or more rows that share a value; None matches nothing.
 
-    >>> same(["a", "b", None, "a", None])
+    >>> equal_rows(["a", "b", None, "a", None])
     [(0, 3)]
     """
     rows: dict[Hashable, list[int]] = {}
@@ -19,7 +19,7 @@ def same(values: Sequence[Hashable | None]) -> list[Rows]:
 
 
 def connected(num_rows: int, groups: Iterable[Sequence[int]]) -> list[Rows]:
-    """All rows in groups, those that share a row being one.
+    """All rows, with groups that share a row merged (connected components).
 
     >>> connected(5, [(0, 3), (3, 4)])
     [(0, 3, 4), (1,), (2,)]

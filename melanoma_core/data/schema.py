@@ -1,40 +1,6 @@
-"""What a photograph is called: its name, with the data set's before it where two sets share it."""
+"""The columns of a data set's table, its splits, and the ids of its images."""
 
-
-def with_set(image_id: str, source: str) -> str:
-    """The id that tells a photograph from another set's of the same name.
-
-    >>> with_set("img_1", "clinic")
-    'clinic/img_1'
-    """
-    return f"{source}/{image_id}"
-
-
-def without_set(image_id: str, source: str) -> str:
-    """The id that a photograph has where its data set stands alone.
-
-    >>> without_set("clinic/img_1", "clinic"), without_set("img_1", "clinic")
-    ('img_1', 'img_1')
-    """
-    return image_id.removeprefix(with_set("", source))
-
-
-def forms(image_id: str, source: str) -> tuple[str, str, str]:
-    """Every id that the photograph may have had in another table, its own first.
-
-    Which one it has hangs on the data sets that it was combined with. Another set's photograph of
-    that name shares the last one: looked for by all of them, what was taught is never missed, but
-    a new photograph may be taken for it.
-    """
-    return image_id, with_set(image_id, source), without_set(image_id, source)
-
-
-SPLITS = ("train", "val", "test")  # to learn from, to choose thresholds on, to measure on
-
-
-HELD_OUT = SPLITS[1:]  # nothing is learnt from these
-
-
+# One row per photograph, unknown cells None.
 COLUMNS = (
     "image_id",
     "lesion_id",
@@ -44,18 +10,42 @@ COLUMNS = (
     "age_approx",  # years, rounded to five by most sources
     "sex",
     "anatom_site_general",
-    "split",  # one of `configs.SPLITS`
+    "split",  # one of `SPLITS`
 )
+PATIENT = "patient_id"  # an extra column, only where the patient is known
 
-
-PATIENT = "patient_id"  # a further column, only where the data know a patient
-
-
-# Further columns of a set of facts, whose rows have no path.
-FILE = "file"  # as it lies in the set
-
-
+# Extra columns of a data set that has facts about its photographs but no files.
+FILE = "file"  # path within the data set
 PIXELS = "pixels"  # checksum of the decoded pixels
-
-
 SIZE = ("height", "width")  # px
+
+SPLITS = ("train", "val", "test")  # to fit weights, to choose thresholds, to measure
+HELD_OUT = SPLITS[1:]  # no weights are fitted on these
+
+
+def add_source(image_id: str, source: str) -> str:
+    """The id with its data set as a prefix, for names that occur in several data sets.
+
+    >>> add_source("img_1", "clinic")
+    'clinic/img_1'
+    """
+    return f"{source}/{image_id}"
+
+
+def remove_source(image_id: str, source: str) -> str:
+    """The id without its data set as a prefix.
+
+    >>> remove_source("clinic/img_1", "clinic"), remove_source("img_1", "clinic")
+    ('img_1', 'img_1')
+    """
+    return image_id.removeprefix(add_source("", source))
+
+
+def possible_ids(image_id: str, source: str) -> tuple[str, str, str]:
+    """Every id that the photograph may have in another table, its own first.
+
+    The id depends on the data sets that it was combined with. A photograph of the same name in
+    another data set shares the last form: looking for all three never misses a training image,
+    but may mistake a new photograph for one.
+    """
+    return image_id, add_source(image_id, source), remove_source(image_id, source)

@@ -1,20 +1,20 @@
-"""Data sets that lie on the server: below one folder that its operator named, or unpacked here."""
+"""Data sets on the server: in the folder that its operator chose, or uploaded to it."""
 
 from pathlib import Path
 
 from melanoma_core.errors import DatasetError
 
-_MAX_NAMES = 200  # more than a list to choose from can hold
+_MAX_NAMES = 200  # a longer list is no use on a page
 
 
 def names(root: Path) -> list[str]:
-    """The folders and zips right below `root`, by name; hidden ones are left out.
+    """Sorted names of the folders and zips directly in `root`, without hidden ones.
 
     Raises:
         DatasetError: the folder cannot be read.
     """
     try:
-        found = [
+        entries = [
             path.name
             for path in root.iterdir()
             if not path.name.startswith(".") and (path.is_dir() or path.suffix.lower() == ".zip")
@@ -22,37 +22,37 @@ def names(root: Path) -> list[str]:
     except OSError as error:
         raise DatasetError(
             f"The server’s folder of data sets cannot be read: {error.strerror}. "
-            "Ask who runs this server to put MELANOMA_SERVER_DATA right."
+            "Ask the operator of this server to correct MELANOMA_SERVER_DATA."
         ) from error
-    return sorted(found)[:_MAX_NAMES]
+    return sorted(entries)[:_MAX_NAMES]
 
 
-def imported(datasets_dir: Path) -> list[str]:
-    """The data sets that were unpacked on this server, by the names of their folders.
+def imported_names(datasets_dir: Path) -> list[str]:
+    """Names of the data sets that were uploaded and unpacked on this server.
 
     Raises:
-        DatasetError: the folder is there and cannot be read.
+        DatasetError: the folder exists and cannot be read.
     """
     if not datasets_dir.is_dir():
         return []
     return [name for name in names(datasets_dir) if (datasets_dir / name).is_dir()]
 
 
-def below(root: Path, given: str) -> Path:
-    """The folder or zip that a path below `root` names, links followed.
+def resolve(root: Path, name: str) -> Path:
+    """The folder or zip at a relative path below `root`, following links.
 
     Raises:
-        DatasetError: nothing is there, or it lies outside `root`.
+        DatasetError: it does not exist, or is outside `root`.
     """
     refusal = DatasetError(
-        f"“{given}” is no folder or zip below the server’s folder of data sets. "
-        "Choose one of the list, or give a path that starts with one of its folders."
+        f"“{name}” is not a folder or zip in the server’s folder of data sets. "
+        "Choose one from the list, or enter a path that starts with one of its folders."
     )
     try:
         top = root.resolve(strict=True)
-        path = (top / given).resolve(strict=True)
-    except (OSError, ValueError) as error:  # a NUL is a ValueError, a circle of links an OSError
+        path = (top / name).resolve(strict=True)
+    except (OSError, ValueError) as error:  # ValueError: a NUL; OSError: links in a circle
         raise refusal from error
-    if not given.strip() or path == top or not path.is_relative_to(top):
+    if not name.strip() or path == top or not path.is_relative_to(top):
         raise refusal
     return path

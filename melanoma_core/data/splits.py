@@ -1,4 +1,4 @@
-"""Which photographs are for training, choosing and testing; one lesion is in one split only."""
+"""Division into train, val and test, with every lesion in a single split."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from melanoma_core.data.csv_tables import CsvTable
 from melanoma_core.data.schema import SPLITS
 from melanoma_core.errors import DatasetError
 
-_SHOWN = 3  # ids that an error names before it gives the count
+_SHOWN = 3  # ids that an error lists
 
 
 def assign(
@@ -20,90 +20,88 @@ def assign(
     *,
     seed: int = 0,
     fractions: tuple[float, float, float] = (0.7, 0.1, 0.2),
-    keep_given: bool = False,
+    keep_existing: bool = False,
     copies: Iterable[tuple[str, str]] = (),
 ) -> pd.DataFrame:
-    """The table with each photograph in a split, drawn by lesion and by diagnosis.
+    """Assign each photograph to a split, by group and stratified by diagnosis.
 
-    Photographs of one patient (column `patient_id`, where there is one) or one lesion are one
-    group; a photograph of which neither is known is a group of its own. Groups that hold copies of
-    one picture are one. A group's place in the draw hangs on its id and the seed alone, so the
-    order of rows makes no difference.
+    Photographs of one patient (column `patient_id`, if there is one) or one lesion form a group; a
+    photograph without either is its own group. Groups that share copies of a picture are merged.
+    The draw depends only on group ids and the seed, not on the order of rows.
 
     Args:
-        table: has the columns of `datasets.COLUMNS`.
-        seed: another seed gives another draw.
-        fractions: shares of the groups of each diagnosis for train, val and test; sum 1.
-        keep_given: groups that the table holds out already (as published) stay there, as do
-            those given for training, save that a diagnosis which nothing is held out of for a
-            split gives it some of its training groups.
-        copies: pairs of image ids of one picture, as `near_copies` has them; ids that are not in
-            the table are passed over.
+        table: has the columns of `schema.COLUMNS`.
+        seed: of the draw.
+        fractions: proportions of each diagnosis's groups for train, val and test; sum 1.
+        keep_existing: keep the (published) splits that the table has, and draw only the rest. If
+            a diagnosis then lacks a split, some of its training groups are moved there.
+        copies: pairs of image ids that show one picture, as `duplicate_checks.near_copy_ids`
+            returns them; ids that are not in the table are ignored.
 
     Returns:
-        A copy with `split` and `group_id`. Of each diagnosis with three groups or more, every
-        split of a fraction above 0 has one.
+        A copy with `split` and `group_id`. Each diagnosis with at least three groups has one in
+        every split whose fraction is above 0.
 
     Raises:
-        ValueError: the fractions are below 0 or do not sum to 1.
+        ValueError: a fraction is negative or they do not sum to 1.
     """
     if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
-        raise ValueError(f"fractions is {fractions}; three shares that sum to 1 are expected.")
-    shares = dict(zip(SPLITS, fractions, strict=True))
-    group_ids = _with_copies(table, _group_ids(table), copies)
-    given: dict[str, str | None] = dict.fromkeys(group_ids)
-    if keep_given:
+        raise ValueError(f"fractions is {fractions}; three proportions that sum to 1 are expected.")
+    proportions = dict(zip(SPLITS, fractions, strict=True))
+    group_ids = _merge_copies(table, _group_ids(table), copies)
+    existing: dict[str, str | None] = dict.fromkeys(group_ids)
+    if keep_existing:
         columns = pd.DataFrame({"group": group_ids, "split": table["split"]}).dropna()
-        given |= columns.groupby("group")["split"].agg(file_trees.strictest).to_dict()
+        existing |= columns.groupby("group")["split"].agg(file_trees.strictest_split).to_dict()
     drawn: dict[str, str] = {}
     for groups in _groups_by_diagnosis(table, group_ids).values():
         ordered = sorted(groups, key=lambda group: _draw_key(group, seed))
-        drawn |= _drawn([group for group in ordered if not given[group]], shares)
-        drawn |= {group: split for group in ordered if (split := given[group])}
+        drawn |= _divide([group for group in ordered if not existing[group]], proportions)
+        drawn |= {group: split for group in ordered if (split := existing[group])}
         filled = {drawn[group] for group in ordered}
-        lacking = {split: shares[split] for split in SPLITS if split not in filled}
+        missing = {split: proportions[split] for split in SPLITS if split not in filled}
         training = [group for group in ordered if drawn[group] == "train"]
-        if keep_given and any(lacking.values()):
-            drawn |= _drawn(training, {"train": shares["train"]} | lacking)
+        if keep_existing and any(missing.values()):
+            drawn |= _divide(training, {"train": proportions["train"]} | missing)
     return table.assign(
         group_id=group_ids.astype("object"), split=group_ids.map(drawn).astype("object")
     )
 
 
 def _group_ids(table: pd.DataFrame) -> pd.Series:
-    """The patient, called after one of the lesions, else the lesion, else the image of each row."""
+    """Each row's patient, named after one of its lesions, else its lesion, else its image."""
     group_ids = table["lesion_id"].where(table["lesion_id"].notna(), table["image_id"])
     if "patient_id" in table:
-        # A lesion of which one row names the patient is that patient's in every row.
+        # One row that names the patient of a lesion is enough for all its rows.
         patients = table["patient_id"].groupby(group_ids).transform("first")
-        # Models keep group ids beside their figures, so no patient's number may be one.
+        # Group ids are saved with models, so they must not be patient numbers.
         lesions = group_ids.groupby(patients).transform("min")
         group_ids = lesions.where(patients.notna(), group_ids)
     return group_ids
 
 
-def _with_copies(
+def _merge_copies(
     table: pd.DataFrame, group_ids: pd.Series, copies: Iterable[tuple[str, str]]
 ) -> pd.Series:
-    """The groups, those that hold copies of one picture called after the first of them by name."""
+    """Group ids in which groups that share copies have the alphabetically first id of them."""
     group_of = dict(zip(table["image_id"], group_ids, strict=True))
     names = sorted(set(group_ids))
-    places = {name: place for place, name in enumerate(names)}
+    index_of = {name: index for index, name in enumerate(names)}
     pairs = [
-        (places[group_of[first]], places[group_of[second]])
+        (index_of[group_of[first]], index_of[group_of[second]])
         for first, second in copies
         if first in group_of and second in group_of
     ]
     first_of = {
-        names[place]: names[group[0]]
+        names[index]: names[group[0]]
         for group in row_groups.connected(len(names), pairs)
-        for place in group
+        for index in group
     }
     return group_ids.map(first_of)
 
 
 def _groups_by_diagnosis(table: pd.DataFrame, group_ids: pd.Series) -> dict[str, list[str]]:
-    """The groups of each diagnosis; one of several diagnoses counts for the first of the nine."""
+    """Groups by diagnosis; a group of several diagnoses counts for the first in `CODES`."""
     ranks = table["diagnosis"].map(diagnoses.CODES.index).groupby(group_ids).min()
     groups: dict[str, list[str]] = {}
     for group, rank in ranks.items():
@@ -115,26 +113,28 @@ def _draw_key(group: str, seed: int) -> str:
     return hashlib.sha256(f"{seed}/{group}".encode()).hexdigest()
 
 
-def _drawn(groups: Sequence[str], shares: Mapping[str, float]) -> dict[str, str]:
-    """The split of each group: runs of the given order, as long as the shares ask."""
-    counts = _counts(len(groups), {split: share for split, share in shares.items() if share > 0})
+def _divide(groups: Sequence[str], proportions: Mapping[str, float]) -> dict[str, str]:
+    """The split of each group: the first ones train, then val, then test."""
+    positive = {split: proportion for split, proportion in proportions.items() if proportion > 0}
+    counts = _counts(len(groups), positive)
     splits = [split for split, count in counts.items() for _ in range(count)]
     return dict(zip(groups, splits, strict=True))
 
 
-def _counts(num_groups: int, shares: Mapping[str, float]) -> dict[str, int]:
-    """Whole numbers of groups near the shares; none is 0 where there are enough to go round.
+def _counts(num_groups: int, proportions: Mapping[str, float]) -> dict[str, int]:
+    """Groups per split, near the proportions; none is 0 if there are enough groups.
 
     >>> _counts(4, {"train": 0.7, "val": 0.1, "test": 0.2})
     {'train': 2, 'val': 1, 'test': 1}
     """
-    wanted = {split: num_groups * share / sum(shares.values()) for split, share in shares.items()}
-    counts = {split: int(count) for split, count in wanted.items()}
-    by_remainder = sorted(shares, key=lambda split: counts[split] - wanted[split])
+    total = sum(proportions.values())
+    exact = {split: num_groups * part / total for split, part in proportions.items()}
+    counts = {split: int(count) for split, count in exact.items()}
+    by_remainder = sorted(proportions, key=lambda split: counts[split] - exact[split])
     for split in by_remainder[: num_groups - sum(counts.values())]:
         counts[split] += 1
-    if num_groups >= len(shares):
-        for split in shares:
+    if num_groups >= len(proportions):
+        for split in proportions:
             if counts[split] == 0:
                 counts[max(counts, key=lambda split: counts[split])] -= 1
                 counts[split] = 1
@@ -142,19 +142,19 @@ def _counts(num_groups: int, shares: Mapping[str, float]) -> dict[str, int]:
 
 
 def apply_file(table: pd.DataFrame, split_csv: Path) -> pd.DataFrame:
-    """The table with the splits and groups that a file gives.
+    """The table with the splits and groups of a split file.
 
     Args:
-        table: has the columns of `datasets.COLUMNS`.
-        split_csv: columns image_id, group_id, split and, if wanted, lesion_id; other images may
-            be in it too.
+        table: has the columns of `schema.COLUMNS`.
+        split_csv: has the columns image_id, group_id, split and optionally lesion_id; it may list
+            other images too.
 
     Returns:
-        A copy: `split` from the file; `lesion_id` where the file knows it; `group_id` from the
-        file, else the lesion in the file, else as `assign` has it.
+        A copy: `split` from the file; `lesion_id` from the file if it has it; `group_id` from the
+        file, else the file's lesion, else as in `assign`.
 
     Raises:
-        DatasetError: the file cannot be read, leaves an image out, or has a group or a lesion,
+        DatasetError: the file cannot be read, does not list an image, or has a group or lesion,
             its own or the table's, in two splits.
     """
     sheet = _sheet(split_csv)
@@ -166,12 +166,11 @@ def apply_file(table: pd.DataFrame, split_csv: Path) -> pd.DataFrame:
         group_id = cells["group_id"] or lesion_id
         if image_id in splits:
             raise DatasetError(
-                f"{sheet.name}, line {line}: {image_id} stands there a second time. "
-                "Take one of its rows out."
+                f"{sheet.name}, line {line}: {image_id} is listed twice. Remove one of its rows."
             )
         if group_id and split_of_group.setdefault(group_id, split) != split:
             raise DatasetError(
-                f"{sheet.name}, line {line}: the group {group_id} stands in {split} and in "
+                f"{sheet.name}, line {line}: the group {group_id} is in {split} and in "
                 f"{split_of_group[group_id]}. Photographs of one lesion must be in one split."
             )
         splits[image_id] = split
@@ -183,7 +182,7 @@ def apply_file(table: pd.DataFrame, split_csv: Path) -> pd.DataFrame:
     if missing:
         raise DatasetError(
             f"{sheet.name} has no row for {len(missing):,} of {len(table):,} photographs "
-            f"({first_few(missing)}). Add them, or leave the data set that holds them out."
+            f"({first_few(missing)}). Add them, or leave their data set out."
         )
     ids = table["image_id"]
     divided = table.assign(
@@ -194,14 +193,14 @@ def apply_file(table: pd.DataFrame, split_csv: Path) -> pd.DataFrame:
     for kind, known in (
         ("group", divided["group_id"]),
         ("lesion", divided["lesion_id"]),
-        ("lesion", table["lesion_id"]),  # which the file cannot make into another one
+        ("lesion", table["lesion_id"]),  # which the file must not overrule
     ):
         _check_undivided(divided, kind, known, sheet.name)
     return divided
 
 
-def in_file(split_csv: Path) -> dict[str, str]:
-    """The split of each image id in a split file, as `apply_file` takes it.
+def read_file(split_csv: Path) -> dict[str, str]:
+    """The split of each image id in a split file; its columns are as in `apply_file`.
 
     Raises:
         DatasetError: the file cannot be read.
@@ -227,7 +226,7 @@ def _split_in(sheet: CsvTable, line: int, cells: Mapping[str, str]) -> str:
 
 
 def _check_undivided(table: pd.DataFrame, kind: str, known: pd.Series, file_name: str) -> None:
-    """Refuse a group or lesion (`known`, one a row) that is in more than one split."""
+    """Refuse a group or lesion (`known`: its id in each row) that is in more than one split."""
     num_splits = table["split"].groupby(known).nunique()
     divided = num_splits.index[num_splits > 1]
     if len(divided) == 0:
@@ -237,11 +236,11 @@ def _check_undivided(table: pd.DataFrame, kind: str, known: pd.Series, file_name
         f"{row.split} ({row.image_id})" for row in rows.itertuples(index=False)
     )
     raise DatasetError(
-        f"{file_name}: the {kind} {divided[0]} stands in {places}. Photographs of one lesion must "
-        f"be in one split. Mend its rows; {len(divided):,} of this kind in all."
+        f"{file_name}: the {kind} {divided[0]} is in {places}. Photographs of one lesion must "
+        f"be in one split. Correct its rows; {kind}s in two splits: {len(divided):,}."
     )
 
 
 def first_few(ids: Sequence[str]) -> str:
-    """The first ids, as a message names them."""
+    """The first few ids, for an error message."""
     return ", ".join(ids[:_SHOWN]) + (", …" if len(ids) > _SHOWN else "")

@@ -1,8 +1,8 @@
-"""A map of a data set as a network sees it: near each other is what it finds alike.
+"""A map of a data set as a network sees it: photographs it finds similar are close together.
 
-Coordinates are for looking; figures come from the embedding itself (`neighbors`), because a flat
-map tears apart what lies together and brings together what does not. The map of the embedded
-data set is a table of facts, made by `python -m benchmarks.data.bundled_map`.
+Coordinates are for display only. Figures come from the embedding itself (`neighbors`), because a
+flat map distorts distances. The bundled data set's map is a file of facts, made by
+`python -m benchmarks.data.bundled_map`.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PATH = Path(__file__).resolve().parents[1] / "data" / "files" / "nine_classes_map.csv.gz"
-MAX_PHOTOGRAPHS = 3_000  # embedded in half a minute, laid out in another half
+MAX_PHOTOGRAPHS = 3_000  # half a minute to embed, another half to lay out
 MIN_PHOTOGRAPHS = 20
 NUM_PAIRS = 12
-BORDER = ("MEL", "NV")  # that pairs are looked for across
+BORDER = ("MEL", "NV")  # pairs are searched across it
 _NUM_COMPONENTS = 30
 _PERPLEXITY = 30
 _COUNTS = tuple(f"near_{code}" for code in CODES)
-_SHIPPED = ("file", "x", "y", "is_held_out", "lesion", *_COUNTS)
+_FILE_COLUMNS = ("file", "x", "y", "is_held_out", "lesion", *_COUNTS)
 
 
 @dataclass(frozen=True)
 class ClosePair:
-    """Two photographs of different lesions across the border, near each other."""
+    """Two similar photographs of different lesions across the border."""
 
     first: int  # rows of the data set's table
     second: int
@@ -54,63 +54,62 @@ class ClosePair:
 
 @dataclass(frozen=True)
 class EmbeddingMap:
-    """Where each photograph lies, and what its nearest others are."""
+    """Each photograph's coordinates and the diagnoses of its nearest neighbors."""
 
     model_id: str
-    # Its index is the row of the data set's table; image_id, diagnosis, split, x, y, is_held_out,
-    # lesion, and near_MEL … near_VASC: how many of the nearest others have that diagnosis. The
-    # last two are missing where a photograph is not compared.
+    # Indexed by the row of the data set's table: image_id, diagnosis, split, x, y, is_held_out,
+    # lesion, and near_MEL … near_VASC, the number of neighbors with that diagnosis. Lesion and
+    # numbers are missing for photographs that are not compared.
     points: pd.DataFrame
     pairs: tuple[ClosePair, ...]  # the closest across `BORDER`
     typical_distance: float  # median over all pairs across `BORDER`
-    num_photographs: int  # rows of the data set, of which the points may be a sample
-    num_refused: int  # of the sample, that cannot be read
-    num_contradictory: int  # photographs that are not compared, as they have two diagnoses
+    num_photographs: int  # rows of the data set; the points may be a sample
+    num_refused: int  # photographs of the sample that cannot be read
+    num_contradictory: int  # photographs not compared because they have two diagnoses
 
     @property
     def num_neighbors(self) -> int:
-        """How many of the nearest others were looked at."""
+        """Neighbors per photograph."""
         return int(self.points[list(_COUNTS)].sum(axis=1).max())
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """Which share of the nearest others of one diagnosis' photographs have another one."""
+    """How many of one diagnosis' nearest neighbors have another diagnosis."""
 
-    share: Estimate  # bootstrapped over lesions
-    chance: float  # what it would be, were the neighbors drawn from all others
+    proportion: Estimate  # bootstrapped over lesions
+    chance: float  # the proportion if the neighbors were drawn at random from all others
 
 
 def of_dataset(
     model: Model, dataset: Dataset, held_out: Collection[str], report: Report | None = None
 ) -> EmbeddingMap:
-    """The map of a data set by a model; of a large set that of a sample, always the same.
+    """The map of a data set by a model; for a large data set, of a fixed sample.
 
     Args:
-        model: whose embedding is drawn.
-        dataset: has photographs.
-        held_out: image ids that the model was not taught, as `held_out_ids` gives them.
-        report: is told the number of photographs read, and of all.
+        model: its embedding is used.
+        dataset: with photographs.
+        held_out: image ids that the model was not trained on, from `held_out_ids`.
+        report: called with the number of photographs read, and of all.
 
     Raises:
         DatasetError: fewer than `MIN_PHOTOGRAPHS` can be read and compared.
     """
     table = dataset.table
     rows = _sample(len(table))
-    found = embeddings.of_files(
-        model.network, [Path(path) for path in table["path"].iloc[rows]], report
-    )
-    return _map_of(model.card.model_id, table, rows, found, held_out)
+    files = [Path(path) for path in table["path"].iloc[rows]]
+    embedded = embeddings.of_files(model.network, files, report)
+    return _map_of(model.card.model_id, table, rows, embedded, held_out)
 
 
 def held_out_ids(models_dir: Path, model_id: str, source: str) -> frozenset[str]:
-    """Image ids of the photographs that were held out from a model: validation and test.
+    """Image ids of a model's validation and test photographs.
 
     Args:
         models_dir: where models are kept.
         model_id: of the model.
-        source: name of the data set that is asked about; numbers of the ISIC archive mean the
-            same photograph everywhere, other names only in the set that they are from.
+        source: name of the data set in question. An ISIC archive number is the same photograph in
+            every data set, any other id only in its own.
 
     Raises:
         ModelError: there is no such model, or one of its files is damaged.
@@ -130,13 +129,13 @@ def overlap(
     among: str | None = None,
     asked: NDArray[np.bool_] | None = None,
 ) -> Overlap:
-    """How many of the nearest others of one diagnosis have another one.
+    """How many of one diagnosis' nearest neighbors have another diagnosis.
 
     Args:
-        points: of an `EmbeddingMap`; all of them, for neighbors are looked for among all.
-        of: code of the diagnosis whose neighbors are looked at.
-        among: code of the other diagnosis; without it every other one counts.
-        asked: (N,) whose neighbors are looked at; without it those of all.
+        points: all points of an `EmbeddingMap`.
+        of: code of the diagnosis whose neighbors are counted.
+        among: code of the other diagnosis; None: any other one.
+        asked: (N,) True for points whose neighbors are counted; None: all of them.
     """
     others = [code for code in CODES if code != of] if among is None else [among]
     is_compared = points["lesion"].notna().to_numpy()
@@ -150,27 +149,27 @@ def overlap(
     num_neighbors = int(chosen[list(_COUNTS)].iloc[0].sum())
     hits = chosen[[f"near_{code}" for code in others]].sum(axis=1).to_numpy(np.int64)
     low, high = estimates.share_interval(hits, chosen["lesion"].to_numpy(np.int64))
-    share = Estimate(
+    proportion = Estimate(
         float(hits.mean()) / num_neighbors, low / num_neighbors, high / num_neighbors,
         len(chosen), num_lesions,
     )  # fmt: skip
-    # Its own lesion is nobody's neighbor, so chance does not draw from it either.
+    # Photographs of the same lesion are no neighbors, so chance does not draw from them either.
     of_lesion = everyone.groupby("lesion")["diagnosis"]
     is_other = everyone["diagnosis"].isin(others)
     own = chosen["lesion"].map(of_lesion.size())
     own_others = chosen["lesion"].map(is_other.groupby(everyone["lesion"]).sum())
     chance = (int(is_other.sum()) - own_others) / (len(everyone) - own)
-    return Overlap(share, float(chance.mean()))
+    return Overlap(proportion, float(chance.mean()))
 
 
 def neighbor_proportions(
     points: pd.DataFrame, asked: NDArray[np.bool_] | None = None
 ) -> pd.DataFrame:
-    """Share of each diagnosis (columns) among the nearest others of each diagnosis (rows).
+    """Proportion of each diagnosis (columns) among each diagnosis' nearest neighbors (rows).
 
     Args:
-        points: of an `EmbeddingMap`; all of them.
-        asked: (N,) whose neighbors are looked at; without it those of all.
+        points: all points of an `EmbeddingMap`.
+        asked: (N,) True for points whose neighbors are counted; None: all of them.
     """
     is_asked = points["lesion"].notna().to_numpy()
     chosen = points[is_asked if asked is None else is_asked & asked]
@@ -190,18 +189,18 @@ def _map_of(
     model_id: str,
     table: pd.DataFrame,
     rows: NDArray[np.int64],
-    found: embeddings.Embeddings,
+    embedded: embeddings.Embeddings,
     held_out: Collection[str],
 ) -> EmbeddingMap:
-    """The map of these rows of a table and their embeddings."""
-    is_read = np.isfinite(found.vectors).all(axis=1)
-    rows, vectors = rows[is_read], found.vectors[is_read]
+    """The map of some rows of a table with their embeddings."""
+    is_read = np.isfinite(embedded.vectors).all(axis=1)
+    rows, vectors = rows[is_read], embedded.vectors[is_read]
     part = table.iloc[rows]
     compared = neighbors.comparable_rows(part, vectors)
     if len(compared.rows) < MIN_PHOTOGRAPHS or len(set(compared.lesions)) < 2:
         raise DatasetError(
-            f"{len(compared.rows):,} photographs can be held against each other; a map needs at "
-            f"least {MIN_PHOTOGRAPHS}, of several lesions. Choose a larger data set."
+            f"{len(compared.rows):,} photographs can be compared; a map needs at least "
+            f"{MIN_PHOTOGRAPHS}, of several lesions. Choose a larger data set."
         )
     codes = part["diagnosis"].iloc[compared.rows].tolist()
     counts = neighbors.neighbor_counts(vectors[compared.rows], codes, compared.lesions)
@@ -227,22 +226,22 @@ def _map_of(
         ),
         typical_distance=typical,
         num_photographs=len(table),
-        num_refused=len(found.refused),
+        num_refused=len(embedded.refused),
         num_contradictory=compared.num_contradictory,
     )
 
 
 def coordinates(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Two coordinates of each row by t-SNE on its 30 principal components, each from -1 to 1.
+    """(N, 2) coordinates from -1 to 1, by t-SNE on 30 principal components.
 
-    t-SNE (van der Maaten and Hinton, 2008) keeps neighbors together and says nothing of wide
-    distances. It starts from the two first components and a fixed seed: the same rows give the
-    same map on the same machine.
+    t-SNE (van der Maaten and Hinton, 2008) keeps neighbors together; larger distances mean nothing.
+    It starts from the first two components with a fixed seed, so the same rows give the same map on
+    the same machine.
 
     Args:
-        vectors: (N, K), N at least `MIN_PHOTOGRAPHS`; only their direction counts.
+        vectors: (N, K), N at least `MIN_PHOTOGRAPHS`; only their directions matter.
     """
-    # 75 MB that a page which only shows facts does without.
+    # Imported here: a page that only shows facts saves 75 MB.
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
@@ -250,10 +249,10 @@ def coordinates(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     units = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     num_components = min(_NUM_COMPONENTS, *(size - 1 for size in units.shape))
     perplexity = min(_PERPLEXITY, (len(units) - 1) / 3)
-    # On a busy machine of two cores a second thread waits for the first: 30 rows took 12 s, not
-    # 0.5; with one, assessments keep the other core.
+    # On a busy machine with two cores, two threads wait for each other: 30 rows took 12 s instead
+    # of 0.5. With one thread, assessments keep the other core.
     with threadpool_limits(1):
-        # The full decomposition of 2,300 embeddings takes 20 s longer than this one.
+        # A full decomposition of 2,300 embeddings takes 20 s longer.
         reduction = PCA(num_components, svd_solver="randomized", random_state=0)
         layout = TSNE(init="pca", perplexity=perplexity, random_state=0)
         flat = layout.fit_transform(reduction.fit_transform(units))
@@ -262,7 +261,7 @@ def coordinates(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def read(path: Path = PATH) -> EmbeddingMap:
-    """The map of the embedded data set; its index is the row of `bundled_set.read()`."""
+    """The map of the bundled data set; its index is the row of `bundled_set.read()`."""
     import pandas as pd
 
     head, _, body = gzip.decompress(path.read_bytes()).decode().partition("\n")
@@ -286,11 +285,11 @@ def read(path: Path = PATH) -> EmbeddingMap:
 
 
 def to_bytes(made: EmbeddingMap, files: pd.Series) -> bytes:
-    """The map as `read` takes it: a line of JSON, then a CSV; the same map gives the same bytes.
+    """The file that `read` reads: a line of JSON, then a CSV; compressed reproducibly.
 
     Args:
-        made: of the embedded data set's photographs.
-        files: names of their files in that set, by row.
+        made: of the bundled data set's photographs.
+        files: their file names in that set, by row.
     """
     points = made.points.assign(
         file=files, is_held_out=made.points["is_held_out"].astype(int),
@@ -308,6 +307,8 @@ def to_bytes(made: EmbeddingMap, files: pd.Series) -> bytes:
         ],
     }
     text = (
-        json.dumps(facts) + "\n" + points[list(_SHIPPED)].to_csv(index=False, lineterminator="\n")
+        json.dumps(facts)
+        + "\n"
+        + points[list(_FILE_COLUMNS)].to_csv(index=False, lineterminator="\n")
     )
     return gzip.compress(text.encode(), compresslevel=9, mtime=0)

@@ -1,7 +1,7 @@
-"""Measure a network on photographs through the very path that serves it.
+"""Evaluate a network on photographs, through the same path that serves it.
 
-Figures are those of the seven classes of HAM10000, as sums of the nine: the two keratoses, and
-actinic keratosis and Bowen's disease, are told apart by the archive more than by the lesion.
+Figures are for the seven classes of HAM10000, which are sums of the nine diagnoses: the two
+keratoses, and actinic keratosis and Bowen's disease, differ more by archive than by lesion.
 """
 
 import json
@@ -25,18 +25,19 @@ from melanoma_core.models.cards import Differential, OperatingPoint
 from melanoma_core.models.predict import Model, Network
 
 _ROW_FIELDS = ("image_id", "group_id", "lesion_id", "source", "split", "diagnosis")
-_CASE_FIELDS = ("age_approx", "sex", "anatom_site_general")  # for the figures of subgroups
-# Row k is the seven-class sum that the k-th of the nine diagnoses belongs to.
+_CASE_FIELDS = ("age_approx", "sex", "anatom_site_general")  # for subgroups
+# Row k marks the class of the seven that the k-th of the nine diagnoses belongs to.
 _TO_SEVEN = np.array([[code in nine for nine in SEVEN_CLASSES.values()] for code in CODES])
 _KERATOSES = list(SEVEN_CLASSES).index("BKL")
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model says of photographs whose diagnosis is known; a row is a photograph."""
+    """A model's probabilities for photographs with known diagnoses, one row per photograph."""
 
-    table: pd.DataFrame  # image_id, group_id, lesion_id, source, split, diagnosis, age_approx, sex,
-    # anatom_site_general; what is not recorded is None, an age NaN
+    # image_id, group_id, lesion_id, source, split, diagnosis, age_approx, sex,
+    # anatom_site_general; missing values are None, a missing age is NaN.
+    table: pd.DataFrame
     y_prob: NDArray[np.float64]  # (N, 9), calibrated, in the order of `CODES`
 
     def __len__(self) -> int:
@@ -44,7 +45,7 @@ class Evaluation:
 
     @property
     def groups(self) -> NDArray[np.object_]:
-        """(N,) what is resampled whole: the photographs of one lesion and their near copies."""
+        """(N,) resampled as a whole: the photographs of one lesion and their near-duplicates."""
         return np.asarray(self.table["group_id"], dtype=object)
 
     @property
@@ -54,7 +55,7 @@ class Evaluation:
 
     @property
     def melanoma_probability(self) -> NDArray[np.float64]:
-        """(N,) what is held against the referral threshold."""
+        """(N,) compared with the referral threshold."""
         return self.y_prob[:, CODES.index("MEL")]
 
     @property
@@ -73,11 +74,11 @@ class Evaluation:
         return np.asarray(self.y_prob @ _TO_SEVEN, dtype=np.float64)
 
     def where(self, rows: NDArray[np.bool_]) -> "Evaluation":
-        """The part of it where `rows` (N,) is true."""
+        """The rows where `rows` (N,) is True."""
         return Evaluation(self.table[rows].reset_index(drop=True), self.y_prob[rows])
 
     def num_lesions(self, rows: NDArray[np.bool_] | None = None) -> int:
-        """Number of lesions; a photograph of no known lesion counts as a lesion of its own."""
+        """Number of lesions; a photograph without a lesion id counts as a lesion of its own."""
         table = self.table if rows is None else self.table[rows]
         return int(table["lesion_id"].fillna(table["image_id"]).nunique())
 
@@ -87,13 +88,15 @@ def score(
     table: pd.DataFrame,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[NDArray[np.float64], pd.DataFrame, list[str]]:
-    """Logits of every photograph of a table, one view each.
+    """Logits of every photograph in a table.
 
     Returns:
-        logits (N, C); the rows that they belong to; a line for each photograph left out because
-        it cannot be read.
+        logits (N, C); their rows of the table; the reason for each photograph that cannot be read.
+
+    Raises:
+        DatasetError: no photograph can be read.
     """
-    logits, kept, refused = [], [], []
+    logits, rows, refused = [], [], []
     for row, path in enumerate(map(Path, table["path"])):
         try:
             image = reading.read_file(path)
@@ -102,25 +105,25 @@ def score(
         else:
             _, embedding = network.graph.run(reading.resize(image, network.graph.image_size))
             logits.append(network.logits(embedding))
-            kept.append(row)
+            rows.append(row)
         if on_progress and (row % 50 == 49 or row + 1 == len(table)):
             on_progress(row + 1, len(table))
     if not logits:
         raise DatasetError(
-            f"None of the {len(table)} photographs to be measured can be read. "
-            f"{refused[0] if refused else 'Name a split that holds some: train, val or test.'}"
+            f"None of the {len(table)} photographs can be read. "
+            f"{refused[0] if refused else 'Choose a split that has some: train, val or test.'}"
         )
-    return np.array(logits), table.iloc[kept].reset_index(drop=True), refused
+    return np.array(logits), table.iloc[rows].reset_index(drop=True), refused
 
 
 def from_table(table: pd.DataFrame, y_prob: NDArray[np.float64]) -> Evaluation:
-    """The evaluation of these rows; of the table only what figures are made from is kept."""
+    """The evaluation of a table's rows, with only the columns that it needs."""
     rows = table.loc[:, [*_ROW_FIELDS, *_CASE_FIELDS]].reset_index(drop=True)
     return Evaluation(rows.astype({"age_approx": "float64"}), y_prob)
 
 
-def to_json(measured: Evaluation) -> str:
-    """One row a photograph, as `evaluation.json` holds them."""
+def to_json(evaluation: Evaluation) -> str:
+    """The content of `evaluation.json`: one row per photograph."""
     rows = [
         {
             "image_id": row.image_id,
@@ -135,7 +138,7 @@ def to_json(measured: Evaluation) -> str:
             "y_prob": [round(float(p), 6) for p in probabilities],
         }
         for row, probabilities in zip(
-            measured.table.itertuples(index=False), measured.y_prob, strict=True
+            evaluation.table.itertuples(index=False), evaluation.y_prob, strict=True
         )
     ]
     lines = ",\n".join(json.dumps(row) for row in rows)
@@ -143,20 +146,20 @@ def to_json(measured: Evaluation) -> str:
 
 
 def _text(cell: object) -> str | None:
-    """The cell; None where it is not recorded, which pandas may turn into NaN."""
+    """The cell, or None if it is missing, which pandas may turn into NaN."""
     return cell if isinstance(cell, str) else None
 
 
 def from_json(text: str | bytes) -> Evaluation:
-    """What `to_json` wrote.
+    """The evaluation that `to_json` wrote.
 
     Raises:
-        ModelError: the text is no evaluation, or one of other diagnoses.
+        ModelError: the text is something else, or has other diagnoses.
     """
     try:
         record = json.loads(text)
         if tuple(record["diagnoses"]) != CODES:
-            raise ValueError(f"it is of the diagnoses {', '.join(record['diagnoses'])}")
+            raise ValueError(f"its diagnoses are {', '.join(record['diagnoses'])}")
         table = pd.DataFrame(record["rows"])
         y_prob = np.array(table.pop("y_prob").tolist(), dtype=np.float64)
         table = table.rename(columns={"y_true": "diagnosis"})
@@ -168,41 +171,41 @@ def from_json(text: str | bytes) -> Evaluation:
 
 
 def operating_point(val: Evaluation, test: Evaluation, target: float) -> OperatingPoint:
-    """The threshold that is expected to find `target` of new melanomas, measured on test.
+    """The threshold expected to find `target` of new melanomas, with its test results.
 
-    Of n validation melanomas it finds (n + 1) · target / n, the share that the differential takes
-    too: a threshold that found just `target` of those that it was chosen on would be expected to
-    find fewer of others. Of fewer than 19 melanomas it finds all, and even so promises no 95 %.
+    It finds ceil((n + 1) · target) of n validation melanomas, as the differential does: a threshold
+    that finds just `target` of the melanomas it was chosen on is expected to find fewer new ones.
+    With fewer than 19 melanomas it finds them all, and even that does not guarantee 95 %.
 
     Raises:
-        DatasetError: there is no melanoma to choose it on.
+        DatasetError: the validation split has no melanoma.
     """
-    chosen_on = val.is_melanoma == 1
-    if not chosen_on.any():
+    is_melanoma = val.is_melanoma == 1
+    if not is_melanoma.any():
         raise DatasetError(
-            "The validation split holds no melanoma, so no threshold can be chosen. Add some."
+            "The validation split has no melanomas, so no threshold can be chosen. Add some."
         )
-    num_melanomas = int(chosen_on.sum())
-    share = min(1.0, conformal.num_to_hold(num_melanomas, target) / num_melanomas)
+    num_melanomas = int(is_melanoma.sum())
+    val_sensitivity = min(1.0, conformal.num_to_cover(num_melanomas, target) / num_melanomas)
     threshold = classification.threshold_at_sensitivity(
-        val.is_melanoma, val.melanoma_probability, share
+        val.is_melanoma, val.melanoma_probability, val_sensitivity
     )
     return OperatingPoint(
         target=target,
         threshold=threshold,
         val_photographs=num_melanomas,
-        val_lesions=val.num_lesions(chosen_on),
+        val_lesions=val.num_lesions(is_melanoma),
         sensitivity=sensitivity(test, threshold),
         specificity=specificity(test, threshold),
     )
 
 
 def differential(val: Evaluation, test: Evaluation, level: float = LEVEL) -> Differential:
-    """The cutoffs of the conformal differential, chosen on validation and measured on test."""
+    """The conformal differential: cutoffs chosen on validation, with their test results."""
     melanoma = CODES.index("MEL")
     cutoffs = conformal.choose_cutoffs(val.true, val.y_prob, melanoma, level)
-    members = conformal.sets(test.y_prob, *cutoffs, melanoma)
-    holds = members[np.arange(len(test)), test.true]
+    members = conformal.prediction_sets(test.y_prob, *cutoffs, melanoma)
+    is_included = members[np.arange(len(test)), test.true]
     everything = np.ones(len(test), bool)
     num_melanomas = int(val.is_melanoma.sum())
     return Differential(
@@ -211,117 +214,119 @@ def differential(val: Evaluation, test: Evaluation, level: float = LEVEL) -> Dif
         other_cutoff=cutoffs[1],
         val_photographs=len(val) - num_melanomas,
         val_melanomas=num_melanomas,
-        coverage=proportion(test, everything, holds),
-        melanoma_coverage=proportion(test, test.is_melanoma == 1, holds),
-        mean_size=_with_interval(test, _mean, estimates.means, (members.sum(axis=1),)),
+        coverage=proportion(test, everything, is_included),
+        melanoma_coverage=proportion(test, test.is_melanoma == 1, is_included),
+        mean_size=_bootstrapped(test, _mean, estimates.means, (members.sum(axis=1),)),
         review_share=proportion(test, everything, conformal.needs_review(members)),
     )
 
 
 def before_calibration(
-    measured: Evaluation, temperature: float, class_bias: Sequence[float] = ()
+    evaluation: Evaluation, temperature: float, class_bias: Sequence[float] = ()
 ) -> Evaluation:
-    """The same photographs with the probabilities as they were before calibration.
+    """The same photographs with the probabilities before calibration.
 
-    Softmax of temperature · log p − bias: what was added to all logits of a row falls out.
+    These are softmax(temperature · log p − class_bias); a prior shift stays in.
 
     Args:
-        measured: calibrated so.
-        temperature: above 0, as on the card.
-        class_bias: as on the card.
+        evaluation: calibrated.
+        temperature: above 0, from the card.
+        class_bias: from the card.
     """
-    # Shares of the row's largest: p ** 20 alone could come to 0 for every diagnosis.
-    powers = (measured.y_prob / measured.y_prob.max(axis=1, keepdims=True)) ** temperature
+    # Relative to the row's largest: p ** 20 alone could be 0 for every diagnosis.
+    powers = (evaluation.y_prob / evaluation.y_prob.max(axis=1, keepdims=True)) ** temperature
     if class_bias:
         powers = powers * np.exp(-np.asarray(class_bias))
-    return replace(measured, y_prob=powers / powers.sum(axis=1, keepdims=True))
+    return replace(evaluation, y_prob=powers / powers.sum(axis=1, keepdims=True))
 
 
-def sensitivity(measured: Evaluation, threshold: float) -> Estimate:
-    """Share of the melanoma photographs at or above the threshold."""
+def sensitivity(evaluation: Evaluation, threshold: float) -> Estimate:
+    """Proportion of the melanoma photographs at or above the threshold."""
     return proportion(
-        measured, measured.is_melanoma == 1, measured.melanoma_probability >= threshold
+        evaluation, evaluation.is_melanoma == 1, evaluation.melanoma_probability >= threshold
     )
 
 
-def specificity(measured: Evaluation, threshold: float) -> Estimate:
-    """Share of the photographs of other lesions below the threshold."""
+def specificity(evaluation: Evaluation, threshold: float) -> Estimate:
+    """Proportion of the photographs of other lesions below the threshold."""
     return proportion(
-        measured, measured.is_melanoma == 0, measured.melanoma_probability < threshold
+        evaluation, evaluation.is_melanoma == 0, evaluation.melanoma_probability < threshold
     )
 
 
 def figures(
-    measured: Evaluation, class_counts: dict[str, int], threshold: float
+    evaluation: Evaluation, class_counts: dict[str, int], threshold: float
 ) -> dict[str, Estimate]:
-    """The figures of one source, each with its interval, bootstrapped over groups.
+    """The figures of one data set, each with its interval, bootstrapped over groups.
 
     Args:
-        measured: the test photographs of one source, or all.
-        class_counts: training photographs by diagnosis; the prior-adjusted figure is of the
-            arg-max of the probabilities divided by these frequencies, which looks for rare
-            diagnoses as hard as for common ones.
-        threshold: melanoma probability from which a lesion is referred.
+        evaluation: the test photographs of one data set, or of all.
+        class_counts: training photographs by diagnosis; the prior-adjusted balanced accuracy
+            divides the probabilities by these, so that rare diagnoses count as much as common
+            ones.
+        threshold: lesions are referred from this melanoma probability on.
 
     Returns:
         accuracy, balanced_accuracy, prior_adjusted_balanced_accuracy, macro_auroc,
-        melanoma_auroc, keratoses_auroc (both keratoses as one, against the rest), ece, brier (of
-        the seven classes), sensitivity and specificity.
+        melanoma_auroc, keratoses_auroc (both keratoses together, against the rest), ece, brier
+        (both over the seven classes), sensitivity and specificity.
     """
-    true, prob = measured.seven_true, measured.seven_prob
+    true, prob = evaluation.seven_true, evaluation.seven_prob
     frequency = np.array([class_counts.get(code, 0) for code in CODES], np.float64) @ _TO_SEVEN
-    # A class that was never taught cannot be chosen.
+    # A class without training photographs cannot be chosen.
     adjusted = np.divide(prob, frequency, out=np.zeros_like(prob), where=frequency > 0)
     likeliest = prob.argmax(axis=1)
-    everything = np.ones(len(measured), bool)
+    everything = np.ones(len(evaluation), bool)
     return {
-        "accuracy": proportion(measured, everything, likeliest == true),
-        "balanced_accuracy": _with_interval(
-            measured,
+        "accuracy": proportion(evaluation, everything, likeliest == true),
+        "balanced_accuracy": _bootstrapped(
+            evaluation,
             classification.balanced_accuracy,
             estimates.balanced_accuracies,
             (true, likeliest),
         ),
-        "prior_adjusted_balanced_accuracy": _with_interval(
-            measured,
+        "prior_adjusted_balanced_accuracy": _bootstrapped(
+            evaluation,
             classification.balanced_accuracy,
             estimates.balanced_accuracies,
             (true, adjusted.argmax(axis=1)),
         ),
-        "macro_auroc": _with_interval(
-            measured, classification.macro_auroc, estimates.macro_aurocs, (true, prob)
+        "macro_auroc": _bootstrapped(
+            evaluation, classification.macro_auroc, estimates.macro_aurocs, (true, prob)
         ),
-        "melanoma_auroc": auroc(measured, measured.is_melanoma, measured.melanoma_probability),
-        "keratoses_auroc": auroc(measured, true == _KERATOSES, prob[:, _KERATOSES]),
-        **calibration_figures(measured),
-        "sensitivity": sensitivity(measured, threshold),
-        "specificity": specificity(measured, threshold),
+        "melanoma_auroc": auroc(
+            evaluation, evaluation.is_melanoma, evaluation.melanoma_probability
+        ),
+        "keratoses_auroc": auroc(evaluation, true == _KERATOSES, prob[:, _KERATOSES]),
+        **calibration_figures(evaluation),
+        "sensitivity": sensitivity(evaluation, threshold),
+        "specificity": specificity(evaluation, threshold),
     }
 
 
-def calibration_figures(measured: Evaluation) -> dict[str, Estimate]:
+def calibration_figures(evaluation: Evaluation) -> dict[str, Estimate]:
     """Calibration error ("ece") and Brier score ("brier") of the seven classes."""
-    true, prob = measured.seven_true, measured.seven_prob
+    true, prob = evaluation.seven_true, evaluation.seven_prob
     return {
-        "ece": _around_value(
-            _with_interval(measured, classification.ece, estimates.eces, (true, prob))
+        "ece": _centered(
+            _bootstrapped(evaluation, classification.ece, estimates.eces, (true, prob))
         ),
-        "brier": _with_interval(measured, classification.brier, estimates.briers, (true, prob)),
+        "brier": _bootstrapped(evaluation, classification.brier, estimates.briers, (true, prob)),
     }
 
 
 def figures_by_source(
-    measured: Evaluation, class_counts: dict[str, int], threshold: float
+    evaluation: Evaluation, class_counts: dict[str, int], threshold: float
 ) -> dict[str, dict[str, Estimate]]:
-    """`figures` of all photographs ("all") and of each source apart."""
-    parts = {"all": measured}
-    for source in sorted(measured.table["source"].unique()):
-        parts[source] = measured.where((measured.table["source"] == source).to_numpy())
+    """`figures` of all photographs ("all") and of each data set."""
+    parts = {"all": evaluation}
+    for source in sorted(evaluation.table["source"].unique()):
+        parts[source] = evaluation.where((evaluation.table["source"] == source).to_numpy())
     return {source: figures(part, class_counts, threshold) for source, part in parts.items()}
 
 
 def validation_figures(logits: NDArray[Any], labels: NDArray[np.int64]) -> dict[str, float]:
-    """What a training watches after each epoch, before calibration.
+    """The validation figures after an epoch, before calibration.
 
     Args:
         logits: (N, 9), in the order of `CODES`.
@@ -343,39 +348,39 @@ def validation_figures(logits: NDArray[Any], labels: NDArray[np.int64]) -> dict[
 
 
 def log_loss(y_prob: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """Mean negative logarithm of the probability (N, C) of what is true, labels (N,)."""
+    """Mean negative logarithm of the true labels' (N,) probabilities in (N, C)."""
     likelihood = np.maximum(y_prob[np.arange(len(labels)), labels], 1e-12)
     return float(-np.log(likelihood).mean())
 
 
 def check_diagnoses(model: Model) -> None:
-    """Refuse a model whose outputs are not the nine diagnoses in their order.
+    """Refuse a model whose outputs are not the nine diagnoses in the order of `CODES`.
 
     Raises:
-        ModelError: it is one of other diagnoses.
+        ModelError: it has other diagnoses.
     """
     if model.card.diagnoses != CODES:
         raise ModelError(
-            f"The model “{model.card.model_id}” tells {', '.join(model.card.diagnoses)} apart; "
-            f"figures are made for {', '.join(CODES)}."
+            f"The model “{model.card.model_id}” has the diagnoses "
+            f"{', '.join(model.card.diagnoses)}; evaluation needs {', '.join(CODES)}."
         )
 
 
 def proportion(
-    measured: Evaluation, counted: NDArray[np.bool_], hits: NDArray[np.bool_]
+    evaluation: Evaluation, counted: NDArray[np.bool_], hits: NDArray[np.bool_]
 ) -> Estimate:
-    """The share of hits among the photographs that are counted, with its interval over groups.
+    """The proportion of hits among some photographs, with its interval over groups.
 
     Args:
-        measured: gives groups and counts.
-        counted: (N,) which photographs the share is of.
-        hits: (N,) which of them are in the numerator.
+        evaluation: of N photographs.
+        counted: (N,) True for photographs in the denominator.
+        hits: (N,) True for those of them in the numerator.
     """
-    part, hits = measured.where(counted), hits[counted]
+    part, hits = evaluation.where(counted), hits[counted]
     if len(part) == 0:
         return Estimate(math.nan, math.nan, math.nan, 0, 0, 0)
     if hits.all() or not hits.any():
-        # Every resample would be the same: 9 of 9 is no proof of 100 %. A group counts once.
+        # Every resample would be the same, but 9 of 9 does not prove 100 %. A group counts once.
         num_groups = len(set(part.groups))
         low, high = classification.wilson_interval(num_groups * int(hits.all()), num_groups)
     else:
@@ -387,32 +392,32 @@ def _mean(values: NDArray[np.int64]) -> float:
     return float(np.mean(values))
 
 
-def auroc(measured: Evaluation, y_true: NDArray[Any], y_score: NDArray[np.float64]) -> Estimate:
+def auroc(evaluation: Evaluation, y_true: NDArray[Any], y_score: NDArray[np.float64]) -> Estimate:
     """Area under the ROC curve of these photographs, with its interval over groups.
 
     Args:
-        measured: gives groups and counts.
+        evaluation: of N photographs.
         y_true: (N,) of 0 and 1.
         y_score: (N,).
     """
-    return _with_interval(measured, classification.auroc, estimates.aurocs, (y_true, y_score))
+    return _bootstrapped(evaluation, classification.auroc, estimates.aurocs, (y_true, y_score))
 
 
-def _with_interval(
-    measured: Evaluation,
+def _bootstrapped(
+    evaluation: Evaluation,
     statistic: Callable[..., float],
     resampled: Callable[..., NDArray[np.float64]],
     arrays: tuple[NDArray[Any], ...],
 ) -> Estimate:
-    low, high = classification.percentile_interval(resampled(*arrays, measured.groups))
-    return Estimate(statistic(*arrays), low, high, len(measured), measured.num_lesions())
+    low, high = classification.percentile_interval(resampled(*arrays, evaluation.groups))
+    return Estimate(statistic(*arrays), low, high, len(evaluation), evaluation.num_lesions())
 
 
-def _around_value(figure: Estimate) -> Estimate:
-    """The figure with its interval moved around its value, and none of it below 0.
+def _centered(estimate: Estimate) -> Estimate:
+    """The estimate with its interval moved to be centered on its value, but not below 0.
 
-    Each resample adds chance to every bin, which lifts its calibration error: of calibrated
-    probabilities half of the percentile intervals lay above the very value.
+    Resampling adds noise to every bin and so raises the calibration error: for calibrated
+    probabilities, half of the percentile intervals were entirely above the value.
     """
-    half = (figure.high - figure.low) / 2
-    return replace(figure, low=max(0.0, figure.value - half), high=figure.value + half)
+    half = (estimate.high - estimate.low) / 2
+    return replace(estimate, low=max(0.0, estimate.value - half), high=estimate.value + half)

@@ -26,7 +26,7 @@ from melanoma_core.evaluation.formats import (
 )
 from melanoma_core.evaluation.markdown import bullets, literal, table
 from melanoma_core.evaluation.subgroups import DiagnosisFigures
-from melanoma_core.metrics.conformal import LARGE
+from melanoma_core.metrics.conformal import MAX_SET_SIZE
 from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models.cards import Card, OperatingPoint
 
@@ -198,7 +198,7 @@ def differential(card: Card) -> str:
         for name, estimate in (
             ("True diagnosis included", facts.coverage),
             ("True diagnosis included, melanomas only", facts.melanoma_coverage),
-            (f"For review: more than {LARGE} diagnoses, or melanoma and a benign diagnosis",
+            (f"For review: more than {MAX_SET_SIZE} diagnoses, or melanoma and a benign diagnosis",
              facts.review_share),
         )
     ]  # fmt: skip

@@ -96,8 +96,8 @@ def _what_it_is(card: Card) -> dict[str, str]:
 
 def _coverage(card: Card) -> str:
     parts = (
-        f"Training lesions. Groups with fewer than {coverage.FEW} are treated as unseen: accuracy "
-        "there is unknown, and the app says so for each such case.",
+        f"Training lesions. Groups with fewer than {coverage.MIN_LESIONS} are treated as not seen: "
+        "accuracy there is not known, and the app says so for each such case.",
         formats.uncounted_note(card),
         model_card_tables.seen(card),
         formats.color_cast_limits(card),

@@ -1,7 +1,7 @@
-"""How classes overlap in a network's embedding: the nearest others, and pairs across a border.
+"""How classes overlap in a network's embedding: nearest neighbors and pairs across a border.
 
-Photographs are held against each other by the angle between their embeddings (cosine distance).
-A photograph is never its own neighbor, nor is another one of its lesion.
+Photographs are compared by the angle between their embeddings (cosine distance). A photograph's
+neighbors never include itself or other photographs of its lesion.
 """
 
 from collections.abc import Hashable, Sequence
@@ -15,60 +15,61 @@ from melanoma_core.data import row_groups
 from melanoma_core.diagnoses import CODES
 
 NUM_NEIGHBORS = 10
-_BLOCK = 512  # rows that are compared with all others at once: 6 MB for 3,000 photographs
+_BLOCK = 512  # rows compared with all others at a time: 6 MB for 3,000 photographs
 
 
 @dataclass(frozen=True)
 class ComparableRows:
-    """The photographs that are held against each other, M of a table of N rows."""
+    """The M photographs of a table of N rows that are compared with each other."""
 
-    rows: NDArray[np.int64]  # (M,) places in the table
-    lesions: NDArray[np.int64]  # (M,) photographs of one number show one lesion
-    num_contradictory: int  # photographs left out, as they are filed under two diagnoses
+    rows: NDArray[np.int64]  # (M,) positions in the table
+    lesions: NDArray[np.int64]  # (M,) numbers; equal for photographs of one lesion
+    num_contradictory: int  # photographs left out because they are filed under two diagnoses
 
 
 @dataclass(frozen=True)
 class Pair:
     """Two photographs of different lesions."""
 
-    first: int  # places, as the caller counts them
+    first: int  # positions among the embeddings
     second: int
     distance: float  # cosine distance, 0 to 2
 
 
 def comparable_rows(table: pd.DataFrame, vectors: NDArray[np.float32]) -> ComparableRows:
-    """Which rows can be held against each other: each photograph once, under one diagnosis.
+    """The rows that can be compared: each photograph once, if it has a single diagnosis.
 
-    Rows of one image id, or of the very same embedding, are one photograph.
+    Rows with the same image id or exactly the same embedding are one photograph.
 
     Args:
-        table: N rows, with `image_id`, `lesion_id` and `diagnosis`.
+        table: N rows with `image_id`, `lesion_id` and `diagnosis`.
         vectors: (N, K); rows that are not finite are left out.
     """
     is_read = np.asarray(np.isfinite(vectors).all(axis=1), np.bool_)
     ids: list[Hashable] = list(table["image_id"])
     contents: list[Hashable] = [
-        row.tobytes() if there else None for row, there in zip(vectors, is_read, strict=True)
+        row.tobytes() if is_finite else None
+        for row, is_finite in zip(vectors, is_read, strict=True)
     ]
     lesion_ids: list[Hashable] = [
         cell if isinstance(cell, str) else None for cell in table["lesion_id"]
     ]
-    same_photograph = [*row_groups.same(ids), *row_groups.same(contents)]
+    same_photograph = [*row_groups.equal_rows(ids), *row_groups.equal_rows(contents)]
     codes = list(table["diagnosis"])
-    kept, num_contradictory = [], 0
+    chosen, num_contradictory = [], 0
     for rows in row_groups.connected(len(table), same_photograph):
         readable = [row for row in rows if is_read[row]]
         if len({codes[row] for row in rows}) > 1:
             num_contradictory += 1
         elif readable:
-            kept.append(readable[0])
+            chosen.append(readable[0])
     lesions = np.empty(len(table), np.int64)
     for lesion, rows in enumerate(
-        row_groups.connected(len(table), [*same_photograph, *row_groups.same(lesion_ids)])
+        row_groups.connected(len(table), [*same_photograph, *row_groups.equal_rows(lesion_ids)])
     ):
         lesions[list(rows)] = lesion
-    chosen = np.array(sorted(kept), np.int64)
-    return ComparableRows(chosen, lesions[chosen], num_contradictory)
+    order = np.array(sorted(chosen), np.int64)
+    return ComparableRows(order, lesions[order], num_contradictory)
 
 
 def neighbor_counts(
@@ -77,29 +78,29 @@ def neighbor_counts(
     lesions: NDArray[np.int64],
     num_neighbors: int = NUM_NEIGHBORS,
 ) -> NDArray[np.int64]:
-    """Of each photograph, how many of its nearest others show each of `diagnoses.CODES`.
+    """How many of each photograph's nearest neighbors have each diagnosis.
 
     Args:
         vectors: (M, K), none of them zero.
         codes: M diagnoses.
-        lesions: (M,).
-        num_neighbors: how many are looked at; fewer where a lesion leaves fewer others.
+        lesions: (M,) as in `ComparableRows`.
+        num_neighbors: per photograph; fewer if the largest lesion leaves fewer others.
 
     Returns:
-        (M, 9); every row has the same sum.
+        (M, 9) in the order of `diagnoses.CODES`; every row has the same sum.
     """
     num_rows = len(vectors)
     if num_rows == 0:
         return np.zeros((0, len(CODES)), np.int64)
     units = _units(vectors)
-    num_taken = min(num_neighbors, num_rows - int(np.bincount(lesions).max()))
+    num_neighbors = min(num_neighbors, num_rows - int(np.bincount(lesions).max()))
     code_of = np.array([CODES.index(code) for code in codes])
     counts = np.zeros((num_rows, len(CODES)), np.int64)
     for start in range(0, num_rows, _BLOCK):
         block = slice(start, start + _BLOCK)
-        likeness = units[block] @ units.T
-        likeness[lesions[block, np.newaxis] == lesions] = -np.inf
-        nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :num_taken]
+        similarity = units[block] @ units.T
+        similarity[lesions[block, np.newaxis] == lesions] = -np.inf
+        nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :num_neighbors]
         rows = np.arange(num_rows)[block, np.newaxis]
         np.add.at(counts, (rows, code_of[nearest]), 1)
     return counts
@@ -112,18 +113,18 @@ def closest_pairs(
     second: NDArray[np.int64],
     num_pairs: int,
 ) -> tuple[tuple[Pair, ...], float]:
-    """The pairs nearest to each other across a border, each lesion in one pair at most.
+    """The closest pairs across a border, with each lesion in at most one pair.
 
     Args:
         vectors: (M, K), none of them zero.
-        lesions: (M,).
-        first: places of the photographs on one side.
-        second: places of those on the other.
-        num_pairs: how many at most.
+        lesions: (M,) as in `ComparableRows`.
+        first: positions of the photographs on one side.
+        second: positions of the photographs on the other side.
+        num_pairs: at most.
 
     Returns:
-        The pairs, the nearest first; and the median distance of all pairs across the border, NaN
-        where there are none.
+        The pairs, the closest first; and the median distance of all pairs across the border, NaN
+        if there are none.
     """
     units = _units(vectors)
     distances = 1 - units[first] @ units[second].T
@@ -146,6 +147,6 @@ def closest_pairs(
 
 
 def _units(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The vectors at length 1."""
+    """The vectors scaled to length 1."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)

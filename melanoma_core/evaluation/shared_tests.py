@@ -141,16 +141,16 @@ def _renamed(
     """
     table = first.evaluation.table
     ids_in_first: dict[tuple[str, str], str] = {
-        (source, schema.without_set(image_id, source)): image_id
+        (source, schema.remove_source(image_id, source)): image_id
         for image_id, source in zip(table["image_id"], table["source"], strict=True)
     }
 
     def renamed(image_id: str, source: str) -> str:
-        plain_id = schema.without_set(image_id, source)
+        plain_id = schema.remove_source(image_id, source)
         if class_folders.is_archive_id(plain_id):
             return plain_id
         name = name_in_first[source]
-        return ids_in_first.get((name, plain_id), schema.with_set(plain_id, name))
+        return ids_in_first.get((name, plain_id), schema.add_source(plain_id, name))
 
     table = second.evaluation.table
     ids = [renamed(*row) for row in zip(table["image_id"], table["source"], strict=True)]
@@ -184,7 +184,7 @@ def _ids_by_either(
     table = pd.concat([first.evaluation.table, second.evaluation.table])
     table = table.set_index("image_id", drop=False)
     name_in_second = {theirs: own for own, theirs in name_in_first.items()}
-    plain_ids = list(map(schema.without_set, table["image_id"], table["source"]))
+    plain_ids = list(map(schema.remove_source, table["image_id"], table["source"]))
     source = [name_in_second.get(name, name) for name in table["source"]]
     return pd.concat([table, table.assign(image_id=plain_ids, source=source)])
 

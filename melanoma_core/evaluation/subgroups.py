@@ -1,7 +1,6 @@
 """Where a model is right and where it fails: by diagnosis, by subgroup, by threshold.
 
-From an evaluation alone, so that the pages need no network. Intervals are bootstrapped over
-groups, as those of the card are.
+Only an evaluation is needed, no network. Intervals are bootstrapped over groups, as on the card.
 """
 
 from dataclasses import dataclass
@@ -20,163 +19,167 @@ from melanoma_core.metrics.estimates import Estimate
 
 @dataclass(frozen=True)
 class DiagnosisFigures:
-    """How well photographs of one diagnosis are told from all others."""
+    """How well photographs of one diagnosis are distinguished from all others."""
 
     auroc: Estimate  # against the rest
     sensitivity: Estimate  # proportion of its photographs where it is the likeliest diagnosis
-    num_photographs: int  # that show it
+    num_photographs: int  # of this diagnosis
     num_lesions: int
 
 
-def by_diagnosis(measured: Evaluation) -> dict[str, DiagnosisFigures]:
-    """The figures of each of the nine diagnoses, then of the two sums BKL and AKIEC.
+def by_diagnosis(evaluation: Evaluation) -> dict[str, DiagnosisFigures]:
+    """The figures of each of the nine diagnoses, then of the merged classes BKL and AKIEC.
 
-    The likeliest of the nine decides for the nine; for a sum it is the likeliest of the seven
-    classes, so that two halves of a sum do not compete.
+    A diagnosis counts as found if it is the likeliest of the nine, a merged class if it is the
+    likeliest of the seven classes, so that the parts of a merged class do not compete.
     """
-    found = {
-        code: _of_diagnosis(measured, measured.true, measured.y_prob, column)
+    figures = {
+        code: _of_diagnosis(evaluation, evaluation.true, evaluation.y_prob, column)
         for column, code in enumerate(CODES)
     }
     for column, (code, nine) in enumerate(SEVEN_CLASSES.items()):
         if len(nine) > 1:
-            found[code] = _of_diagnosis(measured, measured.seven_true, measured.seven_prob, column)
-    return {code: found[code] for code in (*CODES, "BKL", "AKIEC")}
+            figures[code] = _of_diagnosis(
+                evaluation, evaluation.seven_true, evaluation.seven_prob, column
+            )
+    return {code: figures[code] for code in (*CODES, "BKL", "AKIEC")}
 
 
 def _of_diagnosis(
-    measured: Evaluation, true: NDArray[np.int64], prob: NDArray[np.float64], column: int
+    evaluation: Evaluation, true: NDArray[np.int64], prob: NDArray[np.float64], column: int
 ) -> DiagnosisFigures:
-    shows_it = true == column
+    is_diagnosis = true == column
     return DiagnosisFigures(
-        auroc=evaluate.auroc(measured, shows_it, prob[:, column]),
-        sensitivity=evaluate.proportion(measured, shows_it, prob.argmax(axis=1) == column),
-        num_photographs=int(shows_it.sum()),
-        num_lesions=measured.num_lesions(shows_it),
+        auroc=evaluate.auroc(evaluation, is_diagnosis, prob[:, column]),
+        sensitivity=evaluate.proportion(evaluation, is_diagnosis, prob.argmax(axis=1) == column),
+        num_photographs=int(is_diagnosis.sum()),
+        num_lesions=evaluation.num_lesions(is_diagnosis),
     )
 
 
 def by_attribute(
-    measured: Evaluation, attribute: str, threshold: float
+    evaluation: Evaluation, attribute: str, threshold: float
 ) -> dict[str, dict[str, Estimate]]:
     """Figures for melanoma in each subgroup.
 
     Args:
-        measured: the test photographs.
+        evaluation: of the test photographs.
         attribute: "age", "sex", "site" or "source".
-        threshold: melanoma probability from which a lesion is referred.
+        threshold: lesions are referred from this melanoma probability on.
 
     Returns:
-        By value, as `coverage.seen` words it and in its order ("not recorded" last):
-        melanoma_auroc, sensitivity and specificity; NaN where a subgroup cannot give them.
+            By value, named and ordered as in `coverage.count_lesions` ("not recorded" last):
+        melanoma_auroc, sensitivity and specificity; NaN where they are undefined.
     """
-    values = np.array(coverage.values(measured.table, attribute), dtype=object)
-    found = {}
-    for value in coverage.in_order(values):
-        part = measured.where(values == value)
+    values = np.array(coverage.row_values(evaluation.table, attribute), dtype=object)
+    figures = {}
+    for value in coverage.sorted_values(values):
+        part = evaluation.where(values == value)
         sensitivity, specificity = at_threshold(part, threshold)
-        found[value] = {
+        figures[value] = {
             "melanoma_auroc": evaluate.auroc(part, part.is_melanoma, part.melanoma_probability),
             "sensitivity": sensitivity,
             "specificity": specificity,
         }
-    return found
+    return figures
 
 
-def at_threshold(measured: Evaluation, threshold: float) -> tuple[Estimate, Estimate]:
-    """Sensitivity and specificity for melanoma where lesions are referred from `threshold` on."""
-    return evaluate.sensitivity(measured, threshold), evaluate.specificity(measured, threshold)
+def at_threshold(evaluation: Evaluation, threshold: float) -> tuple[Estimate, Estimate]:
+    """Sensitivity and specificity for melanoma at a threshold."""
+    return evaluate.sensitivity(evaluation, threshold), evaluate.specificity(evaluation, threshold)
 
 
 def observed_proportions(
-    measured: Evaluation, hits: NDArray[np.bool_], y_prob: NDArray[np.float64], num_bins: int
+    evaluation: Evaluation, hits: NDArray[np.bool_], y_prob: NDArray[np.float64], num_bins: int
 ) -> tuple[Estimate, ...]:
-    """The shares of `calibration.reliability`, each bin's with its interval over groups.
+    """How often an event occurred in each bin of its probability, with intervals over groups.
 
     Args:
-        measured: gives groups and counts.
-        hits: (N,) whether the photograph is what the probability is of.
-        y_prob: (N,) of that probability.
+        evaluation: of N photographs.
+        hits: (N,) True where the event occurred.
+        y_prob: (N,) its probability.
         num_bins: as in `calibration.reliability`.
 
     Returns:
-        `num_bins` shares from low to high; NaN in an empty bin.
+        `num_bins` proportions from the lowest bin to the highest; NaN for an empty bin.
     """
-    bin_of = calibration.bins_of(y_prob, num_bins)
-    return tuple(evaluate.proportion(measured, bin_of == index, hits) for index in range(num_bins))
+    bin_of = calibration.bin_indices(y_prob, num_bins)
+    return tuple(
+        evaluate.proportion(evaluation, bin_of == index, hits) for index in range(num_bins)
+    )
 
 
-def confusion(measured: Evaluation) -> NDArray[np.int64]:
-    """(9, 9) photographs: the row is the true diagnosis, the column the likeliest one."""
+def confusion(evaluation: Evaluation) -> NDArray[np.int64]:
+    """(9, 9) photographs by true diagnosis (row) and likeliest diagnosis (column)."""
     num = len(CODES)
-    cell = num * measured.true + measured.y_prob.argmax(axis=1)
+    cell = num * evaluation.true + evaluation.y_prob.argmax(axis=1)
     return np.bincount(cell, minlength=num * num).reshape(num, num).astype(np.int64)
 
 
-def confusion_rate(measured: Evaluation, code: str, taken_for: str) -> Estimate:
-    """Share of the photographs of one diagnosis whose likeliest diagnosis is another one.
+def confusion_rate(evaluation: Evaluation, code: str, taken_for: str) -> Estimate:
+    """Proportion of the photographs of one diagnosis whose likeliest diagnosis is another one.
 
     Args:
-        measured: the test photographs.
-        code: what they show.
-        taken_for: the likeliest diagnosis that is counted.
+        evaluation: of the test photographs.
+        code: of the true diagnosis.
+        taken_for: code of the likeliest diagnosis that is counted.
     """
-    likeliest = measured.y_prob.argmax(axis=1)
+    likeliest = evaluation.y_prob.argmax(axis=1)
     return evaluate.proportion(
-        measured, measured.true == CODES.index(code), likeliest == CODES.index(taken_for)
+        evaluation, evaluation.true == CODES.index(code), likeliest == CODES.index(taken_for)
     )
 
 
-def confusions(measured: Evaluation, threshold: float) -> pd.DataFrame:
-    """Photographs of melanomas and nevi that were taken for one another, or missed.
+def confusions(evaluation: Evaluation, threshold: float) -> pd.DataFrame:
+    """Melanomas and nevi confused with each other, and melanomas below the threshold.
 
     Args:
-        measured: the test photographs.
-        threshold: melanoma probability from which a lesion is referred.
+        evaluation: the test photographs.
+        threshold: lesions are referred from this melanoma probability on.
 
     Returns:
-        A row a photograph, the surest error first: image_id, lesion_id, source, diagnosis,
-        age_approx, sex, anatom_site_general, melanoma_probability, nevus_probability, is_referred,
-        and which error it is: melanoma_as_nevus and nevus_as_melanoma by the likeliest diagnosis,
-        melanoma_below by the threshold.
+        One row per photograph, the most certain error first: image_id, lesion_id, source,
+        diagnosis, age_approx, sex, anatom_site_general, melanoma_probability, nevus_probability,
+        is_referred, and the kinds of error: melanoma_as_nevus and nevus_as_melanoma (by the
+        likeliest diagnosis), melanoma_below (by the threshold).
     """
-    likeliest = measured.y_prob.argmax(axis=1)
+    likeliest = evaluation.y_prob.argmax(axis=1)
     melanoma, nevus = CODES.index("MEL"), CODES.index("NV")
-    is_referred = measured.melanoma_probability >= threshold
-    table = measured.table.drop(columns=["group_id", "split"]).assign(
-        melanoma_probability=measured.melanoma_probability,
-        nevus_probability=measured.y_prob[:, nevus],
+    is_referred = evaluation.melanoma_probability >= threshold
+    table = evaluation.table.drop(columns=["group_id", "split"]).assign(
+        melanoma_probability=evaluation.melanoma_probability,
+        nevus_probability=evaluation.y_prob[:, nevus],
         is_referred=is_referred,
-        melanoma_as_nevus=(measured.true == melanoma) & (likeliest == nevus),
-        nevus_as_melanoma=(measured.true == nevus) & (likeliest == melanoma),
-        melanoma_below=(measured.true == melanoma) & ~is_referred,
+        melanoma_as_nevus=(evaluation.true == melanoma) & (likeliest == nevus),
+        nevus_as_melanoma=(evaluation.true == nevus) & (likeliest == melanoma),
+        melanoma_below=(evaluation.true == melanoma) & ~is_referred,
     )
     kinds = ["melanoma_as_nevus", "nevus_as_melanoma", "melanoma_below"]
-    sureness = measured.y_prob[np.arange(len(measured)), likeliest]
-    order = np.argsort(-sureness, kind="stable")
+    certainty = evaluation.y_prob[np.arange(len(evaluation)), likeliest]
+    order = np.argsort(-certainty, kind="stable")
     return table.iloc[order][table[kinds].any(axis=1).to_numpy()[order]].reset_index(drop=True)
 
 
 def roc(
-    measured: Evaluation,
+    evaluation: Evaluation,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """The ROC curve of melanoma: shares referred of the others and of the melanomas.
+    """The ROC curve for melanoma.
 
     Returns:
-        false-positive rates (K,) rising from 0 to 1, sensitivities (K,) rising from 0 to 1, and
-        the thresholds (K,) that they belong to, falling; the first is infinite, for nothing is
-        referred there. All empty where there is no melanoma, or nothing else.
+        false-positive rates (K,) and sensitivities (K,), both rising from 0 to 1, and their
+        thresholds (K,), falling; the first is infinite, where nothing is referred. All are empty
+        if the photographs show only melanomas, or none.
     """
-    # In NumPy: scikit-learn would take 74 MB of the web process and a second of its visitor.
-    is_melanoma, score = measured.is_melanoma == 1, measured.melanoma_probability
+    # In NumPy: scikit-learn would cost the web process 74 MB and its visitor a second.
+    is_melanoma, score = evaluation.is_melanoma == 1, evaluation.melanoma_probability
     if is_melanoma.all() or not is_melanoma.any():
         return np.empty(0), np.empty(0), np.empty(0)
     order = np.argsort(-score, kind="stable")
-    last = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))  # of each probability
-    found = np.append(0, np.cumsum(is_melanoma[order])[last])
-    referred = np.append(0, last + 1)
-    steps = np.stack([found, referred - found])
-    # Thresholds on a straight piece of the curve add nothing to it.
+    last = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))  # row of each probability
+    num_found = np.append(0, np.cumsum(is_melanoma[order])[last])
+    num_referred = np.append(0, last + 1)
+    steps = np.stack([num_found, num_referred - num_found])
+    # Points on a straight part of the curve are left out.
     is_corner = np.append(True, np.append((np.diff(steps, 2) != 0).any(axis=0), True))
     thresholds = np.append(np.inf, score[order][last])[is_corner]
     sensitivities, rates = (steps / steps[:, -1:])[:, is_corner]

@@ -1,1 +1,1 @@
-"""Photographs as pixels: reading, resizing, fingerprints, color casts, augmentation."""
+"""Photographs as arrays: reading, resizing, fingerprints, color casts, augmentation."""

@@ -1,7 +1,7 @@
-"""Changed views of a photograph: one image and a seed give one augmented image.
+"""Augmentation of photographs: the same image and seed always give the same augmented image.
 
-The same function serves training on any backend and the pages that show what augmentation does.
-Geometry is one affine map and color one matrix, so each view is resampled once only.
+Training and the pages that show augmentation use the same function. Geometry is a single affine
+map and color a single matrix, so each image is resampled only once.
 """
 
 import io
@@ -16,61 +16,60 @@ from PIL import Image, ImageFilter
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """How far a training photograph is changed; every range is drawn from evenly."""
+    """Strength of the augmentation; values are drawn uniformly from each range."""
 
-    flip: bool = True  # a lesion has no up or left
-    rotate_degrees: float = 180.0  # free rotation, on top of quarter turns
+    flip: bool = True  # lesions have no orientation
+    rotate_degrees: float = 180.0  # rotation, in addition to quarter turns
     scale: float = 0.2  # magnification 1/(1+s) to 1+s: dermatoscopes differ
-    shift: float = 0.08  # of the side, in x and y
-    stretch: float = 0.12  # of the aspect ratio: photographs are squashed to a square
+    shift: float = 0.08  # as a fraction of the side, in x and y
+    stretch: float = 0.12  # of the aspect ratio, because photographs are squashed to a square
     brightness: float = 0.2  # gain 1-b to 1+b
     contrast: float = 0.2
     saturation: float = 0.25
     hue_degrees: float = 12.0  # white balance differs between cameras
-    blur: float = 1.0  # largest radius of a Gaussian, in pixels, on one photograph in four
-    sharpen: float = 2.0  # largest strength of an unsharp mask, on another one in four
-    noise: float = 8.0  # largest standard deviation, in levels, on one photograph in four
-    jpeg: int = 40  # lowest quality that one photograph in four is compressed to again; 0: off
-    cutout: float = 0.3  # largest side of a gray square, of the side, on one photograph in two
-    dark_corners: float = 0.35  # how far they reach in, of half a diagonal, on one in four; 0: off
+    blur: float = 1.0  # largest Gaussian radius, px, in one image in four
+    sharpen: float = 2.0  # largest strength of an unsharp mask, in another one in four
+    noise: float = 8.0  # largest standard deviation, in gray levels, in one image in four
+    jpeg: int = 40  # lowest quality of recompression, in one image in four; 0: off
+    cutout: float = (
+        0.3  # largest side of a square in the mean color, as a fraction, in one image in two
+    )
+    dark_corners: float = (
+        0.35  # reach, as a fraction of half the diagonal, in one image in four; 0: off
+    )
 
 
 NO_AUGMENTATION = AugmentConfig(
     flip=False, rotate_degrees=0, scale=0, shift=0, stretch=0, brightness=0, contrast=0,
-    saturation=0, hue_degrees=0, blur=0, sharpen=0, noise=0, jpeg=0, cutout=0,
-    dark_corners=0,
+    saturation=0, hue_degrees=0, blur=0, sharpen=0, noise=0, jpeg=0, cutout=0, dark_corners=0,
 )  # fmt: skip
-
-
 AUGMENTATIONS = {
     "strong": AugmentConfig(),
-    # For the last epochs of a network that has learnt from strong views.
+    # For the last epochs of a network trained with strong augmentation.
     "mild": AugmentConfig(
         scale=0.15, brightness=0.12, contrast=0.12, saturation=0.12, hue_degrees=6, blur=0.6,
-        sharpen=1.0, noise=4.0, jpeg=60, cutout=0.15,
-        dark_corners=0.35,
+        sharpen=1.0, noise=4.0, jpeg=60, cutout=0.15, dark_corners=0.35,
     ),
     "none": NO_AUGMENTATION,
 }  # fmt: skip
 
-
-# ITU-R BT.601: what each color gives to the brightness.
-_GREY = np.tile([0.299, 0.587, 0.114], (3, 1))
-# Parts of a rotation about the gray axis (Rodrigues' formula): along the axis, and across it.
+# ITU-R BT.601: each color's weight in the luma.
+_LUMA = np.tile([0.299, 0.587, 0.114], (3, 1))
+# Components of a rotation about the gray axis (Rodrigues' formula): along it and across it.
 _ALONG = np.full((3, 3), 1 / 3)
 _ACROSS = np.array([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
-_BEST_JPEG = 96  # from here on nothing is to be seen of it
+_BEST_JPEG = 96  # compression is invisible from here on
 
 
 def augment(
     image: NDArray[np.uint8], seed: Sequence[int], config: AugmentConfig
 ) -> NDArray[np.uint8]:
-    """A changed view of `image`, the same for the same seed.
+    """An augmented copy of `image`, the same for the same seed.
 
     Args:
         image: (S, S, 3) RGB.
-        seed: whole numbers, none below 0; in training (run seed, epoch, row).
-        config: how far the view may differ.
+        seed: non-negative integers; in training (run seed, epoch, row).
+        config: strength of the augmentation.
 
     Returns:
         (S, S, 3) RGB.
@@ -105,13 +104,13 @@ def _warp(
     shift = rng.uniform(-config.shift, config.shift, size=2) * size
     angle += turns * np.pi / 2
 
-    # The map from the view back to the photograph, about the center.
+    # The inverse map, from the augmented image back to the original, about the center.
     cos, sin = np.cos(angle), np.sin(angle)
     rotation = np.array([[cos, -sin], [sin, cos]])
     back = np.diag([1 / np.sqrt(stretch), np.sqrt(stretch)]) @ rotation @ np.diag(flips) / scale
     center = (size - 1) / 2
     offset = center + shift - back @ (center, center)
-    # Mirrored margins: empty corners would teach the network to tell turned photographs apart.
+    # Mirrored margins: from empty corners a network could learn which images were rotated.
     warped = cv2.warpAffine(
         image, np.column_stack([back, offset]), (size, size),
         flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT_101,
@@ -120,15 +119,15 @@ def _warp(
 
 
 def _color_matrix(rng: np.random.Generator, config: AugmentConfig) -> NDArray[np.float64]:
-    """(3, 4): brightness, contrast about mid gray, saturation and hue as one linear map."""
+    """(3, 4): brightness, contrast about mid gray, saturation and hue as a linear map."""
     gain = 1 + rng.uniform(-config.brightness, config.brightness)
     contrast = 1 + rng.uniform(-config.contrast, config.contrast)
     saturation = 1 + rng.uniform(-config.saturation, config.saturation)
     angle = np.deg2rad(rng.uniform(-config.hue_degrees, config.hue_degrees))
 
-    # Gray stays gray, hues move by `angle`.
+    # Gray stays gray, hues rotate by `angle`.
     hue = np.cos(angle) * (np.eye(3) - _ALONG) + np.sin(angle) * _ACROSS + _ALONG
-    linear = gain * contrast * (_GREY + saturation * (np.eye(3) - _GREY)) @ hue
+    linear = gain * contrast * (_LUMA + saturation * (np.eye(3) - _LUMA)) @ hue
     offset = np.full((3, 1), 127.5 * (1 - contrast))
     return np.hstack([linear, offset])
 
@@ -136,7 +135,7 @@ def _color_matrix(rng: np.random.Generator, config: AugmentConfig) -> NDArray[np
 def _change_sharpness(
     view: Image.Image, rng: np.random.Generator, config: AugmentConfig
 ) -> Image.Image:
-    """Blurred, sharpened or neither: optics, and the archive's own processing, differ in it."""
+    """Blurred, sharpened or neither, because optics and the processing by archives differ."""
     kind = rng.random()
     if config.blur and kind < 0.25:
         return view.filter(ImageFilter.GaussianBlur(rng.uniform(0, config.blur)))
@@ -162,7 +161,7 @@ def _cut_out(image: NDArray[np.uint8], rng: np.random.Generator, largest: float)
 def _darken_corners(
     image: NDArray[np.uint8], rng: np.random.Generator, furthest: float
 ) -> NDArray[np.uint8]:
-    """Dark outside of a circle, sharp or soft, as where a dermatoscope's tube is in the picture."""
+    """Dark outside of a circle, with a sharp or soft edge, like a dermatoscope's tube."""
     size = image.shape[0]
     radius = rng.uniform(1 - furthest, 1)
     row, column = (size - 1) / 2 + rng.uniform(-0.05, 0.05, size=2) * size
@@ -175,5 +174,5 @@ def _darken_corners(
 
 
 def _factor(rng: np.random.Generator, spread: float) -> float:
-    """A factor between 1/(1+spread) and 1+spread, as often below 1 as above."""
+    """A log-uniform factor between 1/(1+spread) and 1+spread."""
     return float((1 + spread) ** rng.uniform(-1, 1))

@@ -1,10 +1,10 @@
-"""The color cast of a photograph, and the limits of those that a network has learnt from.
+"""The color cast of a photograph, and the range of casts in a training set.
 
-Light, camera and white balance turn all colors of a photograph one way. A network that has seen
-few photographs of a strong cast takes the cast for a sign of what those few showed. So a cast
-beyond the limits is brought back to them, by one gain a channel (von Kries), as color constancy
-does to every photograph (Barata, Celebi & Marques, IEEE J. Biomed. Health Inform. 2015); one within
-them stays as it is, for its colors tell of the lesion.
+Light, camera and white balance shift all colors of a photograph in one direction. A network trained
+on few photographs with a strong cast associates the cast with their diagnoses. So a cast outside
+the training range is clamped to it with one gain per channel (von Kries), as color constancy does
+to every photograph (Barata, Celebi & Marques, IEEE J. Biomed. Health Inform. 2015). A cast inside
+the range is kept, because colors are a feature of the lesion.
 """
 
 from collections.abc import Iterable
@@ -12,26 +12,28 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Limits = tuple[float, ...]  # least and most of red, then of blue, as `cast`; empty: none
-DARKEST = 1e-3  # added to the mean of each channel, which may be 0
-_BEYOND = 0.05  # share of the photographs below the least, and above the most
+Limits = tuple[
+    float, ...
+]  # lowest and highest cast of red, then of blue, as in `cast`; empty: no limits
+EPSILON = 1e-3  # added to the mean of each channel, which may be 0
+_TAIL = 0.05  # proportion of photographs below the lowest, and above the highest cast
 
 
 def cast(image: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(2,) natural logarithms of mean red and of mean blue, each over mean green.
+    """(2,) natural logarithms of mean red and mean blue, each relative to mean green.
 
     Args:
         image: (H, W, 3) RGB.
     """
-    red, green, blue = image.mean(axis=(0, 1)) + DARKEST
+    red, green, blue = image.mean(axis=(0, 1)) + EPSILON
     return np.log([red / green, blue / green])
 
 
 def limits(casts: Iterable[ArrayLike]) -> Limits:
-    """Limits that one in twenty of these casts lies below, and one above, of red and of blue.
+    """The 5th and 95th percentiles of these casts, of red and of blue.
 
     >>> limits([[0.1 * step, -0.01 * step] for step in range(21)])
     (0.1, 1.9, -0.19, -0.01)
     """
-    found = np.quantile(np.array(list(casts)), [_BEYOND, 1 - _BEYOND], axis=0)
-    return tuple(round(float(value), 4) for value in found.T.ravel())
+    bounds = np.quantile(np.array(list(casts)), [_TAIL, 1 - _TAIL], axis=0)
+    return tuple(round(float(value), 4) for value in bounds.T.ravel())

@@ -1,7 +1,6 @@
-"""What is kept of each photograph of a data set once it has been read: 4 kB, whatever its size.
+"""Fingerprints of photographs: checksum, thumbnail, size and mean color, 4 kB each.
 
-The pixels themselves are gone after a photograph has been looked at, so the memory that an audit
-takes grows with 4 kB a photograph and not with their megapixels.
+An audit keeps these instead of pixels, so its memory does not depend on image sizes.
 """
 
 import hashlib
@@ -16,33 +15,33 @@ from PIL import Image
 from melanoma_core.errors import ImageError
 from melanoma_core.images import reading, threads
 
-SIDE = 64  # px of a thumbnail; hairs and pigment network still show, compression hardly does
+SIDE = 64  # px of a thumbnail; hairs and pigment network are visible, compression hardly is
 
-Report = Callable[[int, int], None]  # is told how many photographs are done, of how many
-OnImage = Callable[[str, NDArray[np.uint8]], None]  # is given a path and its decoded image
+Report = Callable[[int, int], None]  # called with the numbers of photographs done and in total
+OnImage = Callable[[str, NDArray[np.uint8]], None]  # called with a path and its decoded image
 
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """One entry a photograph, in the order in which they were given."""
+    """The fingerprints of N photographs, in their order."""
 
-    sha256: tuple[str | None, ...]  # of the decoded pixels; None where the file is refused
-    thumbnails: NDArray[np.uint8]  # (N, SIDE, SIDE), gray, squashed; black where refused
-    sizes: NDArray[np.int32]  # (N, 2): height and width as read, px; 0 where refused
-    colors: NDArray[np.float32]  # (N, 3): mean red, green and blue, 0 to 255; NaN where refused
-    refused: dict[int, str]  # the reason, by place, of those that cannot be read
-    has_pictures: bool = True  # False: made from facts, without thumbnails and colors
+    sha256: tuple[str | None, ...]  # of the decoded pixels; None if the file is refused
+    thumbnails: NDArray[np.uint8]  # (N, SIDE, SIDE), gray, squashed; black if refused
+    sizes: NDArray[np.int32]  # (N, 2): height and width as read, px; 0 if refused
+    colors: NDArray[np.float32]  # (N, 3): mean red, green and blue, 0 to 255; NaN if refused
+    refused: dict[int, str]  # the reason, by index, for files that cannot be read
+    has_pictures: bool = True  # False: made by `of_facts`, without thumbnails and colors
 
 
 def of_files(
     files: Sequence[Path], report: Report | None = None, on_image: OnImage | None = None
 ) -> Fingerprints:
-    """The fingerprints of these files; what cannot be read is named, not dropped.
+    """The fingerprints of these files; unreadable files keep their index in `refused`.
 
     Args:
-        files: of photographs.
-        report: called after each photograph with the number done and the number of all.
-        on_image: is given each path and decoded image, so that nobody decodes it a second time.
+        files: photographs.
+        report: called after each photograph.
+        on_image: called with each path and decoded image, to save decoding it a second time.
     """
     num_files = len(files)
     sha256: list[str | None] = [None] * num_files
@@ -51,18 +50,18 @@ def of_files(
     colors = np.full((num_files, 3), np.nan, np.float32)
     refused: dict[int, str] = {}
 
-    def read(place: int) -> None:
+    def read(index: int) -> None:
         try:
-            image = reading.read_file(files[place])
+            image = reading.read_file(files[index])
         except ImageError as error:
-            refused[place] = str(error)
+            refused[index] = str(error)
             return
-        sha256[place] = pixel_sha256(image)
-        thumbnails[place] = thumbnail(image)
-        sizes[place] = image.shape[:2]
-        colors[place] = image.mean(axis=(0, 1))
+        sha256[index] = pixel_sha256(image)
+        thumbnails[index] = thumbnail(image)
+        sizes[index] = image.shape[:2]
+        colors[index] = image.mean(axis=(0, 1))
         if on_image is not None:
-            on_image(str(files[place]), image)
+            on_image(str(files[index]), image)
 
     with threads.pool() as pool:
         for num_read, _ in enumerate(pool.map(read, range(num_files)), start=1):
@@ -73,12 +72,12 @@ def of_files(
 
 
 def of_facts(checksums: Sequence[str], sizes: NDArray[np.int32]) -> Fingerprints:
-    """The fingerprints of photographs of which only facts are there.
+    """The fingerprints of photographs without files.
 
-    The same pixels are found by them, near copies and shifts of color are not.
+    They show identical pixels, but no near copies and no color shift.
 
     Args:
-        checksums: one of the pixels of each photograph; alike where the pixels are.
+        checksums: of each photograph's pixels.
         sizes: (N, 2) height and width, px.
     """
     return Fingerprints(
@@ -92,13 +91,13 @@ def of_facts(checksums: Sequence[str], sizes: NDArray[np.int32]) -> Fingerprints
 
 
 def pixel_sha256(image: NDArray[np.uint8]) -> str:
-    """SHA-256 of the picture itself: its shape and pixels, whatever the file says beside them."""
+    """SHA-256 of an image's shape and pixels, without the file's metadata."""
     digest = hashlib.sha256(repr(image.shape).encode())
     digest.update(np.ascontiguousarray(image).data)
     return digest.hexdigest()
 
 
 def thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(SIDE, SIDE) gray; squashed, as two of three archives are, so that both forms agree."""
+    """(SIDE, SIDE) gray; squashed, so that squashed copies match (two of three archives are)."""
     gray = Image.fromarray(image).convert("L")
     return np.array(gray.resize((SIDE, SIDE), Image.Resampling.BICUBIC))

@@ -1,4 +1,4 @@
-"""How large photographs are, read from their headers alone."""
+"""Sizes of photographs, read from their headers alone."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ Size = tuple[int, int]  # width and height as stored, px
 
 
 def read(paths: Iterable[str]) -> list[Size | None]:
-    """The size of each file; None of one that is no photograph that can be read."""
+    """The size of each file; None for a file that is not a readable photograph."""
     with ThreadPoolExecutor(4) as pool:
         return list(pool.map(_size, paths))
 
@@ -27,10 +27,10 @@ def _size(path: str) -> Size | None:
         return None
 
 
-def common(sizes: Sequence[Size | None], num_shown: int) -> tuple[dict[Size, int], int]:
-    """The most frequent sizes with their numbers, and how many photographs have another one.
+def most_common(sizes: Sequence[Size | None], num_shown: int) -> tuple[dict[Size, int], int]:
+    """The most frequent sizes with their counts, and the number of photographs of other sizes.
 
-    >>> common([(4, 3), (4, 3), (2, 2), None], 1)
+    >>> most_common([(4, 3), (4, 3), (2, 2), None], 1)
     ({(4, 3): 2}, 1)
     """
     ranked = Counter(size for size in sizes if size is not None).most_common()

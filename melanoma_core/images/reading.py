@@ -1,9 +1,9 @@
 """Untrusted bytes → a checked, upright RGB array; the one resizing function; re-encoding.
 
-`read` never hands out a picture that the file does not hold: what is cut off, damaged as far as
-the format can tell, ambiguous (several pages) or no photograph (1-bit) is refused with an
-`ImageError` that names the file, the reason, what was expected and what to do. Limits are set so
-that reading takes at most 200 MB beside the bytes themselves, whatever the file claims.
+`read` only returns pictures that the file contains completely. A file that is cut off, damaged (as
+far as its format shows), ambiguous (several pages) or not a photograph (1-bit) is refused with an
+`ImageError` that names the file, the reason, what was expected and what to do. The limits keep the
+memory for reading below 200 MB plus the bytes themselves, whatever the file claims.
 """
 
 import io
@@ -19,36 +19,36 @@ from PIL import Image, JpegImagePlugin, TiffImagePlugin
 from melanoma_core.errors import ImageError
 from melanoma_core.images import file_formats
 
-JPEG_KEPT_SIDE = 1000  # px of the long side that a reduced JPEG keeps; 4032 px / 4 is just above
-KEPT_PIXELS = 8_000_000  # other formats are averaged down to this, or ten sessions fill a server
-STRIP_ROWS = 64  # converted at a time, so that 64-bit copies stay small
-PIXELS_AT_ONCE = 1_000_000  # an RGB picture of no more is copied as it is, a few MB
+JPEG_KEPT_SIDE = 1000  # px; the long side of a reduced JPEG is at least this (4032 px / 4 is)
+KEPT_PIXELS = 8_000_000  # other formats are averaged down to this, else ten sessions fill a server
+STRIP_ROWS = 64  # rows converted at a time, so that 64-bit copies stay small
+PIXELS_AT_ONCE = 1_000_000  # an RGB picture of up to this size is copied whole, a few MB
 PHOTOMETRIC = 262  # TIFF tag
 ORIENTATION = 0x0112  # EXIF tag
-# One picture is decoded at a time: it bounds the memory of ten sessions on a small server, and
-# `warnings.catch_warnings` is not safe between threads.
+# One picture is decoded at a time, to limit the memory of ten sessions on a small server, and
+# because `warnings.catch_warnings` is not thread-safe.
 _decoding = threading.Lock()
 
 
 def read(data: bytes, name: str = "") -> NDArray[np.uint8]:
     """The photograph in `data`, upright, as 8-bit RGB.
 
-    Large photographs come out reduced by a whole factor: JPEG to no less than about 1000 px on
-    the long side, others to at most 8 megapixels. Transparency lies on white. 16-bit values are
-    scaled; floats and 32-bit integers are stretched over their own range. Phone files that hold
-    several JPEGs (MPO) give the first, which is the photograph; TIFFs of several pages and
-    animations are refused, because nobody can tell which picture is meant. Color profiles and
-    all other metadata but the orientation are ignored.
+    Large photographs are reduced by a whole factor: JPEG to at least about 1000 px on the long
+    side, other formats to at most 8 megapixels. Transparent areas become white. 16-bit values are
+    scaled; floats and 32-bit integers are stretched over their own range. The first picture of a
+    phone's MPO file is used, which is the photograph; TIFFs with several pages and animations are
+    refused, because it is unclear which picture is meant. Color profiles and all metadata except
+    the orientation are ignored.
 
     Args:
         data: the whole file: JPEG, PNG, WebP or TIFF.
-        name: the file's name as uploaded, for the message.
+        name: the file's name as uploaded, for the error message.
 
     Returns:
         (H, W, 3) array.
 
     Raises:
-        ImageError: the file was refused, whatever is wrong with it.
+        ImageError: the file was refused, for any reason.
     """
     try:
         with _decoding, warnings.catch_warnings():
@@ -60,7 +60,7 @@ def read(data: bytes, name: str = "") -> NDArray[np.uint8]:
 
 
 def read_file(path: Path) -> NDArray[np.uint8]:
-    """As `read`; a file that cannot be opened is refused in the same words.
+    """Like `read`, for a path; a file that cannot be opened is refused too.
 
     Raises:
         ImageError: the file was refused.
@@ -70,13 +70,13 @@ def read_file(path: Path) -> NDArray[np.uint8]:
     except OSError as error:
         raise ImageError(
             f"{_quoted(path.name)} cannot be opened ({error.strerror}). "
-            "Check its name and the right to read it."
+            "Check its name and permissions."
         ) from None
     return read(data, path.name)
 
 
 def resize(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """The image squashed to a square, antialiased; what every network is fed.
+    """The image squashed to a square with antialiasing: the input of every network.
 
     Args:
         image: (H, W, 3).
@@ -85,14 +85,14 @@ def resize(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     Returns:
         (size, size, 3) array.
     """
-    # A gap of 1 averages whole pixels first: half the time for a 600 × 450 px photograph, and
-    # 1.4 of 255 away from the bicubic filter alone.
+    # A gap of 1 averages whole pixels first: half the time for a 600 × 450 px photograph, and a
+    # difference of 1.4 of 255 from the bicubic filter alone.
     square = Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC, reducing_gap=1.0)
     return np.array(square)
 
 
 def reduce(image: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
-    """The image at most `longest` px on its long side, in its own proportions; never enlarged."""
+    """The image with at most `longest` px on its long side, never enlarged."""
     height, width = image.shape[:2]
     if max(height, width) <= longest:
         return image
@@ -116,7 +116,7 @@ def jpeg(image: NDArray[np.uint8], quality: int = 90) -> bytes:
 
 
 def printable(name: str) -> str:
-    """The name on one line, without anything that steers a terminal."""
+    """The name on one line, without terminal control characters."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name)
 
 
@@ -133,18 +133,18 @@ def _decode(data: bytes) -> NDArray[np.uint8]:
         raise ImageError("is empty (0 bytes). Copy the photograph again and upload that copy.")
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         data = file_formats.png_essentials(data)
-    with file_formats.opened(data) as photograph:
+    with file_formats.open_image(data) as photograph:
         file_formats.check(photograph, data)
         if isinstance(photograph, JpegImagePlugin.JpegImageFile):
             data = file_formats.jpeg_essentials(photograph, data)
-    with file_formats.opened(data) as photograph, file_formats.refusing(data):
+    with file_formats.open_image(data) as photograph, file_formats.raise_as_image_errors(data):
         raw_mode = file_formats.raw_mode(photograph)
         if "16" in raw_mode:
-            # Pillow keeps the transparent color at 16 bits while it brings the pixels to 8.
+            # Pillow leaves the transparent color at 16 bits when it converts the pixels to 8.
             photograph.info.pop("transparency", None)
         size, orientation = photograph.size, 1
         if isinstance(photograph, TiffImagePlugin.TiffImageFile):
-            # Pillow would turn it while loading, with a second copy of the whole picture.
+            # Pillow would rotate it while loading, with a second copy of the whole picture.
             orientation = _orientation(photograph)
             photograph.getexif()[ORIENTATION] = 1
             size = size[::-1] if orientation >= 5 else size
@@ -152,13 +152,13 @@ def _decode(data: bytes) -> NDArray[np.uint8]:
             size = _drafted_size(photograph)
         photograph.load()
         if photograph.format != "TIFF":
-            orientation = _orientation(photograph)  # a PNG may say it after the pixels
+            orientation = _orientation(photograph)  # a PNG may have it after the pixels
         image = _rgb(photograph, size, raw_mode)
     return _upright(image, orientation)
 
 
 def _drafted_size(photograph: Image.Image) -> tuple[int, int]:
-    """Its size after asking for 1/2, 1/4 or 1/8 of a large JPEG, a sixth of the time to decode."""
+    """Its size; a large JPEG is decoded at 1/2, 1/4 or 1/8 scale, in a sixth of the time."""
     width, height = photograph.size
     for scale in (8, 4, 2):
         if max(width, height) >= scale * JPEG_KEPT_SIDE:
@@ -168,11 +168,11 @@ def _drafted_size(photograph: Image.Image) -> tuple[int, int]:
 
 
 def _orientation(photograph: Image.Image) -> int:
-    """EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
+    """EXIF orientation, 1 to 8; 1 if it is missing or unreadable."""
     try:
         value = photograph.getexif().get(ORIENTATION, 1)
     except file_formats.DECODER_ERRORS:
-        return 1  # the pixels are whole; a broken EXIF block is no reason to refuse them
+        return 1  # a broken EXIF block is no reason to refuse intact pixels
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
@@ -187,7 +187,7 @@ def _upright(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
 
 
 def _rgb(photograph: Image.Image, size: tuple[int, int], raw_mode: str) -> NDArray[np.uint8]:
-    """8-bit RGB; large pictures strip by strip, never in a second copy."""
+    """8-bit RGB; large pictures are converted in strips, without a second copy."""
     width, height = size
     if _is_rgb(photograph) and photograph.size == size and width * height <= PIXELS_AT_ONCE:
         return np.array(photograph)  # most photographs, in a third of the time
@@ -212,7 +212,7 @@ def _strips(
 def _levels(
     photograph: Image.Image, size: tuple[int, int], raw_mode: str
 ) -> tuple[float, float] | None:
-    """The values that become black and white; None for pictures that are 8-bit already."""
+    """The values that become black and white; None for 8-bit pictures."""
     if photograph.mode.startswith("I;16"):
         low, high = 0.0, 4095.0 if raw_mode == "I;12" else 65535.0
     elif photograph.mode in ("I", "F"):
@@ -221,15 +221,14 @@ def _levels(
             values = np.asarray(strip)
             if not np.isfinite(values).all():
                 raise ImageError(
-                    "holds values that are no numbers (NaN or infinity). "
+                    "contains NaN or infinity instead of numbers. "
                     "Export the photograph as an 8-bit PNG or JPEG."
                 )
             low, high = min(low, float(values.min())), max(high, float(values.max()))
     else:
         return None
     is_white_zero = isinstance(photograph, TiffImagePlugin.TiffImageFile) and (
-        photograph.tag_v2.get(PHOTOMETRIC)
-        == 0  # Pillow inverts such pictures only when they are 8-bit
+        photograph.tag_v2.get(PHOTOMETRIC) == 0  # Pillow inverts only 8-bit pictures of this kind
     )
     return (high, low) if is_white_zero else (low, high)
 
@@ -249,7 +248,7 @@ def _flat(strip: Image.Image) -> Image.Image:
     if _is_rgb(strip):
         return strip
     if strip.mode == "La":
-        strip = strip.convert("LA")  # Pillow has no direct way from La to RGBA
+        strip = strip.convert("LA")  # Pillow cannot convert La to RGBA directly
     if strip.mode in ("P", "PA", "LA", "RGBA", "RGBa") or "transparency" in strip.info:
         white = Image.new("RGBA", strip.size, "white")
         white.alpha_composite(strip.convert("RGBA"))

@@ -1,8 +1,8 @@
-"""Lesions drawn by code: an example where there are no photographs, tests, golden inputs.
+"""Synthetic lesions: examples for pages without photographs, tests and golden inputs.
 
-They borrow the signs that dermoscopy looks for (network, globules, blue-white area, vessels,
-milia-like cysts, scale), so that a reader sees what the page is about, but nothing is learned or
-measured from them. The same seed, size and kind give the same drawing on the same machine.
+They have the features that dermoscopy looks for (network, globules, blue-white area, vessels,
+milia-like cysts, scale), to show what a page is about. No model is trained or tested on them. The
+same seed, size and kind give the same drawing on the same machine.
 """
 
 import zlib
@@ -21,12 +21,12 @@ _DARK, _BROWN, _TAN, _BLUE = (38, 24, 22), (104, 62, 40), (158, 108, 74), (112, 
 
 @dataclass(frozen=True)
 class _Look:
-    """What sets one kind apart from another."""
+    """The features of a kind of lesion."""
 
-    colors: tuple[tuple[int, int, int], ...]  # RGB, mixed by a slow random field
-    irregularity: float  # of the outline, as a share of the radius
-    edge: float  # width of the border, as a share of the radius
-    asymmetry: float  # how far the colors wander from the middle, 0 to 1
+    colors: tuple[tuple[int, int, int], ...]  # RGB, mixed by a smooth random field
+    irregularity: float  # of the outline, as a fraction of the radius
+    edge: float  # width of the border, as a fraction of the radius
+    asymmetry: float  # of the colors, 0 (rings) to 1 (patches)
     network: float  # strength of the pigment network, 0 to 1
     num_globules: int
     features: tuple[str, ...] = ()
@@ -54,10 +54,10 @@ KINDS = tuple(_LOOKS)
 def lesion(
     seed: int, size: tuple[int, int] = (450, 600), kind: str = "melanoma"
 ) -> NDArray[np.uint8]:
-    """A drawn lesion on drawn skin.
+    """A synthetic lesion on synthetic skin.
 
     Args:
-        seed: another seed is another lesion of the same kind.
+        seed: another seed draws another lesion of the same kind.
         size: (height, width), px, at least 64 each.
         kind: one of `KINDS`.
 
@@ -70,7 +70,7 @@ def lesion(
     if kind not in _LOOKS:
         raise ValueError(f"Kind {kind!r} cannot be drawn; choose one of {', '.join(KINDS)}.")
     if min(size) < 64:
-        raise ValueError(f"Size {size} is too small to draw in; at least 64 px a side are needed.")
+        raise ValueError(f"Size {size} is too small; at least 64 px per side are needed.")
     look = _LOOKS[kind]
     rng = np.random.default_rng([seed, zlib.crc32(kind.encode())])
     canvas = _skin(rng, size)
@@ -91,10 +91,10 @@ def _field(rng: np.random.Generator, size: tuple[int, int], cell: float) -> Plan
     """Smooth noise of mean 0 and deviation 1, with bumps of about `cell` times the short side."""
     step = max(1.0, cell * min(size))
     coarse = rng.normal(size=(int(size[0] / step) + 4, int(size[1] / step) + 4))
-    grown = Image.fromarray(coarse.astype(np.float32)).resize(
+    enlarged = Image.fromarray(coarse.astype(np.float32)).resize(
         (round(coarse.shape[1] * step), round(coarse.shape[0] * step)), Image.Resampling.BICUBIC
     )
-    plane = np.asarray(grown)[: size[0], : size[1]]
+    plane = np.asarray(enlarged)[: size[0], : size[1]]
     return np.asarray((plane - plane.mean()) / (plane.std() + 1e-6), np.float32)
 
 
@@ -108,9 +108,9 @@ def _mix(canvas: Plane, color: Plane | tuple[int, int, int], weight: Plane) -> P
 
 
 def _ramp(values: Plane, low: float, high: float) -> Plane:
-    """0 at `low`, 1 at `high`, smooth between; `low` may be the larger."""
-    share = np.clip((values - low) / (high - low), 0, 1)
-    return np.asarray(share * share * (3 - 2 * share), np.float32)
+    """A smooth step from 0 at `low` to 1 at `high`; `low` may be the larger."""
+    step = np.clip((values - low) / (high - low), 0, 1)
+    return np.asarray(step * step * (3 - 2 * step), np.float32)
 
 
 def _skin(rng: np.random.Generator, size: tuple[int, int]) -> Plane:
@@ -121,13 +121,13 @@ def _skin(rng: np.random.Generator, size: tuple[int, int]) -> Plane:
     canvas += (3.5 * slow)[..., None] * _tint([0.7, 1.0, 1.1])
     canvas += (3.0 * patches)[..., None] * _tint([0.3, 1.0, 0.9])  # redness comes in patches
     canvas += (2.0 * grain)[..., None]
-    # Fine furrows: where a noise field crosses zero it leaves a net of thin lines.
+    # Fine furrows: the zero crossings of a noise field are a net of thin lines.
     furrows = 1 - _ramp(np.abs(_field(rng, size, 0.035)), 0.0, 0.16)
     return canvas - (4.5 * furrows)[..., None]
 
 
 def _outline(rng: np.random.Generator, size: tuple[int, int], look: _Look) -> tuple[Plane, Plane]:
-    """How far inside the lesion a pixel lies, 0 to 1, and its distance from the middle (edge 1)."""
+    """How far each pixel is inside the lesion, 0 to 1; its distance from the center (edge 1)."""
     height, width = size
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     radius = min(size) * rng.uniform(0.27, 0.33)
@@ -149,7 +149,7 @@ def _outline(rng: np.random.Generator, size: tuple[int, int], look: _Look) -> tu
 def _pigment(
     rng: np.random.Generator, size: tuple[int, int], look: _Look, distance: Plane
 ) -> Plane:
-    """The lesion's own colors: in rings where it is symmetric, in patches where it is not."""
+    """The lesion's colors: rings if it is symmetric, patches if not."""
     where = look.asymmetry * 1.1 * _field(rng, size, 0.22) + (1 - look.asymmetry) * 2.2 * (
         distance - 0.6
     )
@@ -166,14 +166,14 @@ def _pigment(
 def _network(
     rng: np.random.Generator, canvas: Plane, inside: Plane, distance: Plane, look: _Look
 ) -> Plane:
-    """Brown lines round lighter holes, a bent honeycomb; it thins out towards the border."""
+    """Brown lines around lighter holes, an irregular honeycomb that fades towards the border."""
     size = inside.shape
     rows, columns = np.mgrid[: size[0], : size[1]].astype(np.float32)
     pitch = min(size) / rng.uniform(38, 44)
     bend = pitch * (0.22 + 0.3 * look.asymmetry)
     down = rows + bend * _field(rng, size, 0.05)
     right = columns + bend * _field(rng, size, 0.05)
-    # Three plane waves at 60° add up to a honeycomb: high in the holes, low on the lines.
+    # Three plane waves at 60° sum to a honeycomb: high in the holes, low on the lines.
     waves = np.zeros(size, np.float32)
     for turn in (0.0, np.pi / 3, 2 * np.pi / 3):
         phase = (right * np.cos(turn) + down * np.sin(turn)) * (2 * np.pi / pitch)
@@ -194,7 +194,7 @@ def _spots(
     radii: tuple[float, float],
     least: float = 0.6,
 ) -> Plane:
-    """Soft round spots scattered where `inside` is at least `least`; radii in short sides."""
+    """Soft round spots where `inside` is at least `least`; radii relative to the short side."""
     spots = np.zeros(inside.shape, np.float32)
     places = np.argwhere(inside >= least)
     if not len(places):
@@ -218,14 +218,14 @@ def _globules(rng: np.random.Generator, canvas: Plane, inside: Plane, count: int
 
 
 def _veil(rng: np.random.Generator, canvas: Plane, inside: Plane) -> Plane:
-    """A structureless blue-white area, off the middle."""
+    """A structureless, eccentric blue-white area."""
     blob = _spots(rng, inside, 1, (0.085, 0.12), 0.98)
     cloud = blob * _ramp(_field(rng, inside.shape, 0.07), -1.2, 0.9)
     return _mix(canvas, _BLUE, _blurred(cloud, 0.03) * inside * 0.65)
 
 
 def _nests(rng: np.random.Generator, canvas: Plane, inside: Plane) -> Plane:
-    """Blue-gray ovoid nests, and a shine."""
+    """Blue-gray ovoid nests on a shiny surface."""
     canvas = _mix(
         canvas, (236, 206, 198), 0.5 * inside * _ramp(_field(rng, inside.shape, 0.1), 0.4, 1.6)
     )
@@ -234,7 +234,7 @@ def _nests(rng: np.random.Generator, canvas: Plane, inside: Plane) -> Plane:
 
 
 def _branches(rng: np.random.Generator, canvas: Plane, inside: Plane) -> Plane:
-    """Arborising vessels: bright red threads that fork and thin."""
+    """Arborizing vessels: bright red lines that fork and thin out."""
     drawn = np.zeros(inside.shape, np.float32)
     places = np.argwhere(inside > 0.5)
     unit = min(inside.shape) / 450
@@ -269,7 +269,7 @@ def _cysts(rng: np.random.Generator, canvas: Plane, inside: Plane) -> Plane:
 
 
 def _scale(rng: np.random.Generator, canvas: Plane, inside: Plane) -> Plane:
-    """Pale follicle openings in a red net, and flakes."""
+    """Pale follicle openings in a red network, and flakes."""
     canvas = _mix(
         canvas, (196, 92, 88), 0.4 * inside * _ramp(_field(rng, inside.shape, 0.03), 0, 1.5)
     )
@@ -279,7 +279,7 @@ def _scale(rng: np.random.Generator, canvas: Plane, inside: Plane) -> Plane:
 
 
 def _lacunae(rng: np.random.Generator, canvas: Plane, inside: Plane) -> Plane:
-    """Red to purple lagoons, parted by paler walls."""
+    """Red to purple lacunae, separated by paler septa."""
     canvas = _mix(
         canvas, (150, 30, 48), 0.7 * _blurred(_spots(rng, inside, 26, (0.03, 0.055), 0.75), 0.012)
     )
@@ -288,18 +288,18 @@ def _lacunae(rng: np.random.Generator, canvas: Plane, inside: Plane) -> Plane:
     )
 
 
-def _blurred(plane: Plane, share: float) -> Plane:
-    """The plane softened by about this share of the short side."""
-    step = max(1.0, share * min(plane.shape) * 1.5)
+def _blurred(plane: Plane, radius: float) -> Plane:
+    """The plane blurred by a radius relative to the short side."""
+    step = max(1.0, radius * min(plane.shape) * 1.5)
     size = (plane.shape[1], plane.shape[0])
     small = (max(2, round(size[0] / step)), max(2, round(size[1] / step)))
     image = Image.fromarray(plane).resize(small, Image.Resampling.BOX)
-    grown = np.asarray(image.resize(size, Image.Resampling.BICUBIC))
-    return np.asarray(np.clip(grown, 0, 1), np.float32)
+    blurred = np.asarray(image.resize(size, Image.Resampling.BICUBIC))
+    return np.asarray(np.clip(blurred, 0, 1), np.float32)
 
 
 def _light(rng: np.random.Generator, size: tuple[int, int]) -> Plane:
-    """The dermatoscope's lamp: a little darker towards the corners, not quite centered."""
+    """The dermatoscope's light: slightly off center, darker towards the corners."""
     rows, columns = np.mgrid[: size[0], : size[1]].astype(np.float32)
     down = rows / size[0] - rng.uniform(0.44, 0.56)
     right = columns / size[1] - rng.uniform(0.44, 0.56)

@@ -1,1 +1,1 @@
-"""Figures from labels and probabilities, with their intervals; nothing here knows a photograph."""
+"""Metrics of labels and probabilities, with their intervals."""

@@ -1,4 +1,4 @@
-"""From logits to calibrated probabilities, and how far they can be believed."""
+"""Calibrated probabilities from logits, and how reliable they are."""
 
 import math
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from melanoma_core.errors import RunError
 
-# Outside these bounds the logits are worthless (T above) or the split has no error to learn from.
+# Above these bounds the logits are useless; below them the split has no errors to fit.
 MIN_TEMPERATURE = 0.05
 MAX_TEMPERATURE = 20.0
-_BIAS_SPREAD = 0.5  # standard deviation of a class bias's prior: odds off by a factor of 1.6
+_BIAS_SPREAD = 0.5  # standard deviation of the prior on class biases: odds off by a factor of 1.6
 
 
 @dataclass(frozen=True)
@@ -184,38 +184,38 @@ def fit_class_bias(logits: ArrayLike, y_true_index: ArrayLike) -> NDArray[np.flo
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """The rows whose probability lies in (low, high], and what became of them."""
+    """The rows whose probability is in (low, high], and how many are true."""
 
     low: float  # 0 belongs to the first bin
     high: float
     num_rows: int
-    num_hits: int  # rows that really are what the probability is of
+    num_hits: int  # rows that are true
     mean_probability: float  # NaN in an empty bin
-    share: float  # num_hits / num_rows; NaN in an empty bin
+    observed: float  # num_hits / num_rows; NaN in an empty bin
 
 
-def bins_of(y_prob: ArrayLike, num_bins: int) -> NDArray[np.intp]:
-    """The bin, from 0, that each probability lies in: equally wide ones, closed on the right.
+def bin_indices(y_prob: ArrayLike, num_bins: int) -> NDArray[np.intp]:
+    """The bin of each probability, from 0: equal widths, closed on the right.
 
-    >>> bins_of([0.0, 0.1, 0.11, 1.0], 10).tolist()
+    >>> bin_indices([0.0, 0.1, 0.11, 1.0], 10).tolist()
     [0, 0, 1, 9]
     """
-    places = np.ceil(np.asarray(y_prob, dtype=np.float64) * num_bins).astype(np.intp) - 1
-    return np.clip(places, 0, num_bins - 1)
+    indices = np.ceil(np.asarray(y_prob, dtype=np.float64) * num_bins).astype(np.intp) - 1
+    return np.clip(indices, 0, num_bins - 1)
 
 
 def reliability(
     y_true: ArrayLike, y_prob: ArrayLike, num_bins: int = 10
 ) -> tuple[ReliabilityBin, ...]:
-    """What really happened, in equally wide bins of a probability.
+    """A reliability diagram: observed frequencies in bins of equal width.
 
     Args:
-        y_true: (N,) of 0 or 1: whether the row is what the probability is of.
-        y_prob: (N,) of that probability, in [0, 1].
+        y_true: (N,) of 0 or 1.
+        y_prob: (N,) probability of 1, in [0, 1].
         num_bins: at least 1.
 
     Returns:
-        `num_bins` bins from low to high, the empty ones too.
+        `num_bins` bins from low to high, including empty ones.
 
     Raises:
         ValueError: shapes differ, or a probability is outside [0, 1].
@@ -225,7 +225,7 @@ def reliability(
         raise ValueError(f"Shapes are {truth.shape} and {prob.shape}; both must be (N,).")
     if not ((prob >= 0) & (prob <= 1)).all():
         raise ValueError("A probability is NaN or outside 0 to 1.")
-    bin_of = bins_of(prob, num_bins)
+    bin_of = bin_indices(prob, num_bins)
     rows = np.bincount(bin_of, minlength=num_bins)
     hits = np.bincount(bin_of[truth], minlength=num_bins)
     sums = np.bincount(bin_of, weights=prob, minlength=num_bins)
@@ -236,7 +236,7 @@ def reliability(
             num_rows=int(rows[index]),
             num_hits=int(hits[index]),
             mean_probability=float(sums[index] / rows[index]) if rows[index] else math.nan,
-            share=float(hits[index] / rows[index]) if rows[index] else math.nan,
+            observed=float(hits[index] / rows[index]) if rows[index] else math.nan,
         )
         for index in range(num_bins)
     )

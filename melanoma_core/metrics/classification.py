@@ -1,8 +1,7 @@
-"""How good predictions are: shares, areas, thresholds and their intervals, in plain NumPy.
+"""Classification metrics, thresholds and confidence intervals in plain NumPy.
 
-The web process loads this module, so it needs neither scikit-learn nor SciPy; the tests check it
-against both. A figure that the data cannot give (the sensitivity where there is no melanoma) is
-NaN, never 0 or 1.
+The web process loads this module, so it uses neither scikit-learn nor SciPy; the tests check it
+against both. A metric that is undefined (an AUROC without melanomas) is NaN, never 0 or 1.
 """
 
 import math
@@ -13,50 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from melanoma_core.metrics import calibration
+
 Interval = tuple[float, float]
 UNDEFINED: Interval = (math.nan, math.nan)
 
 
-def sensitivity(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    """Share of the melanomas that were called melanoma.
-
-    Args:
-        y_true: (N,) of 0 or 1; 1 is melanoma.
-        y_pred: (N,) of 0 or 1; 1 is called melanoma.
-
-    >>> sensitivity([1, 1, 1, 0], [1, 1, 0, 1])
-    0.6666666666666666
-    """
-    truth, called = _flags(y_true, y_pred)
-    return _share(called[truth])
-
-
-def specificity(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    """Share of the other lesions that were not called melanoma; `Args` as `sensitivity`."""
-    truth, called = _flags(y_true, y_pred)
-    return _share(~called[~truth])
-
-
-def ppv(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    """Share of the lesions called melanoma that are melanoma; `Args` as `sensitivity`."""
-    truth, called = _flags(y_true, y_pred)
-    return _share(truth[called])
-
-
-def npv(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    """Share of the lesions not called melanoma that are not; `Args` as `sensitivity`."""
-    truth, called = _flags(y_true, y_pred)
-    return _share(~truth[~called])
-
-
 def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    """Share of the rows where the class index of `y_pred` is the one of `y_true`; both (N,)."""
+    """Proportion of correct class indices; NaN without rows; both (N,)."""
     truth, called = _pair(y_true, y_pred)
-    return _share(truth == called)
+    return float(np.mean(truth == called)) if truth.size else math.nan
 
 
 def balanced_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    """Mean over the classes that occur in `y_true` of the share found; class indices, both (N,).
+    """Mean sensitivity of the classes that occur in `y_true`; class indices, both (N,).
 
     >>> balanced_accuracy([0, 0, 0, 0, 2], [0, 0, 0, 1, 2])
     0.875
@@ -65,22 +34,22 @@ def balanced_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     if truth.size == 0:
         return math.nan
     _, class_of = np.unique(truth, return_inverse=True)
-    found = np.bincount(class_of, weights=truth == called)
-    return float(np.mean(found / np.bincount(class_of)))
+    num_correct = np.bincount(class_of, weights=truth == called)
+    return float(np.mean(num_correct / np.bincount(class_of)))
 
 
 def auroc(y_true: ArrayLike, y_score: ArrayLike) -> float:
-    """Chance that a melanoma scores above another lesion, a tie counting half.
+    """Probability that a melanoma scores above another lesion, ties counting half.
 
     Args:
-        y_true: (N,) of 0 or 1; 1 is melanoma, or whichever class is asked for.
+        y_true: (N,) of 0 or 1; 1 is melanoma, or another class of interest.
         y_score: (N,); only the order matters.
 
     Returns:
-        The area under the ROC curve; NaN unless both 0 and 1 occur.
+        The area under the ROC curve; NaN if `y_true` has only one class.
 
     Raises:
-        ValueError: lengths differ, a score is NaN, or `y_true` holds something else than 0 and 1.
+        ValueError: lengths differ, a score is NaN, or `y_true` has values other than 0 and 1.
 
     >>> auroc([0, 0, 1, 1], [0.1, 0.4, 0.4, 0.8])
     0.875
@@ -90,10 +59,10 @@ def auroc(y_true: ArrayLike, y_score: ArrayLike) -> float:
 
 
 def macro_auroc(y_true_index: ArrayLike, y_prob: ArrayLike) -> float:
-    """Mean of the one-against-the-rest AUROCs of the classes for which it is defined.
+    """Mean of the one-vs-rest AUROCs of the classes that occur.
 
-    A class without a row in `y_true_index` has no AUROC and is left out: a seven-class archive
-    measured with a nine-class network gives the mean of seven.
+    A class without rows has no AUROC and is left out: a nine-class network tested on a seven-class
+    archive has the mean of seven.
 
     Args:
         y_true_index: (N,) of class indices below C.
@@ -108,8 +77,8 @@ def macro_auroc(y_true_index: ArrayLike, y_prob: ArrayLike) -> float:
 def ece(y_true_index: ArrayLike, y_prob: ArrayLike, num_bins: int = 15) -> float:
     """Expected calibration error of the likeliest class (Guo et al., ICML 2017).
 
-    The mean distance, over equally wide bins of the highest probability and weighted by the rows
-    in them, between that probability and the share of rows where its class is the right one.
+    The mean distance between the highest probability and the accuracy, over bins of that
+    probability of equal width, weighted by their rows.
 
     Args:
         y_true_index: (N,) of class indices below C.
@@ -133,12 +102,11 @@ def confidence_gaps(
     truth, prob = _classes(y_true_index, y_prob)
     highest = prob.max(axis=1)
     is_right = prob.argmax(axis=1) == truth
-    bins = np.clip(np.ceil(highest * num_bins).astype(np.intp) - 1, 0, num_bins - 1)
-    return bins, is_right - highest
+    return calibration.bin_indices(highest, num_bins), is_right - highest
 
 
 def brier(y_true_index: ArrayLike, y_prob: ArrayLike) -> float:
-    """Brier's score over all classes: 0 is perfect, 2 is certain and always wrong.
+    """Brier score over all classes: 0 is perfect, 2 is certain and always wrong.
 
     Args:
         y_true_index: (N,) of class indices below C.
@@ -159,15 +127,15 @@ def squared_distances(y_true_index: ArrayLike, y_prob: ArrayLike) -> NDArray[np.
 
 
 def threshold_at_sensitivity(y_true: ArrayLike, y_prob: ArrayLike, sensitivity: float) -> float:
-    """Highest threshold that still finds at least this share of the melanomas.
+    """Highest threshold with at least this sensitivity.
 
-    A lesion is referred when `y_prob >= threshold`, so among all thresholds that reach the
-    wanted sensitivity the highest one refers the fewest benign lesions.
+    A lesion is referred if `y_prob >= threshold`, so among all thresholds with this sensitivity
+    the highest one refers the fewest benign lesions.
 
     Args:
         y_true: (N,) of 0 or 1; 1 is melanoma.
         y_prob: (N,) calibrated probability of melanoma, in [0, 1].
-        sensitivity: share of melanomas to find, in (0, 1].
+        sensitivity: proportion of melanomas to find, in (0, 1].
 
     Returns:
         The threshold, in [0, 1].
@@ -190,7 +158,7 @@ def threshold_at_sensitivity(y_true: ArrayLike, y_prob: ArrayLike, sensitivity: 
 
 
 def wilson_interval(num_hits: int, num_total: int, level: float = 0.95) -> Interval:
-    """Wilson's score interval of a share (Wilson, JASA 1927); NaN where `num_total` is 0.
+    """Wilson's score interval of a proportion (Wilson, JASA 1927); NaN if `num_total` is 0.
 
     >>> [round(bound, 3) for bound in wilson_interval(205, 216)]
     [0.911, 0.971]
@@ -203,13 +171,13 @@ def wilson_interval(num_hits: int, num_total: int, level: float = 0.95) -> Inter
     z = NormalDist().inv_cdf(0.5 + _checked_level(level) / 2)
     if num_total == 0:
         return UNDEFINED
-    share = num_hits / num_total
-    middle = share + z**2 / (2 * num_total)
-    reach = z * math.sqrt(share * (1 - share) / num_total + z**2 / (4 * num_total**2))
+    proportion = num_hits / num_total
+    center = proportion + z**2 / (2 * num_total)
+    margin = z * math.sqrt(proportion * (1 - proportion) / num_total + z**2 / (4 * num_total**2))
     scale = 1 + z**2 / num_total
     # Exactly 0 and 1 at the ends, where rounding would leave 1e-17.
-    low = 0.0 if num_hits == 0 else (middle - reach) / scale
-    high = 1.0 if num_hits == num_total else (middle + reach) / scale
+    low = 0.0 if num_hits == 0 else (center - margin) / scale
+    high = 1.0 if num_hits == num_total else (center + margin) / scale
     return low, high
 
 
@@ -317,10 +285,6 @@ def _auroc(truth: NDArray[np.bool_], score: NDArray[Any]) -> float:
     return float((below + not_above) / (2 * wanted.size * rest.size))
 
 
-def _share(flags: NDArray[np.bool_]) -> float:
-    return float(np.mean(flags)) if flags.size else math.nan
-
-
 def _pair(y_true: ArrayLike, other: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
     truth, column = np.asarray(y_true), np.asarray(other)
     if truth.ndim != 1 or truth.shape != column.shape:
@@ -328,21 +292,16 @@ def _pair(y_true: ArrayLike, other: ArrayLike) -> tuple[NDArray[Any], NDArray[An
     return truth, column
 
 
-def _flags(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    truth, called = _pair(y_true, y_pred)
-    return _as_flags(truth, "y_true"), _as_flags(called, "y_pred")
-
-
 def _as_flags(values: NDArray[Any], name: str) -> NDArray[np.bool_]:
     flags = values.astype(bool)
     if not np.array_equal(flags, values):
-        raise ValueError(f"{name} must hold 0 and 1 only; a class index or a NaN is neither.")
+        raise ValueError(f"{name} may only contain 0 and 1, not class indices or NaN.")
     return flags
 
 
 def _without_nan(values: NDArray[Any], name: str) -> NDArray[Any]:
     if np.isnan(values).any():
-        raise ValueError(f"{name} holds NaN; every row needs a number.")
+        raise ValueError(f"{name} contains NaN; every row needs a number.")
     return values
 
 

@@ -32,18 +32,18 @@ _Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measured figure with its 95 % interval; NaN where it is not defined."""
+    """A measured value with its 95 % interval; NaN if undefined."""
 
     value: float
     low: float
     high: float
     num_photographs: int  # that it was measured on
     num_lesions: int
-    num_hits: int | None = None  # of a share: photographs in the numerator
+    num_hits: int | None = None  # of a proportion: photographs in the numerator
 
 
 def share_interval(hits: ArrayLike, groups: ArrayLike) -> Interval:
-    """As `classification.bootstrap_interval` of the mean; `hits` (N,) of whole numbers, `groups` (N,)."""
+    """As `classification.bootstrap_interval` of the mean; `hits` (N,) integers, `groups` (N,)."""
     return classification.percentile_interval(means(hits, groups))
 
 
@@ -101,7 +101,7 @@ def macro_aurocs(
 def balanced_accuracies(
     y_true: ArrayLike, y_pred: ArrayLike, groups: ArrayLike
 ) -> NDArray[np.float64]:
-    """As `classification.bootstrap` of `classification.balanced_accuracy`; class indices, each (N,)."""
+    """As `classification.bootstrap` of `balanced_accuracy`; class indices, each (N,)."""
     truth, called = np.asarray(y_true), np.asarray(y_pred)
     num_groups, group_of = _grouped(groups)
     names, class_of = np.unique(truth, return_inverse=True)
@@ -228,7 +228,7 @@ def from_record(fields: dict[str, Any]) -> Estimate:
 
 
 def without_nan(value: Any) -> Any:
-    """The value as JSON can hold it: NaN becomes null, tuples become lists."""
+    """The value with NaN as null and tuples as lists, as JSON needs it."""
     if isinstance(value, dict):
         return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

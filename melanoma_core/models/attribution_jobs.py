@@ -1,8 +1,8 @@
-"""Maps by other methods than Grad-CAM, asked of a child process that loads TensorFlow.
+"""Evidence maps by methods other than Grad-CAM, computed by a child process with TensorFlow.
 
-The web process never loads it (530 MB, 5 s and more), so this module starts `attributions` as a
-child. The pixels go to it through stdin as .npy and the maps come back through stdout as .npz:
-nothing of a photograph touches the disk. Lines on its stderr say how far it is.
+The web process never loads TensorFlow (530 MB, 5 s and more), so this module starts `attributions`
+as a child. It sends the pixels through stdin as .npy and receives the maps through stdout as .npz,
+so nothing of a photograph is written to disk. Lines on the child's stderr report progress.
 """
 
 import contextlib
@@ -27,43 +27,43 @@ from melanoma_core.errors import MelanomaError, ModelError
 from melanoma_core.models import memory
 from melanoma_core.paths import PROJECT_DIR
 
-Maps = dict[str, NDArray[np.float32]]  # (h, w) by method, none below 0, each on its own scale
+Maps = dict[str, NDArray[np.float32]]  # by method: (h, w), not negative, each on its own scale
 
 METHODS = {
     "grad_cam_plus_plus": "Grad-CAM++",
     "score_cam": "Score-CAM",
     "smooth_grad": "SmoothGrad",
 }
-# Measured: 1,200 MB at most for MobileNetV2 at 192 px. The twelfth above it is for what the server
-# itself takes meanwhile.
+# Measured: at most 1,200 MB for MobileNetV2 at 192 px. The rest is for what the server itself takes
+# meanwhile.
 NEEDED_BYTES = 1_300_000_000
-# For MobileNetV2 at 192 px it takes 57 s of processor time: a minute on two cores that train
-# beside it, six and a half on two that a dozen processes share.
+# MobileNetV2 at 192 px takes 57 s of processor time: 1 minute on two cores that also train, 6.5
+# minutes on two cores shared by a dozen processes.
 LIMIT_SECONDS = 600.0
-# What a line of the child's stderr begins with; all others are TensorFlow's.
+# Prefixes of the child's lines on stderr; all other lines are TensorFlow's.
 PROGRESS = "progress: "
 REFUSAL = "refused: "
 
-_NICENESS = 10  # answers to other visitors come first
+_NICENESS = 10  # assessments of other visitors come first
 _LOG = logging.getLogger(__name__)
-_PLACE = threading.Lock()  # one child a server: ten visitors must not exhaust its memory
+_PLACE = threading.Lock()  # one child per server: ten visitors must not exhaust its memory
 
 
 @dataclass
 class _Outcome:
-    """What is known of a child so far; written by the threads that attend to it."""
+    """The state of a child; written by the threads that serve it."""
 
     progress: str = "Loading TensorFlow"
     is_late: bool = False
     is_cancelled: bool = False
     maps: Maps | None = None
     error: MelanomaError | None = None
-    said: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+    log: deque[str] = field(default_factory=lambda: deque(maxlen=20))
     done: threading.Event = field(default_factory=threading.Event)
 
 
 class Job:
-    """A child at work on one photograph; whoever lets go of the job ends the child."""
+    """A child that computes the maps of one photograph; it ends when its job is discarded."""
 
     def __init__(self, process: subprocess.Popen[bytes], outcome: _Outcome) -> None:
         self._process = process
@@ -72,12 +72,12 @@ class Job:
 
     @property
     def progress(self) -> str:
-        """What the child is at, such as "Score-CAM, 128 of 1,280 channels"."""
+        """What the child is doing, such as "Score-CAM, 128 of 1,280 channels"."""
         return self._outcome.progress
 
     @property
     def is_done(self) -> bool:
-        """Whether there is a result, or a reason why there is none."""
+        """True once there is a result or an error."""
         return self._outcome.done.is_set()
 
     def cancel(self) -> None:
@@ -89,7 +89,7 @@ class Job:
 
         Raises:
             ModelError: the model is damaged, or has no maps.
-            MelanomaError: the child was cancelled, was too slow, or died.
+            MelanomaError: the child was canceled, was too slow, or died.
         """
         self._outcome.done.wait()
         if self._outcome.error is not None:
@@ -99,42 +99,42 @@ class Job:
 
 
 def shortage() -> str | None:
-    """Why there is not enough memory for a child, in words; None where there is enough.
+    """A sentence if there is not enough memory for a child, else None.
 
-    A system that does not say how much it has is taken to have enough.
+    A system that does not report its memory is assumed to have enough.
     """
     available = memory.available()
     if available is None or available >= NEEDED_BYTES:
         return None
-    # Rounded down, or 1.28 of 1.3 GB would read as enough.
+    # Rounded down: 1.28 GB must not be shown as the needed 1.3.
     free = f"{available // 10**8 / 10:.1f} GB"
     return (
         f"Other maps cannot be computed now: TensorFlow needs {NEEDED_BYTES / 1e9:.1f} GB of "
-        f"memory for them, and {free} is free on the server. Try again later, or run the app on a "
-        "computer with more memory."
+        f"memory, and {free} is free on the server. Try again later, or run the app on a computer "
+        "with more memory."
     )
 
 
 def start(
     directory: Path, image: NDArray[np.uint8], code: str, limit_seconds: float = LIMIT_SECONDS
 ) -> Job:
-    """A child that computes the maps of every method for one photograph and one diagnosis.
+    """Start a child that computes every method's map for one photograph and one diagnosis.
 
     Args:
         directory: folder of the model.
-        image: (H, W, 3) RGB, as the model was fed it.
+        image: (H, W, 3) RGB, as fed to the model.
         code: of the diagnosis.
-        limit_seconds: after which it is ended.
+        limit_seconds: after which the child is killed.
 
     Raises:
-        MelanomaError: memory is short, another child is at work, or none can be started.
+        MelanomaError: memory is short, another child is running, or the child cannot be started.
     """
     reason = shortage()
     if reason is not None:
         raise MelanomaError(reason)
     if not _PLACE.acquire(blocking=False):
         raise MelanomaError(
-            "The maps of another photograph are being computed; one at a time. Try again in a "
+            "The maps of another photograph are being computed, one at a time. Try again in a "
             "minute."
         )
     outcome = _Outcome()
@@ -151,7 +151,7 @@ def start(
         threading.Thread(
             target=_attend, args=(process, _npy(image), limit_seconds, outcome), daemon=True
         ).start()
-        undo.pop_all()  # from here on the thread sees to both
+        undo.pop_all()  # from here on the thread does both
     return Job(process, outcome)
 
 
@@ -172,7 +172,7 @@ def _launch(module: str, *arguments: str) -> subprocess.Popen[bytes]:
 def _attend(
     process: subprocess.Popen[bytes], question: bytes, limit_seconds: float, outcome: _Outcome
 ) -> None:
-    """Give the child its pixels, take its answer, end it when it is late: a thread's work."""
+    """Send the child its pixels, read its answer, and kill it if it is late; run in a thread."""
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
@@ -187,10 +187,10 @@ def _attend(
                 with process.stdin:
                     process.stdin.write(question)
             except BrokenPipeError:
-                pass  # it died; its exit status says more
+                pass  # the child died; its exit status says more
             answer = process.stdout.read()
             process.wait()
-            listener.join()  # before the pipe that it reads is closed
+            listener.join()  # before its pipe is closed
         _conclude(process.returncode, answer, outcome)
     finally:
         alarm.cancel()
@@ -206,7 +206,7 @@ def _listen(stderr: IO[bytes], outcome: _Outcome) -> None:
         elif line.startswith(REFUSAL):
             outcome.error = ModelError(line.removeprefix(REFUSAL))
         else:
-            outcome.said.append(line)
+            outcome.log.append(line)
 
 
 def _cancel(process: subprocess.Popen[bytes], outcome: _Outcome) -> None:
@@ -220,7 +220,7 @@ def _end_late(process: subprocess.Popen[bytes], outcome: _Outcome) -> None:
 
 
 def _conclude(status: int, answer: bytes, outcome: _Outcome) -> None:
-    """Turn the child's end into maps, or into an error that says what to do."""
+    """Set the maps, or an error that says what to do."""
     if status == 0:
         try:
             outcome.maps = _read(answer)
@@ -229,21 +229,21 @@ def _conclude(status: int, answer: bytes, outcome: _Outcome) -> None:
             outcome.error = MelanomaError(
                 f"The computed maps cannot be read ({error}). Compute them again."
             )
-    if outcome.error is not None:  # the child's own words
+    if outcome.error is not None:  # reported by the child itself
         return
-    at = f"while at: {outcome.progress}"
+    at = f"at: {outcome.progress}"
     if outcome.is_cancelled:
         outcome.error = MelanomaError(f"The computation of the maps was stopped {at}.")
     elif outcome.is_late:
         outcome.error = MelanomaError(
-            f"The computation of the maps took too long and was ended {at}. Try again when the "
-            "server has less to do."
+            f"The computation of the maps took too long and was stopped {at}. Try again when the "
+            "server is less busy."
         )
     else:
-        _LOG.error("The maps were not computed (%d): %s", status, "\n".join(outcome.said))
+        _LOG.error("The maps were not computed (%d): %s", status, "\n".join(outcome.log))
         outcome.error = MelanomaError(
             f"The process that computes the maps ended with status {status} {at}. If memory was "
-            "short, close other programs and try again; the server’s log has its last words."
+            "short, close other programs and try again. The server’s log has its last output."
         )
 
 
@@ -258,5 +258,5 @@ def _read(answer: bytes) -> Maps:
         maps: Maps = {name: archive[name] for name in METHODS}
     for name, heat in maps.items():
         if heat.ndim != 2 or not np.isfinite(heat).all() or heat.min() < 0:
-            raise ValueError(f"the map of {METHODS[name]} is none")
+            raise ValueError(f"{METHODS[name]} gave no valid map")
     return maps

@@ -1,4 +1,4 @@
-"""What a network makes of each photograph before its last layer, for a whole data set."""
+"""Embeddings of a whole data set: a network's output before its last layer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ from melanoma_core.models.predict import Network
 
 @dataclass(frozen=True)
 class Embeddings:
-    """One row a photograph, in the order in which they were given."""
+    """Embeddings of N files, in their order."""
 
-    vectors: NDArray[np.float32]  # (N, K); NaN where the photograph is refused
-    refused: dict[int, str]  # the reason, by place, of those that cannot be read
+    vectors: NDArray[np.float32]  # (N, K); NaN for files that cannot be read
+    refused: dict[int, str]  # by position: why the file cannot be read
 
 
 def of_files(network: Network, files: Sequence[Path], report: Report | None = None) -> Embeddings:
-    """The embeddings of these files; what cannot be read is named, not dropped.
+    """The embeddings of these files; unreadable files are reported, not dropped.
 
     Args:
-        network: as a model holds it.
+        network: of a model.
         files: of photographs.
-        report: called after each photograph with the number done and the number of all.
+        report: called after each photograph with the number done and the total.
     """
     vectors = np.full((len(files), network.kernel.shape[0]), np.nan, np.float32)
     refused: dict[int, str] = {}

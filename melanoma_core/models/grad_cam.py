@@ -1,7 +1,7 @@
 """Where in a photograph the network found support for a diagnosis, and how to draw it.
 
-Three things are kept apart: what is explained (a diagnosis), how the map is made (Grad-CAM), and
-how it is drawn (overlay).
+What is explained (a diagnosis), how the map is made (Grad-CAM) and how it is drawn (overlay) are
+kept separate.
 """
 
 import math
@@ -13,38 +13,38 @@ from PIL import Image
 from melanoma_core.errors import ModelError
 from melanoma_core.models.predict import Model, Prediction
 
-# Viridis without its dark purple end: even to the eye, and green does not occur in skin.
+# Viridis without its dark purple end: perceptually uniform, and green does not occur in skin.
 _COLORS = np.array([[0x31, 0x68, 0x8E], [0x35, 0xB7, 0x79], [0xFD, 0xE7, 0x25]], np.float64)
-FAINTEST = 0.15  # of the scale; below it nothing is drawn
+FAINTEST = 0.15  # of the scale; weaker evidence is not drawn
 _STRONGEST_OPACITY = 0.42  # structures stay visible
 
 
 def grad_cams(model: Model, prediction: Prediction) -> NDArray[np.float32]:
-    """Grad-CAM map of every diagnosis, from the forward pass that gave the prediction.
+    """Grad-CAM map of every diagnosis, from the prediction's forward pass.
 
-    Behind a global average pooling and one dense layer, the gradient of a logit by the feature
-    map is the kernel over the number of cells. Grad-CAM (Selvaraju et al., ICCV 2017) averages
-    it over the cells once more, so it is exactly this sum, and no gradient is needed.
+    After global average pooling and one dense layer, the gradient of a logit with respect to the
+    feature map is the kernel divided by the number of cells. Grad-CAM (Selvaraju et al., ICCV 2017)
+    averages it over the cells, so the map is exactly this sum and needs no gradient.
 
     Returns:
-        (C, h, w), none below 0, in the order of `prediction.codes`, not scaled: the maps of one
-        photograph can be held against each other.
+        (C, h, w), not negative, in the order of `prediction.codes`, unscaled: the maps of one
+        photograph can be compared with each other.
 
     Raises:
-        ModelError: the network has no such map, or the prediction is another model's.
+        ModelError: the network has no feature map, or the prediction is another model's.
     """
     if prediction.model_id != model.card.model_id:
         raise ModelError(
-            f"The prediction is by “{prediction.model_id}”, the model is “{model.card.model_id}”: "
-            "assess the photograph again."
+            f"The prediction is from “{prediction.model_id}”, the model is "
+            f"“{model.card.model_id}”. Assess the photograph again."
         )
     if prediction.features is None:
         raise ModelError(
-            f"The network of “{model.card.model_id}” ends in no feature map, so there is no map "
-            "of its evidence. Use a model with global average pooling."
+            f"The network of “{model.card.model_id}” has no feature map, so there is no evidence "
+            "map. Use a model with global average pooling."
         )
     height, width, num_features = prediction.features.shape
-    # One matrix product: a tenth of the time that np.einsum takes for the same sums.
+    # One matrix product takes a tenth of the time of np.einsum.
     sums = prediction.features.reshape(-1, num_features) @ model.network.kernel
     maps = sums.T.reshape(-1, height, width) / (height * width)
     rectified: NDArray[np.float32] = np.maximum(maps, 0).astype(np.float32)
@@ -52,12 +52,12 @@ def grad_cams(model: Model, prediction: Prediction) -> NDArray[np.float32]:
 
 
 def heat_inside(cam: NDArray[np.float32], outline: NDArray[np.bool_]) -> float:
-    """Share of a map's heat that lies inside the outline of the lesion; NaN for an empty map.
+    """Proportion of a map's heat inside the outline of the lesion; NaN for an empty map.
 
     Args:
-        cam: (h, w), none below 0.
-        outline: (H, W), True inside, of the whole photograph in whatever size: a cell of the map
-            that lies partly inside counts by the part of it that does.
+        cam: (h, w), not negative.
+        outline: (H, W), True inside; of the whole photograph at any size. A cell of the map that is
+            partly inside counts in part.
 
     >>> heat_inside(np.float32([[3, 1], [0, 0]]), np.array([[True, False], [True, False]]))
     0.75
@@ -73,7 +73,7 @@ def heat_inside(cam: NDArray[np.float32], outline: NDArray[np.bool_]) -> float:
 
 
 def is_drawable(cam: NDArray[np.float32], scale: float) -> bool:
-    """Whether any place of a map is strong enough, on this scale, to be colored."""
+    """True if any cell of a map is strong enough, on this scale, to be colored."""
     return bool(scale > 0 and cam.max() > 0 and cam.max() >= FAINTEST * scale)
 
 
@@ -85,18 +85,18 @@ def overlay(
     *,
     has_line: bool = True,
 ) -> NDArray[np.uint8]:
-    """The photograph with a map laid over it, and a line at half of its strongest evidence.
+    """The photograph with a map on top, and a line at half of its strongest evidence.
 
     Args:
         image: (H, W, 3) RGB.
-        cam: (h, w), none below 0, as `grad_cams` gives it.
+        cam: (h, w), not negative, from `grad_cams`.
         scale: heat drawn at full strength: the largest of **all** diagnoses, so that a diagnosis
             without support looks empty.
         opacity: 0 (only the photograph) to 1.
-        has_line: whether the line is drawn; around single pixels it would be a scribble.
+        has_line: draw the line; around single pixels it would be a scribble.
 
     Returns:
-        (H, W, 3) RGB; the photograph itself where the map is too faint to be drawn.
+        (H, W, 3) RGB; a copy of the photograph if the map is too faint to be drawn.
     """
     if not is_drawable(cam, scale):
         return image.copy()
@@ -116,7 +116,7 @@ def overlay(
 
 
 def _draw_contour(drawn: NDArray[np.float64], inside: NDArray[np.bool_]) -> None:
-    """A white line on a dark edge around `inside`, about 1/250 of the long side wide."""
+    """Draw a white line with dark edges around `inside`, about 1/250 of the long side wide."""
     width = max(1, round(max(inside.shape) / 400))
     edge = _grow(inside, 1) & ~inside
     drawn[_grow(edge, 2 * width)] = (27, 39, 51)

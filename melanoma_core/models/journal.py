@@ -1,14 +1,14 @@
-"""Who did what to the models, and when: rows that cannot be changed without being found out.
+"""A tamper-evident journal of who did what to the models, and when.
 
-models/journal.jsonl       a row a line; each holds the SHA-256 of the line before it
-       journal.head.json   how many rows there are, and the SHA-256 of the last one
+models/journal.jsonl       one row per line, each with the SHA-256 of the line before it
+       journal.head.json   the number of rows and the SHA-256 of the last one
 
-A row edited, deleted, moved or put in breaks the chain; rows deleted at the end are missed by the
-second file. There is no secret in it: whoever may write in the folder can add rows that are not
-true, and leaves no trace here by rewriting every later row and both files. Against that helps a
-SHA-256 that was noted elsewhere (`verify` gives it, and takes it). A row whose writer was killed
-before it wrote the second file can be changed unseen until the next row is written. Where the
-second file was missing, a row says so before the next one, and `verify` tells of it for good.
+Editing, deleting, moving or inserting a row breaks the chain; the head file shows that rows are
+missing at the end. There is no secret: whoever may write in the folder can add false rows, or
+rewrite all later rows and both files without a trace here. A SHA-256 that was kept elsewhere
+detects that (`verify` returns it, and checks it). A row whose writer was killed before it wrote the
+head file can be changed unnoticed until the next row is written. If the head file was missing, a
+row says so before the next one, and `verify` reports it from then on.
 """
 
 import contextlib
@@ -28,9 +28,9 @@ from melanoma_core.paths import locked, sha256, write_atomic
 ROWS, HEAD = "journal.jsonl", "journal.head.json"
 NOT_GIVEN = "not given"
 _LOCK = ".journal.lock"
-_BEFORE_THE_FIRST = "0" * 64
-_MOST_LETTERS = {"who": 80, "reason": 2000, "against": 4000}
-_NUM_LOOKS = 5
+_NO_ROW = "0" * 64
+_MAX_LENGTHS = {"who": 80, "reason": 2000, "against": 4000}
+_NUM_READS = 5
 
 
 class Kind(StrEnum):
@@ -41,10 +41,10 @@ class Kind(StrEnum):
     TRAINING_FAILED = "training failed"
     TRAINING_STOPPED = "training stopped"
     PROMOTED = "promoted"
-    OVERRULED = "overruled"  # put into use against the comparison, with a reason
+    OVERRULED = "overruled"  # promoted although it failed the safety check, with a reason
     ROLLED_BACK = "rolled back"
-    UPGRADED = "upgraded"  # its files were brought to a new form
-    RECOUNTED = "recounted"  # journal.head.json was missing and was made anew
+    UPGRADED = "upgraded"  # its files were converted to a new format
+    RECOUNTED = "recounted"  # journal.head.json was missing and was written again
 
 
 @dataclass(frozen=True)
@@ -52,19 +52,19 @@ class Event:
     """What happened to which model or run, and by whom."""
 
     kind: Kind
-    who: str = ""  # a name that was typed, or the sign-in
+    who: str = ""  # a typed name, or the signed-in user
     model_id: str = ""
     card_sha256: str = ""
     run_id: str = ""
     datasets: Mapping[str, str] = field(default_factory=dict)  # SHA-256 by name
-    reason: str = ""  # of a promotion, of an overruling, of a failure
-    against: str = ""  # what was overruled
-    when: str = ""  # date and time, UTC; now, where it is not given
+    reason: str = ""  # of a promotion, a rollback or a failure
+    against: str = ""  # the objection that was overruled
+    when: str = ""  # date and time, UTC; empty: now
 
 
 @dataclass(frozen=True)
 class Row:
-    """An event as it stands in the journal."""
+    """An event in the journal."""
 
     number: int  # from 1
     event: Event
@@ -73,43 +73,43 @@ class Row:
 
 @dataclass(frozen=True)
 class Check:
-    """What `verify` found."""
+    """The result of `verify`."""
 
     num_rows: int
-    sha256: str  # of the last row; note it elsewhere to find out even a rewritten journal
+    sha256: str  # of the last row; kept elsewhere, it detects even a rewritten journal
     problems: tuple[str, ...]  # what was changed, or may have been
 
 
 @dataclass(frozen=True)
 class _Journal:
-    """Both files as they lie on disk."""
+    """Both files as they are on disk."""
 
-    lines: tuple[bytes, ...]  # whole ones, without their line ends
+    lines: tuple[bytes, ...]  # complete ones, without line ends
     torn: bytes  # what follows the last line end
-    head: tuple[int, str] | None  # number of rows and SHA-256 of the last; None: cannot be read
-    why_no_head: str  # why it cannot be read
+    head: tuple[int, str] | None  # number of rows and SHA-256 of the last; None: unreadable
+    head_problem: str  # why it is unreadable
 
     @property
     def last(self) -> tuple[int, str]:
-        """Number of whole lines and SHA-256 of the last one."""
-        return len(self.lines), sha256(self.lines[-1]) if self.lines else _BEFORE_THE_FIRST
+        """Number of complete lines and SHA-256 of the last one."""
+        return len(self.lines), sha256(self.lines[-1]) if self.lines else _NO_ROW
 
     @property
-    def is_as_counted(self) -> bool:
-        """Whether the lines are those that the second file counted, and one more at the most."""
+    def matches_head(self) -> bool:
+        """True if the lines are those that the head file counts, and at most one more."""
         if self.head is None:
             return not self.lines
         number, expected = self.head
-        before = sha256(self.lines[number - 1]) if 0 < number <= len(self.lines) else None
-        is_there = before == expected if number else expected == _BEFORE_THE_FIRST
-        return is_there and len(self.lines) - number in (0, 1)
+        actual = sha256(self.lines[number - 1]) if 0 < number <= len(self.lines) else None
+        has_last = actual == expected if number else expected == _NO_ROW
+        return has_last and len(self.lines) - number in (0, 1)
 
 
 def append(models_dir: Path, event: Event) -> Row:
-    """Write down what happened; it is on the disk when this returns.
+    """Add a row; it is on the disk when this returns.
 
-    What a killed process left of its row is dropped: it was never a row. A journal that was
-    tampered with is gone on from where it stood before, so that the gap stays in it for good.
+    The part of a row that a killed process left is dropped. A journal that was tampered with is
+    continued from its last known row, so that the gap stays visible.
 
     Raises:
         JournalError: the journal cannot be written.
@@ -124,84 +124,84 @@ def append(models_dir: Path, event: Event) -> Row:
             return _write(models_dir, journal, event)
     except OSError as error:
         raise JournalError(
-            f"The journal of the models cannot be written ({error.strerror}). Free room, or let "
-            "the app write in the folder of the models, and do it again."
+            f"The journal of the models cannot be written ({error.strerror}). Free disk space, or "
+            "let the app write to the models folder, and try again."
         ) from error
 
 
 def rows(models_dir: Path) -> tuple[Row, ...]:
-    """The rows that can be read, oldest first; whether they are whole is for `verify` to say.
+    """The readable rows, oldest first; `verify` says whether they are all and unchanged.
 
     Raises:
         JournalError: the journal cannot be read.
     """
-    found = []
-    for line in _read_or_words(models_dir).lines:
+    readable = []
+    for line in _read_settled(models_dir).lines:
         with contextlib.suppress(ValueError):
             number, _, event = _record(line)
-            found.append(Row(number, event, sha256(line)))
-    return tuple(found)
+            readable.append(Row(number, event, sha256(line)))
+    return tuple(readable)
 
 
-def verify(models_dir: Path, noted: str | None = None) -> Check:
-    """Look for rows that were edited, deleted, moved or put in, and write nothing.
+def verify(models_dir: Path, expected_sha256: str | None = None) -> Check:
+    """Look for rows that were edited, deleted, moved or inserted; write nothing.
 
     Args:
         models_dir: where models are kept.
-        noted: SHA-256 of a row, as an earlier check gave it; a row must still have it.
+        expected_sha256: of a row, from an earlier check; a row must still have it.
 
     Raises:
         JournalError: the journal cannot be read.
     """
-    journal = _read_or_words(models_dir)
-    problems, previous = [], _BEFORE_THE_FIRST
+    journal = _read_settled(models_dir)
+    problems, previous = [], _NO_ROW
     for place, line in enumerate(journal.lines, 1):
         try:
             number, expected, event = _record(line)
         except ValueError as error:
             problems.append(
-                f"Line {place} is no row of the journal ({error}): it was edited or damaged. "
+                f"Line {place} is not a row of the journal ({error}): it was edited or damaged. "
                 "Restore the journal from a copy."
             )
         else:
             if event.kind is Kind.RECOUNTED:
                 problems.append(
-                    f"Row {number} says that the rows were counted anew at {event.when}, as {HEAD} "
-                    "was missing or damaged: rows that ended the journal before it may have been "
-                    "deleted. Compare it with a copy, or with a SHA-256 noted earlier."
+                    f"Row {number} says that the rows were counted again at {event.when}, because "
+                    f"{HEAD} was missing or damaged: rows just before it may have been deleted. "
+                    "Compare the journal with a copy, or with a SHA-256 from an earlier check."
                 )
             if expected != previous:
                 problems.append(
                     f"Line {place} (row {number}) does not follow the line before it: a row was "
-                    "edited, deleted, moved or put in there."
+                    "edited, deleted, moved or inserted there."
                 )
             elif number != place:
-                problems.append(f"Line {place} calls itself row {number}.")
+                problems.append(f"Line {place} has the row number {number}.")
         previous = sha256(line)
     problems += _end_problems(journal)
-    if noted is not None and noted not in map(sha256, journal.lines):
-        problems.append(f"No row has the SHA-256 that was noted, {noted}: rows were rewritten.")
+    if expected_sha256 is not None and expected_sha256 not in map(sha256, journal.lines):
+        problems.append(f"No row has the SHA-256 {expected_sha256}: rows were rewritten.")
     return Check(len(journal.lines), previous, tuple(problems))
 
 
 def _end_problems(journal: _Journal) -> list[str]:
-    """What the second file says against the end of the journal."""
+    """What the head file shows to be wrong with the end of the journal."""
     num_lines = len(journal.lines)
     if journal.head is None:
         if not num_lines:
             return []
         return [
-            f"{HEAD} is missing or damaged ({journal.why_no_head}): whether rows are missing at "
-            "the end cannot be told. Restore it from a copy, or compare the journal with a SHA-256 "
-            "noted earlier."
+            f"{HEAD} is missing or damaged ({journal.head_problem}), so rows may be missing at the "
+            "end. Restore it from a copy, or compare the journal with a SHA-256 from an earlier "
+            "check."
         ]
     number, _ = journal.head
     if number > num_lines:
-        return [f"The journal had {number} rows and has {num_lines}: the last were deleted."]
+        return [f"The journal had {number} rows and has {num_lines}: the last ones were deleted."]
     if num_lines > number + 1:
-        return [f"The journal has {num_lines} rows, of which {HEAD} knows {number}."]
-    if not journal.is_as_counted:
-        return [f"Row {number} is not the one that {HEAD} knows as the last: it was edited."]
+        return [f"The journal has {num_lines} rows, but {HEAD} counts {number}."]
+    if not journal.matches_head:
+        return [f"Row {number} is not the last row that {HEAD} names: it was edited."]
     return []
 
 
@@ -211,9 +211,9 @@ def record(row: Row) -> dict[str, Any]:
 
 
 def _write(models_dir: Path, journal: _Journal, event: Event) -> Row:
-    """Add a row behind those that are there, and count it."""
-    # After a deletion at the end the chain goes on from the row that is gone.
-    is_sound = journal.head is None or journal.is_as_counted
+    """Add a row at the end, and count it."""
+    # After a deletion at the end, the chain continues from the deleted row.
+    is_sound = journal.head is None or journal.matches_head
     number, previous = journal.last if is_sound or journal.head is None else journal.head
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
     event = dataclasses.replace(
@@ -227,14 +227,14 @@ def _write(models_dir: Path, journal: _Journal, event: Event) -> Row:
     line = _canonical(fields)
     path = models_dir / ROWS
     if not journal.lines and journal.head is None:
-        # Before the first row, so that rows without the second file are always a sign.
-        _write_head(models_dir, 0, _BEFORE_THE_FIRST)
+        # Written before the first row, so that rows without a head file are always suspicious.
+        _write_head(models_dir, 0, _NO_ROW)
     with path.open("r+b" if path.exists() else "x+b") as file:
         end = file.seek(0, os.SEEK_END)
         if journal.torn:
             if is_sound:
                 end -= len(journal.torn)
-            else:  # evidence: it stays, on a line of its own
+            else:  # evidence: it is kept, on a line of its own
                 line = b"\n" + line
         file.truncate(end)
         file.seek(end)
@@ -243,7 +243,7 @@ def _write(models_dir: Path, journal: _Journal, event: Event) -> Row:
             file.flush()
             os.fsync(file.fileno())
         except OSError:
-            file.truncate(end)  # a full disk may have taken a part
+            file.truncate(end)  # a part may have been written to a full disk
             raise
     line = line.lstrip(b"\n")
     _write_head(models_dir, number + 1, sha256(line))
@@ -256,9 +256,9 @@ def _write_head(models_dir: Path, number: int, line_sha256: str) -> None:
 
 
 def _cut(text: str, name: str) -> str:
-    """The text on one line, without what cannot be seen, and no longer than it may be."""
-    seen = "".join(letter if letter.isprintable() else " " for letter in text)
-    return " ".join(seen.split())[: _MOST_LETTERS[name]]
+    """The text on one line, without invisible characters, cut to its maximum length."""
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(printable.split())[: _MAX_LENGTHS[name]]
 
 
 def _canonical(fields: Mapping[str, Any]) -> bytes:
@@ -267,39 +267,44 @@ def _canonical(fields: Mapping[str, Any]) -> bytes:
     ).encode()
 
 
-def _read_or_words(models_dir: Path) -> _Journal:
+def _read_settled(models_dir: Path) -> _Journal:
+    """Both files, read again while a row is being added."""
     try:
         journal = _read(models_dir)
-        for _ in range(_NUM_LOOKS):
-            if journal.is_as_counted:
+        for _ in range(_NUM_READS):
+            if journal.matches_head:
                 break
-            journal = _read(models_dir)  # rows may have been added between the two files
+            journal = _read(models_dir)  # rows may be added between reading the two files
         return journal
     except OSError as error:
         raise JournalError(
-            f"The journal of the models cannot be read ({error.strerror}). Mend the rights of "
-            f"{ROWS} and {HEAD} in the folder of the models."
+            f"The journal of the models cannot be read ({error.strerror}). Fix the permissions of "
+            f"{ROWS} and {HEAD} in the models folder."
         ) from error
 
 
 def _read(models_dir: Path) -> _Journal:
-    # The second file first: a row that is added meanwhile is one that it does not know yet.
-    counted, why = None, ""
+    # The head file first: a row that is added meanwhile is not counted in it yet.
+    head, problem = None, ""
     try:
-        counted = _counted((models_dir / HEAD).read_bytes())
+        head = _head((models_dir / HEAD).read_bytes())
     except FileNotFoundError:
-        why = "there is no such file"
+        problem = "there is no such file"
     except ValueError as error:
-        why = str(error)
+        problem = str(error)
     try:
         *lines, torn = (models_dir / ROWS).read_bytes().split(b"\n")
     except FileNotFoundError:
         lines, torn = [], b""
-    return _Journal(tuple(lines), torn, counted, why)
+    return _Journal(tuple(lines), torn, head, problem)
 
 
-def _counted(text: bytes) -> tuple[int, str]:
-    """Number of rows and SHA-256 of the last, as the second file holds them, or a ValueError."""
+def _head(text: bytes) -> tuple[int, str]:
+    """Number of rows and SHA-256 of the last one, from the head file.
+
+    Raises:
+        ValueError: it is damaged; says how.
+    """
     fields = _fields(text)
     return _whole_number(fields, "num_rows"), _text(fields, "sha256")
 
@@ -308,7 +313,7 @@ def _record(line: bytes) -> tuple[int, str, Event]:
     """Number, SHA-256 of the line before, and event of a line.
 
     Raises:
-        ValueError: it is no row; says what came and what was expected.
+        ValueError: it is not a row; says what came and what was expected.
     """
     fields = _fields(line)
     number, previous = _whole_number(fields, "number"), _text(fields, "previous")
@@ -320,7 +325,7 @@ def _record(line: bytes) -> tuple[int, str, Event]:
     known = [field.name for field in dataclasses.fields(Event)]
     unknown = sorted(fields.keys() - {*known, "number", "previous"})
     if unknown:
-        raise ValueError(f"it has {', '.join(unknown)}, which no row has")
+        raise ValueError(f"it has unknown fields: {', '.join(unknown)}")
     texts = {
         name: _text(fields, name)
         for name in known

@@ -1,24 +1,24 @@
-"""How much memory a new process may take: what the system has left, and its container allows."""
+"""How much memory a new process may use: what is free, within the limits of the container."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")
-# The files of a control group, by version of its interface (kernel documentation, cgroup-v2.rst
-# and cgroup-v1/memory.rst): limit, use, and the line of memory.stat that can be given back.
+# Files of a control group, by interface version (kernel documentation, cgroup-v2.rst and
+# cgroup-v1/memory.rst): limit, usage, and the line of memory.stat with reclaimable memory.
 _VERSION_2 = ("memory.max", "memory.current", "inactive_file")
 _VERSION_1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 
 
 def available(proc: Path = _PROC, cgroups: Path = _CGROUPS) -> int | None:
-    """Bytes that a new process may take; None on a system that does not say (not Linux).
+    """Bytes that a new process may use; None on a system that does not report it (not Linux).
 
-    In a container the system's own figure is that of the whole machine, so the room under every
-    limit that holds for this process is looked at too, and the least counts.
+    In a container the system reports the whole machine, so every limit that applies to this process
+    is checked too, and the smallest value counts.
     """
-    rooms = [*_system(proc), *_groups(proc, cgroups)]
-    return min(rooms) if rooms else None
+    candidates = [*_system(proc), *_groups(proc, cgroups)]
+    return min(candidates) if candidates else None
 
 
 def _system(proc: Path) -> Iterator[int]:
@@ -28,7 +28,7 @@ def _system(proc: Path) -> Iterator[int]:
 
 
 def _groups(proc: Path, cgroups: Path) -> Iterator[int]:
-    """Room under the limit of this process's control group, and of each one above it."""
+    """Bytes left in this process's control group, and in each of its parents."""
     for line in _lines(proc / "self" / "cgroup"):
         _, controllers, path = line.split(":", 2)
         if controllers == "":
@@ -40,11 +40,11 @@ def _groups(proc: Path, cgroups: Path) -> Iterator[int]:
         own = root / path.strip("/")
         for folder in (own, *own.parents):
             if folder.is_relative_to(root):
-                yield from _room(folder, *names)
+                yield from _left(folder, *names)
 
 
-def _room(folder: Path, limit_name: str, used_name: str, cache_name: str) -> Iterator[int]:
-    # The path is that outside of the container, where this folder may not be seen.
+def _left(folder: Path, limit_name: str, used_name: str, cache_name: str) -> Iterator[int]:
+    # The path is as seen outside the container; the folder may not be visible inside.
     limit, used = _lines(folder / limit_name), _lines(folder / used_name)
     if not limit or not used or limit[0] == "max":
         return
@@ -57,7 +57,7 @@ def _room(folder: Path, limit_name: str, used_name: str, cache_name: str) -> Ite
 
 
 def _lines(path: Path) -> list[str]:
-    """Lines of a file of the system; none where it has no such file."""
+    """Lines of a system file; none if there is no such file."""
     try:
         return path.read_text().splitlines()
     except OSError:

@@ -36,7 +36,7 @@ class TrainingIds:
         """
         has_lesion = table["lesion_id"].notna().to_numpy()
         is_known = np.isin(_digests(table["lesion_id"].astype(str)), self.lesions) & has_lesion
-        for ids in zip(*map(schema.forms, table["image_id"], table["source"]), strict=True):
+        for ids in zip(*map(schema.possible_ids, table["image_id"], table["source"]), strict=True):
             is_known |= np.isin(_digests(ids), self.images)
         return np.asarray(is_known)
 

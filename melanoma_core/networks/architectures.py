@@ -159,7 +159,7 @@ class ColorCastClamp(layers.Layer):
         red, more_red, blue, more_blue = self.limits
         least, most = np.array([[red, 0, blue], [more_red, 0, more_blue]], np.float32)
         # SmoothGrad adds noise: the mean of an empty channel may lie below 0, and has no logarithm.
-        means = ops.relu(ops.mean(inputs, axis=(1, 2), keepdims=True)) + color_casts.DARKEST
+        means = ops.relu(ops.mean(inputs, axis=(1, 2), keepdims=True)) + color_casts.EPSILON
         logs = ops.log(means / means[..., 1:2])  # over green, whose own stays 0
         gains = ops.exp(ops.minimum(ops.maximum(logs, least), most) - logs)
         gains = gains * (
@@ -247,11 +247,11 @@ def of_card(card: Card, files: Mapping[str, bytes]) -> keras.Model:
     network = build(
         card.network, card.image_size, len(card.diagnoses), color_cast_limits=card.color_cast_limits
     )
-    load_model(network, files)
+    load_files(network, files)
     return network
 
 
-def load_model(network: keras.Model, files: Mapping[str, bytes]) -> None:
+def load_files(network: keras.Model, files: Mapping[str, bytes]) -> None:
     """Load a model's weights, its last layer from head.npz; the image size may be another one.
 
     Raises:
@@ -303,7 +303,7 @@ def unmask_classes(network: keras.Model) -> None:
 def mask_classes(
     network: keras.Model, bias: NDArray[np.floating[Any]], is_masked: NDArray[np.bool_]
 ) -> None:
-    """Mask classes again, after training, with their bias (C,) before `unmask_classes`, in place."""
+    """Mask classes again after training, in place; `bias` (C,) is that before `unmask_classes`."""
     set_bias(network, np.where(is_masked, bias, head(network)[1]))
 
 

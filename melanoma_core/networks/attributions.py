@@ -1,6 +1,6 @@
 """Grad-CAM++, Score-CAM and SmoothGrad by tf-keras-vis, for one photograph and one diagnosis.
 
-Run as a child process by `attribution_jobs`, which says how the two speak with each other:
+Run as a child process by `attribution_jobs`, which describes the protocol:
 
     python -m melanoma_core.networks.attributions MODEL_FOLDER DIAGNOSIS < image.npy > maps.npz
 """
@@ -29,33 +29,33 @@ from melanoma_core.networks import architectures
 
 # Keras and LiteRT differ by about 1e-6; the weights of another network by far more.
 _TOLERANCE = 1e-3
-_NUM_NOISY = 20  # copies that SmoothGrad averages over, as the examples of tf-keras-vis do
-_NOISE = 0.2  # standard deviation, of the photograph's range; tf-keras-vis's own default
-_SEED = 0  # of the noise: the same photograph gives the same map
-# tf-keras-vis holds the masked photographs of all channels at once, 2 GB for MobileNetV2 at
-# 192 px; asked for 64 of 1,280 channels at a time, the whole process takes 1.2 GB.
+_NUM_NOISY = 20  # copies that SmoothGrad averages, as in the examples of tf-keras-vis
+_NOISE = 0.2  # standard deviation relative to the photograph's range; tf-keras-vis's default
+_SEED = 0  # of the noise, so that the same photograph gives the same map
+# tf-keras-vis keeps the masked photographs of all channels in memory, 2 GB for MobileNetV2 at
+# 192 px; with 64 of 1,280 channels at a time, the whole process takes 1.2 GB.
 _PIXELS_AT_A_TIME = 64 * 192 * 192
-# Name the layer, or tf-keras-vis walks back to the convolution before batch normalization.
+# The layer is named, or tf-keras-vis goes back to the convolution before batch normalization.
 _RAW_AT_LAYER = {"seek_penultimate_conv_layer": False, "expand_cam": False, "normalize_cam": False}
 
 
 def load(directory: Path, image: NDArray[np.uint8]) -> tuple[keras.Model, tuple[str, ...]]:
-    """The model's network as Keras has it, held against what serves; and its diagnoses in order.
+    """The model's Keras network, checked against the LiteRT graph, and its diagnoses in order.
 
     Args:
         directory: folder of the model.
-        image: (H, W, 3); both must say the same of it.
+        image: (H, W, 3); both must give the same probabilities for it.
 
     Raises:
         ModelError: a file is damaged, the network has no feature map, or its weights are not
-            those of the graph that serves.
+            those of the graph.
     """
     model = predict.load(directory)
     card, _, contents = store.read_files(directory)
     if not card.has_saliency:
         raise ModelError(
-            f"The network of “{card.model_id}” ends in no feature map, so there are no maps of "
-            "its evidence. Use a model with global average pooling."
+            f"The network of “{card.model_id}” has no feature map, so there are no evidence maps. "
+            "Use a model with global average pooling."
         )
     network = architectures.of_card(card, contents)
     logits = np.asarray(network(_batch(network, image), training=False))[0]
@@ -63,8 +63,8 @@ def load(directory: Path, image: NDArray[np.uint8]) -> tuple[keras.Model, tuple[
     difference = np.abs(calibration.probabilities(logits, card.calibration) - expected).max()
     if not difference <= _TOLERANCE:
         raise ModelError(
-            f"The weights of “{card.model_id}” answer {difference:.2g} away from the graph that "
-            f"serves; {_TOLERANCE:g} is allowed. Train again."
+            f"The weights of “{card.model_id}” give probabilities that differ by {difference:.2g} "
+            f"from those of its graph; at most {_TOLERANCE:g} is allowed. Train the model again."
         )
     return network, card.diagnoses
 
@@ -72,15 +72,15 @@ def load(directory: Path, image: NDArray[np.uint8]) -> tuple[keras.Model, tuple[
 def compute(
     network: keras.Model, image: NDArray[np.uint8], index: int, report: Callable[[str], None]
 ) -> Maps:
-    """The map of every method, none below 0, each on its own scale.
+    """The map of every method, not negative, each on its own scale.
 
     Args:
-        network: as `architectures.build` gives it, with `features` and `logits`.
+        network: from `architectures.build`, with `features` and `logits`.
         image: (H, W, 3).
         index: of the diagnosis among the logits.
-        report: is told what is being done, in words.
+        report: called with what is being done, in words.
     """
-    # tf-keras-vis hands over lists, at which a network that takes one tensor would warn.
+    # tf-keras-vis passes lists, which make a network with a single input tensor warn.
     listed = keras.Model([network.input], network.output)
     batch = _batch(network, image)
     report(METHODS["grad_cam_plus_plus"])
@@ -125,14 +125,14 @@ def score_cam(
 ) -> NDArray[np.float32]:
     """Score-CAM (Wang et al., CVPR Workshops 2020), (h, w) of the feature map.
 
-    A sum over the channels, so it is asked for in parts and summed here.
+    It is a sum over the channels, so it is computed in parts to save memory.
 
     Args:
         network: with the layer `features`.
         batch: (1, H, W, 3).
         index: of the diagnosis.
-        report: is told how many channels are done.
-        num_at_a_time: channels; as many as memory allows when None.
+        report: called with the number of channels done.
+        num_at_a_time: channels per part; None: as many as memory allows.
     """
     features = network.get_layer("features").output
     height, width, num_channels = features.shape[1:]
@@ -147,7 +147,7 @@ def score_cam(
             CategoricalScore(index),
             batch,
             penultimate_layer=part,
-            activation_modifier=None,  # rectified is the sum, not its parts
+            activation_modifier=None,  # the sum is rectified, not its parts
             **_RAW_AT_LAYER,
         )
         total += _first(cam)
@@ -165,9 +165,9 @@ def _batch(network: keras.Model, image: NDArray[np.uint8]) -> NDArray[np.float32
 
 
 def main(arguments: list[str]) -> int:
-    """Answer one question: pixels on stdin, maps on stdout; gives the exit status."""
+    """Read pixels from stdin and write maps to stdout; returns the exit status."""
     directory, code = arguments
-    # What Keras prints goes to stderr, or it would stand among the maps.
+    # Keras prints to stderr, so that its output does not mix with the maps.
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     keras.config.disable_interactive_logging()

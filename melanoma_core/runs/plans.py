@@ -121,8 +121,8 @@ def write_plan(run_dir: Path, plan: RunPlan, author: str = "") -> None:
         write_atomic(path, json.dumps(record, indent=2).encode())
     except OSError as error:
         raise RunError(
-            f"The run cannot be saved: {error.strerror}. Free disk space, or fix the permissions of "
-            "the folder of runs."
+            f"The run cannot be saved: {error.strerror}. Free disk space, or fix the permissions "
+            "of the folder of runs."
         ) from error
 
 

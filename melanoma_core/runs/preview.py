@@ -95,13 +95,13 @@ def _warnings(counts: Mapping[str, NDArray[np.int64]], card: Card | None) -> lis
             )
         if (known & ~train).any():
             warnings.append(
-                f"“{card.model_id}” was trained on them and these data have no training photographs of "
-                f"them, so the candidate will hardly ever name them: {_names(known & ~train)}."
+                f"“{card.model_id}” was trained on diagnoses of which these data have no training "
+                f"photographs; the candidate will hardly ever name them: {_names(known & ~train)}."
             )
     if (train & ~val).any():
         warnings.append(
-            "No validation photographs, so neither calibration nor the differential takes them into "
-            f"account: {_names(train & ~val)}."
+            "No validation photographs, so they count neither for calibration nor for the "
+            f"differential: {_names(train & ~val)}."
         )
     if (train & ~test).any():
         warnings.append(f"No test photographs, so not measured: {_names(train & ~test)}.")
@@ -112,8 +112,8 @@ def _warnings(counts: Mapping[str, NDArray[np.int64]], card: Card | None) -> lis
     num_melanomas = int(counts["val"][CODES.index("MEL")])
     if 0 < num_melanomas < _FEW_MELANOMAS:
         warnings.append(
-            f"Validation has {num_melanomas} melanoma photographs: a referral threshold chosen on so "
-            "few may find far fewer or far more melanomas than its target."
+            f"Validation has {num_melanomas} melanoma photographs: a referral threshold chosen on "
+            "so few may find far fewer or far more melanomas than its target."
         )
     return warnings
 

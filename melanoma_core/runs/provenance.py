@@ -24,7 +24,7 @@ from melanoma_core.models import store, training_ids
 from melanoma_core.models.cards import Card
 from melanoma_core.models.training_ids import TrainingIds
 
-_UNPACKED = re.compile(r"-[0-9a-f]{16}$")  # as `archives.folder` names what it unpacks
+_UNPACKED = re.compile(r"-[0-9a-f]{16}$")  # as `archives.open_folder` names unpacked zips
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def held_out(parent: Parent, table: pd.DataFrame) -> list[str | None]:
     """The split of each row for the parent; None if it was not held out."""
     return [
         next((parent.held_out[name] for name in names if name in parent.held_out), None)
-        for names in map(schema.forms, table["image_id"], table["source"])
+        for names in map(schema.possible_ids, table["image_id"], table["source"])
     ]
 
 
@@ -123,7 +123,7 @@ def assign(
     """
     known = np.array(held_out(parent, table), dtype=object)
     known[may_be_trained_on(parent, table, datasets)] = "train"
-    divided = splits.assign(table.assign(split=known), seed=seed, keep_given=True, copies=copies)
+    divided = splits.assign(table.assign(split=known), seed=seed, keep_existing=True, copies=copies)
     # `assign` holds out all of a mixed group, and some of a diagnosis that nothing is held out of.
     is_train = pd.Series(known == "train", index=divided.index)
     is_held_out = pd.Series([split in HELD_OUT for split in known], index=divided.index)

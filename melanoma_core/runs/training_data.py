@@ -48,13 +48,13 @@ class TrainingData:
         """The photographs of a split, one row each."""
         return self.rows[self.rows["split"] == name].reset_index(drop=True)
 
-    def training_files(self) -> pd.DataFrame:
-        """The training photographs, one row per file.
+    def files(self, split: str) -> pd.DataFrame:
+        """The photographs of a split, one row per file: several data sets may have one each.
 
         Trained on one archive's files for one diagnosis and another's for the next, a network
         learns to recognize the archive. Files of all archives under one label prevent that.
         """
-        rows = self.split("train")
+        rows = self.split(split)
         further = [
             record | {"path": path}
             for record in rows.to_dict("records")
@@ -112,7 +112,7 @@ def read(plan: RunPlan, run_dir: Path, parents: Sequence[Parent], image_size: in
     check(plan, data, parents)
     if not plan.updates_weights:
         data = _without_new_photographs(data, parents)
-    num_further = len(data.training_files()) - len(data.split("train"))
+    num_further = len(data.files("train")) - len(data.split("train"))
     if plan.updates_weights and num_further:
         note = f"Photographs also used in a further file, from another data set: {num_further:,}."
         data = dataclasses.replace(data, notes=(*data.notes, note))
@@ -123,7 +123,7 @@ def read_datasets(plan: RunPlan) -> tuple[Dataset, ...]:
     """The data sets of a plan, with the splits that the audit judges them by."""
     sets = [datasets.read(Path(path)) for path in plan.datasets]
     if plan.splits is not None:
-        split_of = splits.in_file(Path(plan.splits))
+        split_of = splits.read_file(Path(plan.splits))
         sets = [
             _with_splits(one, [split_of.get(image_id) for image_id in one.table["image_id"]])
             for one in sets
@@ -145,7 +145,7 @@ def divide(plan: RunPlan, cleaned: Cleaned, parents: Sequence[Parent]) -> Traini
         DatasetError: the data sets or the split file do not fit together.
     """
     combined = datasets.combine(cleaned.datasets)
-    copies = cleaning.named_copies(combined, cleaned.copies)
+    copies = cleaning.copies_by_image_id(combined, cleaned.copies)
     seed = plan.config.seed
     if plan.splits is not None:
         rows = splits.apply_file(combined.table, Path(plan.splits))
@@ -154,7 +154,7 @@ def divide(plan: RunPlan, cleaned: Cleaned, parents: Sequence[Parent]) -> Traini
             combined.table, parents[0], cleaned.datasets, seed=seed, copies=copies
         )
     else:
-        rows = splits.assign(combined.table, seed=seed, keep_given=True, copies=copies)
+        rows = splits.assign(combined.table, seed=seed, keep_existing=True, copies=copies)
     notes = [*cleaned.notes, *combined.notes]
     if plan.is_cleaned:
         rows, leaks = cleaning.without_leaks(rows, copies)

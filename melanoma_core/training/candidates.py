@@ -128,7 +128,7 @@ def _measure(
         differential=evaluate.differential(val, test),
         figures=evaluate.figures_by_source(test, counts["train"], points[0].threshold),
         class_counts=counts,
-        seen=coverage.seen(train),
+        seen=coverage.count_lesions(train),
         datasets=tuple(_use(dataset, data) for dataset in data.datasets),
         inherited_datasets=_inherited(data.datasets, [parent.card for parent in parents]),
         split_sha256=training_data.split_sha256(data.rows),

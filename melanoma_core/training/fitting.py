@@ -156,8 +156,8 @@ def _compile(network: keras.Model, config: TrainConfig, steps_per_epoch: int) ->
 def _check_loss(loss: float, epoch: int) -> None:
     if not math.isfinite(loss):
         raise RunError(
-            f"The loss is {loss} after epoch {epoch}, so training cannot continue. Start a run with "
-            "a lower learning rate."
+            f"The loss is {loss} after epoch {epoch}, so training cannot continue. Start a run "
+            "with a lower learning rate."
         )
 
 

@@ -94,7 +94,7 @@ def make(
         RunStopped: the run was asked to stop.
         DatasetError: the teacher probabilities cannot be read.
     """
-    config, files, val = plan.config, data.training_files(), data.split("val")
+    config, files, val = plan.config, data.files("train"), data.split("val")
     labels, counts = training_data.labels(files), training_data.counts(files)
     targets, data_sha256, notes = _targets(plan, data, files)
     plans.check_same_data(run_dir, data_sha256)
@@ -174,7 +174,7 @@ def _load_parent(
 
     Masked classes are unmasked, and the bias is moved to the class proportions of this training.
     """
-    architectures.load_model(network, parent.files)
+    architectures.load_files(network, parent.files)
     bias = architectures.head(network)[1]
     architectures.unmask_classes(network)
     shifted = Calibration(prior_shift=parent.card.prior_shift).shift(architectures.head(network)[1])

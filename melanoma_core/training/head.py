@@ -59,7 +59,7 @@ def make(
 
     (parent,) = parents
     network = predict.read_network(parent.files["network.tflite"], parent.files["head.npz"])
-    files, val = data.training_files(), data.split("val")
+    files, val = data.files("train"), data.split("val")
     val = val[val["diagnosis"].isin(set(files["diagnosis"]))]
     report(f"Embedding {len(files) + len(val):,} photographs.")
     vectors = _embeddings(network, data.images_of(pd.concat([files, val])), run_dir)

@@ -73,7 +73,7 @@ def fit(
             f"The training photographs show {len(present)} diagnoses; at least two are needed. Add "
             "a data set that holds others."
         )
-    balanced = balance.taught(counts, config.balance, config.balance_by)
+    balanced = balance.effective_counts(counts, config.balance, config.balance_by)
     weights = (balanced[labels] / counts[labels]).astype(np.float64)
     shift = balance.prior_shift(balanced, real_counts)
     middle, directions = _directions(vectors)

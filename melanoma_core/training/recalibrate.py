@@ -42,10 +42,7 @@ def make(
     card, limits = parent.card, parent.card.color_cast_limits
     network, clamped = artifacts.from_files(parent.files, card.versions), ""
     if plan.config.clamp_color_cast:
-        from melanoma_core.networks import (
-            architectures,  # TensorFlow takes seconds to load
-            export,
-        )
+        from melanoma_core.networks import architectures, export
 
         report("Measuring the color casts of the training photographs.")
         limits = color_casts.limits(map(color_casts.cast, data.images_of(data.split("train"))))

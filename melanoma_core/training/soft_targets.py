@@ -85,7 +85,7 @@ def read(path: Path) -> TeacherProbs:
                 f"{sheet.name}, line {line}: {image_id} is listed twice. Remove one of its rows."
             )
         values = [
-            csv_tables.number(cells[column], f"{sheet.name}, line {line}, {column}")
+            csv_tables.parse_number(cells[column], f"{sheet.name}, line {line}, {column}")
             for column in columns
         ]
         probs = tuple(math.nan if value is None else value for value in values)

@@ -1,4 +1,4 @@
-"""Photographs made worse: repeatable, stronger step by step, and each in its own way only."""
+"""Corrupted photographs: repeatable, stronger with each step, and changed in one way only."""
 
 import numpy as np
 import pytest
@@ -18,17 +18,17 @@ def gray(level):
 
 
 @each_kind
-def test_a_corruption_keeps_the_shape_and_leaves_the_photograph_as_it_is(kind):
+def test_a_corruption_keeps_the_shape_and_does_not_modify_its_input(kind):
     image = lesion()
-    worse = corrupt(image, kind, 5, "ISIC_1")
-    assert (worse.shape, worse.dtype) == (image.shape, np.uint8)
+    changed = corrupt(image, kind, 5, "ISIC_1")
+    assert (changed.shape, changed.dtype) == (image.shape, np.uint8)
     assert np.array_equal(image, lesion())
 
 
 @each_kind
-def test_the_same_photograph_is_always_changed_alike(kind):
-    once, again = (corrupt(lesion(), kind, 3, "ISIC_1") for _ in range(2))
-    assert np.array_equal(once, again)
+def test_the_same_photograph_is_always_changed_in_the_same_way(kind):
+    first, second = (corrupt(lesion(), kind, 3, "ISIC_1") for _ in range(2))
+    assert np.array_equal(first, second)
 
 
 @each_kind
@@ -43,7 +43,7 @@ def test_every_strength_changes_more_than_the_one_before(kind, image_id):
     assert np.all(np.diff(changes) > 0)
 
 
-def test_another_photograph_has_other_noise():
+def test_two_photographs_get_different_noise():
     first, second = (corrupt(lesion(), "noise", 1, image_id) for image_id in ("ISIC_1", "ISIC_2"))
     assert not np.array_equal(first, second)
 
@@ -54,29 +54,29 @@ def test_half_of_the_photographs_become_brighter_and_half_darker():
     assert 70 <= levels.count(110) <= 130
 
 
-def test_contrast_moves_nothing_on_an_even_photograph_and_hue_nothing_on_a_gray_one():
+def test_contrast_leaves_a_uniform_photograph_and_hue_a_gray_one_unchanged():
     assert np.array_equal(corrupt(gray(100), "contrast", 5, "a"), gray(100))
     assert np.array_equal(corrupt(gray(100), "hue", 5, "a"), gray(100))
 
 
-def test_hue_turns_red_towards_the_color_beside_it():
+def test_hue_turns_red_toward_a_neighboring_color():
     red = np.tile(np.array([200, 50, 50], np.uint8), (64, 64, 1))
     turned = corrupt(red, "hue", 5, "a")[0, 0].astype(int)
     assert turned[1] != turned[2]
     assert abs(turned.sum() - 300) <= 1
 
 
-def test_white_balance_moves_red_and_blue_beside_green_and_keeps_the_brightness():
-    found = []
+def test_white_balance_changes_red_and_blue_and_keeps_the_brightness():
+    signs = []
     for number in range(40):
         image = corrupt(gray(100), "white balance", 4, str(number))
         assert image.mean() == pytest.approx(100, abs=1)
-        found.append(tuple(np.sign(color_casts.cast(image)).astype(int)))
+        signs.append(tuple(np.sign(color_casts.cast(image)).astype(int)))
         np.testing.assert_allclose(np.abs(color_casts.cast(image)), 0.3, atol=0.02)
-    assert set(found) == {(-1, -1), (-1, 1), (1, -1), (1, 1)}
+    assert set(signs) == {(-1, -1), (-1, 1), (1, -1), (1, 1)}
 
 
-def test_dark_corners_are_black_and_leave_the_middle():
-    worse = corrupt(gray(100), "dark corners", 1, "a")
-    assert not worse[[0, 0, -1, -1], [0, -1, 0, -1]].any()
-    assert np.array_equal(worse[16:48, 24:72], gray(100)[16:48, 24:72])
+def test_dark_corners_are_black_and_leave_the_middle_unchanged():
+    changed = corrupt(gray(100), "dark corners", 1, "a")
+    assert not changed[[0, 0, -1, -1], [0, -1, 0, -1]].any()
+    assert np.array_equal(changed[16:48, 24:72], gray(100)[16:48, 24:72])

@@ -1,4 +1,4 @@
-"""Lesion outlines: found in folder or zip, read as they look, or refused."""
+"""Lesion outlines: found in a folder or zip, read by color, or refused."""
 
 import zipfile
 
@@ -14,18 +14,18 @@ LESION = np.kron([[0, 1, 1], [0, 0, 1]], np.ones((64, 64))).astype(bool)
 
 
 def write(path, mode="L"):
-    """A file of `LESION`, lighter inside; with a palette, the number of white is 0."""
+    """Write `LESION` to a file, lighter inside; in mode P, palette number 0 is white."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if mode == "P":
-        drawn = Image.fromarray(np.where(LESION, 0, 255).astype(np.uint8))
-        drawn.putpalette([255 - value for value in range(256) for _ in range(3)])
+        image = Image.fromarray(np.where(LESION, 0, 255).astype(np.uint8))
+        image.putpalette([255 - value for value in range(256) for _ in range(3)])
     else:
-        drawn = Image.fromarray(np.where(LESION, 128, 127).astype(np.uint8))
-    drawn.save(path)
+        image = Image.fromarray(np.where(LESION, 128, 127).astype(np.uint8))
+    image.save(path)
     return path
 
 
-def test_outlines_are_found_by_the_id_of_their_photograph_at_any_depth(tmp_path):
+def test_outlines_are_found_by_image_id_at_any_depth(tmp_path):
     first = write(tmp_path / "ISIC_1_segmentation.png")
     second = write(tmp_path / "masks" / "ISIC_2_segmentation.PNG")
     write(tmp_path / "ISIC_3.png")  # a photograph
@@ -33,7 +33,7 @@ def test_outlines_are_found_by_the_id_of_their_photograph_at_any_depth(tmp_path)
     assert outlines.find(tmp_path) == {"ISIC_1": first, "ISIC_2": second}
 
 
-def test_a_zip_gives_what_its_folder_gives(tmp_path):
+def test_a_zip_is_read_like_its_folder(tmp_path):
     write(tmp_path / "folder" / "ISIC_1_segmentation.png")
     archive = zipped(tmp_path / "folder", tmp_path / "masks.zip")
     files = outlines.find(archive, tmp_path / "cache")
@@ -42,7 +42,7 @@ def test_a_zip_gives_what_its_folder_gives(tmp_path):
     assert np.array_equal(outlines.read(files["ISIC_1"]), LESION)
 
 
-def test_an_archive_that_leads_out_of_its_folder_is_refused(tmp_path):
+def test_an_archive_with_a_path_outside_its_folder_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "masks.zip", "w") as archive:
         archive.writestr("../ISIC_1_segmentation.png", b"")
     with pytest.raises(DatasetError, match="leads out of the folder"):
@@ -50,19 +50,19 @@ def test_an_archive_that_leads_out_of_its_folder_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["L", "P"])
-def test_inside_is_what_looks_light_whatever_its_numbers(tmp_path, mode):
+def test_the_mask_follows_the_color_not_the_palette_number(tmp_path, mode):
     mask = outlines.read(write(tmp_path / "a_segmentation.png", mode))
     assert mask.dtype == bool
     assert np.array_equal(mask, LESION)
 
 
-def test_a_folder_without_outlines_says_what_their_names_look_like(tmp_path):
+def test_a_folder_without_outlines_is_refused_with_the_expected_file_name(tmp_path):
     write(tmp_path / "ISIC_1.png")
     with pytest.raises(DatasetError, match=r"<image id>_segmentation\.png"):
         outlines.find(tmp_path)
 
 
-def test_what_is_not_there_is_named(tmp_path):
+def test_a_missing_archive_is_named(tmp_path):
     with pytest.raises(DatasetError, match=r"no file or folder masks\.zip"):
         outlines.find(tmp_path / "masks.zip")
 
@@ -74,14 +74,14 @@ def test_two_outlines_of_one_photograph_are_refused(tmp_path):
         outlines.find(tmp_path)
 
 
-def test_a_damaged_outline_is_refused_by_its_name(tmp_path):
+def test_a_damaged_outline_is_named(tmp_path):
     path = write(tmp_path / "ISIC_1_segmentation.png")
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(DatasetError, match=r"ISIC_1_segmentation\.png"):
         outlines.read(path)
 
 
-def test_an_outline_with_nothing_inside_is_refused(tmp_path):
+def test_an_empty_outline_is_refused(tmp_path):
     path = tmp_path / "ISIC_1_segmentation.png"
     Image.fromarray(np.zeros((64, 64), np.uint8)).save(path)
     with pytest.raises(DatasetError, match=r"ISIC_1_segmentation\.png is empty"):

@@ -1,4 +1,4 @@
-"""The table of recipes: one row a run, replaced when the run went on, without any folder's name."""
+"""The table of recipes: one row per run, replaced when the run continues, without folder names."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ EPOCHS = [
 
 
 def made_run(tmp_path, epochs=EPOCHS, weights="/far/away/backbone.h5", **settings):
-    """A run's folder with a plan and a history."""
+    """A run folder with a plan and a history."""
     run_dir = tmp_path / "run-1"
     run_dir.mkdir(parents=True, exist_ok=True)
     config = TrainConfig(**settings)
@@ -28,7 +28,7 @@ def made_run(tmp_path, epochs=EPOCHS, weights="/far/away/backbone.h5", **setting
     return run_dir
 
 
-def test_a_row_holds_the_recipe_and_the_last_epoch(tmp_path):
+def test_a_row_has_the_recipe_and_the_last_epoch(tmp_path):
     row = recipes.row_of(made_run(tmp_path, epochs=EPOCHS, image_size=176, seed=3, mixup=0.2))
     assert tuple(row) == recipes.COLUMNS
     assert row["run_id"] == "run-1"
@@ -38,13 +38,13 @@ def test_a_row_holds_the_recipe_and_the_last_epoch(tmp_path):
     assert row["val_melanoma_auroc"] == ""  # this run did not record it
 
 
-def test_recipes_that_differ_in_a_setting_without_a_column_do_not_read_alike(tmp_path):
+def test_settings_without_a_column_are_listed_if_they_differ_from_the_default(tmp_path):
     assert recipes.row_of(made_run(tmp_path / "a"))["others"] == ""
     changed = recipes.row_of(made_run(tmp_path / "b", dropout=0.5, label_smoothing=0.0))
     assert changed["others"] == "label_smoothing 0.0, dropout 0.5"
 
 
-def test_no_folder_of_the_machine_is_named(tmp_path):
+def test_a_row_names_no_folder_of_the_machine(tmp_path):
     row = recipes.row_of(made_run(tmp_path))
     assert row["start"] == "backbone.h5"
     assert not [cell for cell in row.values() if "/" in cell]
@@ -62,14 +62,14 @@ def test_a_run_without_a_finished_epoch_has_a_row_without_figures(tmp_path):
         (AUGMENTATIONS["none"], "none"),
         (AugmentConfig(noise=0, jpeg=0), "strong without noise, jpeg"),
         (replace(AUGMENTATIONS["mild"], sharpen=0), "mild without sharpen"),
-        (AugmentConfig(blur=9), "its own"),
+        (AugmentConfig(blur=9), "custom"),
     ],
 )
-def test_an_augmentation_is_called_by_its_name_where_it_has_one(tmp_path, augment, name):
+def test_an_augmentation_is_named_after_the_closest_preset(tmp_path, augment, name):
     assert recipes.row_of(made_run(tmp_path, augment=augment))["augment"] == name
 
 
-def test_a_run_that_went_on_replaces_its_row_and_others_stay(tmp_path):
+def test_a_continued_run_replaces_its_row_and_others_stay(tmp_path):
     old = recipes.row_of(made_run(tmp_path, epochs=EPOCHS[:1]))
     other = old | {"run_id": "run-0"}
     path = tmp_path / "recipes.csv"
@@ -78,7 +78,7 @@ def test_a_run_that_went_on_replaces_its_row_and_others_stay(tmp_path):
     assert [(row["run_id"], row["epochs_done"]) for row in rows] == [("run-1", "2"), ("run-0", "1")]
 
 
-def test_what_is_written_is_read_again(tmp_path):
+def test_a_written_table_is_read_back_unchanged(tmp_path):
     row = recipes.row_of(made_run(tmp_path))
     (tmp_path / "recipes.csv").write_text(recipes.to_csv([row]))
     assert recipes.read(tmp_path / "recipes.csv") == [row]

@@ -129,7 +129,7 @@ def test_an_answer_is_wrong_beyond_a_hundred_thousandth(probability, is_wrong):
 
 def test_photographs_are_chosen_so_that_their_answers_can_be_told_apart(monkeypatch):
     said = {f"{k}": 0.05 * (k // 2) for k in range(40)}  # every second one says the same
-    monkeypatch.setattr(sessions.imaging, "read", bytes.decode)
+    monkeypatch.setattr(sessions.reading, "read", bytes.decode)
     monkeypatch.setattr(
         sessions.predict,
         "classify",

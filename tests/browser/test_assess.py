@@ -182,8 +182,13 @@ def test_no_metadata_from_a_phone_is_kept_anywhere(visit, server, scheme):
 def test_bad_files_are_refused_with_their_reason_and_the_app_continues(visit, scheme):
     page = visit()
     for name, data, kind, reason in (
-        ("cut.jpg", LESION[: len(LESION) // 2], "image/jpeg", "bytes hold no end of the picture"),
-        ("page.jpg", b"<!DOCTYPE html><html></html>", "image/jpeg", "whatever its name says"),
+        (
+            "cut.jpg",
+            LESION[: len(LESION) // 2],
+            "image/jpeg",
+            "the file ends before the picture is complete",
+        ),
+        ("page.jpg", b"<!DOCTYPE html><html></html>", "image/jpeg", "despite its name"),
         ("huge.png", bad_images.png(50_000, 50_000, 8, 2), "image/png", "50,000×50,000 px"),
     ):
         upload(page, data, name, kind)

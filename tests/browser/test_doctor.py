@@ -1,4 +1,4 @@
-"""The page Data doctor in a real browser: the embedded set, an upload, and how fast it opens."""
+"""The page Data doctor in a real browser: the bundled set, an upload, and how fast it opens."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from tests.support.made_archives import zip_of
 from tests.support.made_browser import shoot
 
 SCHEMES = ("light", "dark") if os.environ.get("MELANOMA_SCREENSHOTS") else ("light",)
-OPENS_WITHIN = 2.0  # seconds, once the app is up
+OPENS_WITHIN = 2.0  # seconds, once the app has started
 HOSTILE = "<img src=x onerror=alert(1)> **a**"
 
 
@@ -25,8 +25,8 @@ def server(server_without_models):
     return server_without_models
 
 
-def spoilt():
-    """A zip of class folders: one picture in training and test, under a name that does harm."""
+def faulty():
+    """A zip of class folders: one picture in training and test, with HTML in its name."""
     pictures = [reading.jpeg(synthetic.lesion(number, (150, 200))) for number in range(4)]
     return zip_of(
         **{
@@ -40,13 +40,13 @@ def spoilt():
 
 
 def sentence(page):
-    """What stands over all findings."""
+    """The sentence above all findings."""
     return page.get_by_test_id("stAlertContentWarning")
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", [1280, 768])
-def test_the_embedded_sets_faults_and_clean_table_fit_the_window(browser, server, scheme, width):
+def test_the_bundled_sets_faults_and_clean_table_fit_the_window(browser, server, scheme, width):
     window = {"width": width, "height": 1400}
     with made_browser.visits(
         browser, f"{server.url}/doctor", color_scheme=scheme, viewport=window
@@ -58,20 +58,20 @@ def test_the_embedded_sets_faults_and_clean_table_fit_the_window(browser, server
         page.get_by_text("Show and download").first.click()
         expect(page.get_by_role("button", name="Download 36 rows (CSV)")).to_be_visible()
         page.get_by_role("button", name="Make the clean table").click()
-        bars = page.get_by_role("figure", name=re.compile("as the clean table leaves them"))
+        bars = page.get_by_role("figure", name=re.compile("after cleaning"))
         expect(bars).to_be_visible()
         bars.scroll_into_view_if_needed()
         assert not made_browser.is_wider_than_the_window(page)
         shoot(page, f"doctor-clean-{width}", scheme)
 
 
-def test_an_uploaded_set_is_examined_and_its_findings_filter_explore(browser, server):
+def test_findings_of_an_uploaded_set_filter_explore(browser, server):
     window = {"width": 1280, "height": 1400}
     with made_browser.visits(browser, f"{server.url}/doctor", viewport=window) as visit:
         page = visit()
         page.get_by_role("combobox").first.click()
         page.get_by_role("option", name="Upload a zip").click()
-        made_browser.upload(page, spoilt(), "**my** set.zip", "application/zip")
+        made_browser.upload(page, faulty(), "**my** set.zip", "application/zip")
         page.get_by_role("button", name="Examine").click()
         expect(sentence(page)).to_contain_text("1 test photograph was also used in training")
         page.get_by_text("Show and download").first.click()
@@ -91,14 +91,14 @@ def test_an_uploaded_set_is_examined_and_its_findings_filter_explore(browser, se
         expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
         page.get_by_role("combobox", name="Finding").click()
         page.get_by_role("option", name=re.compile("both sides of a split")).click()
-        page.keyboard.press("Escape")  # the list stays open for further ones
+        page.keyboard.press("Escape")  # or the list stays open for more choices
         expect(page.get_by_role("button", name="Download 2 rows (CSV)")).to_be_visible()
         page.get_by_role("link", name="Data doctor").click()
         expect(page.get_by_role("button", name="Examine again")).to_be_visible()
 
 
 @pytest.mark.alone
-def test_it_opens_within_two_seconds_once_the_app_is_up(browser, server):
+def test_it_opens_within_two_seconds_once_the_app_has_started(browser, server):
     with made_browser.visits(browser, server.url) as visit:
         seconds = []
         for _ in range(5):
@@ -109,5 +109,5 @@ def test_it_opens_within_two_seconds_once_the_app_is_up(browser, server):
             link.click()
             expect(sentence(page)).to_be_visible()
             seconds.append(time.monotonic() - started)
-        # The quickest: what else this machine does can only make it slower.
+        # The quickest: other work on the machine can only slow it down.
         assert min(seconds) < OPENS_WITHIN

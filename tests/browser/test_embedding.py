@@ -1,4 +1,4 @@
-"""The tab Map in a real browser: a map of an uploaded set by the model in use."""
+"""The tab Map in a real browser: a map of an uploaded set, made with the model in use."""
 
 import io
 import zipfile

@@ -24,7 +24,7 @@ CHARTS = {
     "Image sizes": "Width × height, pixels: ",
     "Skin tone": "Skin tone: ",
 }
-OPENS_WITHIN = 2.0  # seconds, once the app is up
+OPENS_WITHIN = 2.0  # seconds, once the app has started
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def server(server_without_models):
 
 
 def drawn_set():
-    """A zip of class folders with drawn lesions; their names would do harm if believed."""
+    """A zip of class folders with drawn lesions; the file names try to inject HTML."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for number in range(14):
@@ -46,7 +46,7 @@ def drawn_set():
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", [1280, 768])
-def test_every_tab_draws_itself_within_the_window(browser, server, scheme, width):
+def test_every_tab_fits_the_window(browser, server, scheme, width):
     window = {"width": width, "height": 1400}
     with made_browser.visits(
         browser, f"{server.url}/explore", color_scheme=scheme, viewport=window
@@ -66,7 +66,7 @@ def test_every_tab_draws_itself_within_the_window(browser, server, scheme, width
             shoot(page, f"explore-{tab.lower().replace(' ', '-')}-{width}", scheme)
 
 
-def test_an_uploaded_set_is_looked_at_and_no_name_in_it_runs(browser, server):
+def test_an_uploaded_set_is_shown_and_no_file_name_is_run(browser, server):
     with made_browser.visits(browser, f"{server.url}/explore") as visit:
         page = visit()
         page.get_by_role("combobox").first.click()
@@ -87,7 +87,7 @@ def test_an_uploaded_set_is_looked_at_and_no_name_in_it_runs(browser, server):
 
 
 @pytest.mark.alone
-def test_it_opens_within_two_seconds_once_the_app_is_up(browser, server):
+def test_it_opens_within_two_seconds_once_the_app_has_started(browser, server):
     with made_browser.visits(browser, server.url) as visit:
         seconds = []
         for _ in range(5):
@@ -98,5 +98,5 @@ def test_it_opens_within_two_seconds_once_the_app_is_up(browser, server):
             link.click()
             expect(page.get_by_text("Effective classes", exact=False).first).to_be_visible()
             seconds.append(time.monotonic() - started)
-        # The quickest: what else this machine does can only make it slower.
+        # The quickest: other work on the machine can only slow it down.
         assert min(seconds) < OPENS_WITHIN

@@ -21,7 +21,7 @@ CHARTS = (
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", [1280, 768])
-def test_every_story_draws_itself_within_the_window(browser, server, scheme, width):
+def test_every_story_fits_the_window(browser, server, scheme, width):
     window = {"width": width, "height": 2700}
     with made_browser.visits(
         browser, f"{server.url}/lessons", color_scheme=scheme, viewport=window
@@ -33,12 +33,12 @@ def test_every_story_draws_itself_within_the_window(browser, server, scheme, wid
         shoot(page, f"lessons-{width}", scheme)
 
 
-def test_the_wanted_width_changes_the_number(browser, server):
+def test_the_target_width_changes_the_number(browser, server):
     with made_browser.visits(browser, f"{server.url}/lessons") as visit:
         page = visit()
         chart = page.get_by_role("figure", name=re.compile("Width of the"))
         before = chart.get_attribute("aria-label")
-        field = page.get_by_label("Wanted width of the interval")
+        field = page.get_by_label("Target width of the interval")
         field.fill("20")
         field.press("Enter")
         expect(chart).not_to_have_attribute("aria-label", before)

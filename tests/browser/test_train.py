@@ -17,12 +17,12 @@ from tests.support import made_browser, made_models
 
 # A training at the lowest priority gets no turn beside other tests: it took three minutes there.
 pytestmark = pytest.mark.alone
-SECONDS = 240  # for a training at the lowest priority on a machine that is busy
+SECONDS = 240  # for a training at the lowest priority on a busy machine
 
 
 @pytest.fixture(scope="module")
 def own_server(chromium, trained_models, tmp_path_factory):
-    """A server of its own: a training puts its candidate beside the model in use."""
+    """A server of its own, as a training adds a candidate to its models."""
     work_dir = tmp_path_factory.mktemp("train")
     models_dir = shutil.copytree(trained_models, work_dir / "models")
     with made_browser.serve(models_dir, work_dir / "server") as server:
@@ -34,8 +34,8 @@ def test_quick_training_is_started_watched_by_two_and_ends_in_a_candidate(browse
         page = visit()
         field = page.get_by_role("combobox", name="Data sets")
         field.click()
-        field.fill("drawn by")
-        page.get_by_role("option", name="Lesions drawn by code").click()
+        field.fill("Synthetic")
+        page.get_by_role("option", name="Synthetic lesions").click()
         page.keyboard.press("Escape")
         start = page.get_by_role("button", name="Start training")
         expect(start).to_be_enabled()
@@ -43,7 +43,7 @@ def test_quick_training_is_started_watched_by_two_and_ends_in_a_candidate(browse
         made_browser.shoot(page, "train-idle", "light")
         start.click()
         expect(page.get_by_role("button", name="Stop now")).to_be_visible()
-        # Another visitor, and one who comes back, see the same.
+        # Another visitor, and one who reloads the page, see the same.
         other = visit(viewport={"width": 768, "height": 900})
         expect(other.get_by_role("button", name="Start training")).to_have_count(0)
         page.reload()
@@ -57,11 +57,13 @@ def test_quick_training_is_started_watched_by_two_and_ends_in_a_candidate(browse
         expect(page.get_by_role("heading", name="Models", exact=True)).to_be_visible()
 
 
-def test_the_truth_is_on_the_page_within_five_seconds_of_a_restart_of_the_server(
+def test_the_state_of_a_run_is_shown_within_five_seconds_of_a_server_restart(
     browser, trained_models, tmp_path, monkeypatch
 ):
-    """A training goes on without the server, and one that was killed is not taken for alive."""
-    monkeypatch.setattr(processes, "_NICENESS", 2)  # at the lowest it would wait for all else
+    """A training continues without the server, and a killed one is not shown as running."""
+    monkeypatch.setattr(
+        processes, "_NICENESS", 2
+    )  # at the lowest priority it would wait for everything else
     models_dir = shutil.copytree(trained_models, tmp_path / "models")
     work_dir = tmp_path / "server"
     runs_dir = work_dir / "melanoma_runs"

@@ -1,4 +1,4 @@
-"""The table of diagnoses: nine, in one order, known by many names, told apart by color."""
+"""The table of diagnoses: order, groups, names and colors."""
 
 import tomllib
 from itertools import combinations
@@ -16,17 +16,17 @@ THEME = tomllib.loads(
 )["theme"]
 
 
-def test_order_of_the_outputs_is_the_one_that_models_were_made_with():
+def test_the_order_is_that_of_the_networks_outputs():
     assert CODES == ("MEL", "NV", "BCC", "AK", "SCC", "PBK", "SK", "DF", "VASC")
 
 
-def test_groups():
+def test_malignant_and_pre_malignant_diagnoses():
     assert {d.group for d in DIAGNOSES} == set(GROUPS)
     assert diagnoses.MALIGNANT_CODES == ("MEL", "BCC", "SCC")
     assert [d.code for d in DIAGNOSES if d.group == diagnoses.PRE_MALIGNANT] == ["AK"]
 
 
-def test_seven_classes_hold_each_of_the_nine_once():
+def test_the_seven_classes_contain_each_of_the_nine_once():
     assert sorted(code for nine in SEVEN_CLASSES.values() for code in nine) == sorted(CODES)
 
 
@@ -45,12 +45,12 @@ def test_every_name_code_and_alias_is_understood():
         ("MELANOMA", "MEL"),
     ],
 )
-def test_case_and_signs_make_no_difference(name, code):
+def test_case_and_punctuation_are_ignored(name, code):
     assert diagnoses.parse(name) == code
 
 
 @pytest.mark.parametrize("name", ["", "wart", "melanom", "nevus melanoma", "BKL"])
-def test_unknown_name_is_refused_with_those_that_are_known(name):
+def test_an_unknown_name_is_refused_with_the_known_ones(name):
     with pytest.raises(DatasetError, match=rf"“{name}” is not a diagnosis.*Melanoma \(MEL\)"):
         diagnoses.parse(name)
 
@@ -73,7 +73,7 @@ def contrast(one, other):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_colors_are_seen_on_both_backgrounds(theme):
+def test_colors_contrast_with_both_backgrounds(theme):
     background = THEME[theme]["backgroundColor"]
     for diagnosis in DIAGNOSES:
         assert contrast(diagnosis.color, background) >= 3, diagnosis.code

@@ -1,4 +1,4 @@
-"""Places that variables move, and files that are written whole or not at all."""
+"""Folders set by environment variables, atomic writes, and locks."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from melanoma_core import paths
 
 
 @pytest.mark.parametrize("name", ["models", "datasets", "runs"])
-def test_places_lie_in_the_project_unless_a_variable_moves_them(name, monkeypatch):
+def test_folders_are_in_the_project_unless_a_variable_sets_them(name, monkeypatch):
     place = getattr(paths, f"{name}_dir")
     variable = f"MELANOMA_{name.upper()}"
     monkeypatch.delenv(variable, raising=False)
@@ -45,13 +45,13 @@ def test_a_variable_makes_any_server_a_demo(monkeypatch):
     assert not paths.is_on_community_cloud()
 
 
-def test_sha256_of_the_standard_s_own_example():
+def test_sha256_of_the_standards_example():
     assert paths.sha256(b"abc") == (
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     )
 
 
-def test_written_file_replaces_the_old_one_and_may_be_read_by_others(tmp_path):
+def test_a_written_file_replaces_the_old_one_and_is_readable_by_others(tmp_path):
     path = tmp_path / "file.json"
     path.write_bytes(b"old and longer")
     paths.write_atomic(path, b"new")
@@ -61,7 +61,7 @@ def test_written_file_replaces_the_old_one_and_may_be_read_by_others(tmp_path):
 
 
 @pytest.mark.parametrize("step", ["fsync", "chmod", "replace"])
-def test_failure_at_any_step_leaves_the_old_file_and_nothing_beside_it(tmp_path, monkeypatch, step):
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch, step):
     path = tmp_path / "file.json"
     path.write_bytes(b"old")
 

@@ -1,7 +1,7 @@
-"""Files that the reader must refuse, and large ones that it must survive, made by code.
+"""Files that must be refused, and large ones that must be read, made by code.
 
-`python tests/support/bad_images.py` reads each of them in a child process of its own, under a memory
-limit and a time-out, and prints one JSON line a file. `test_imaging.py` runs it and looks at the
+`python tests/support/bad_images.py` reads each in its own child process, with limits of memory and
+time, and prints a JSON line per file. `tests/core/images/test_reading.py` runs it and checks the
 lines; nothing of this happens in the process of the tests.
 """
 
@@ -222,7 +222,7 @@ def _no_photographs() -> dict[str, Case]:
 
 
 def _odd_pictures() -> dict[str, Case]:
-    one_bit = "1 bit a pixel"
+    one_bit = "1 bit per pixel"
     two_colors = png_chunk(b"PLTE", b"\0\0\0\xff\xff\xff")
     return {
         "1-bit png": Case(partial(plain, "1", (96, 96), "PNG"), one_bit),
@@ -233,7 +233,9 @@ def _odd_pictures() -> dict[str, Case]:
         "infinity": Case(partial(float_tiff, np.inf), "NaN or infinity"),
         "minus infinity": Case(partial(float_tiff, -np.inf), "NaN or infinity"),
         "lab tiff": Case(partial(plain, "LAB", (96, 96), "TIFF"), "CIELAB"),
-        "lzma tiff": Case(partial(plain, "RGB", (96, 96), "TIFF", compression="lzma"), "packed as"),
+        "lzma tiff": Case(
+            partial(plain, "RGB", (96, 96), "TIFF", compression="lzma"), "compressed as"
+        ),
         "small": Case(partial(plain, "RGB", (48, 36), "PNG"), "48×36 px; at least 64 px"),
         "one pixel": Case(partial(plain, "RGB", (1, 1), "JPEG"), "1×1 px; at least 64 px"),
         "63 px": Case(partial(plain, "RGB", (64, 63), "WEBP"), "64×63 px; at least 64 px"),
@@ -276,7 +278,7 @@ def _lies() -> dict[str, Case]:
         "tiff without pixels": Case(partial(gray_tiff, t273=None), DAMAGED),
         "tiff without size": Case(partial(gray_tiff, t256=None), DAMAGED),
         "tiff strip outside": Case(partial(gray_tiff, t273=10_000_000), DAMAGED),
-        "tiff strips missing": Case(partial(gray_tiff, t278=8), "holds 1,024 of 16,384"),
+        "tiff strips missing": Case(partial(gray_tiff, t278=8), "contains 1,024 of 16,384"),
         "tiff strips missing, packed": Case(partial(gray_tiff, t278=8, t259=8), DAMAGED),
         "tiff too tall": Case(partial(gray_tiff, t257=256, t278=256), DAMAGED),
         "tiff rows 0": Case(partial(gray_tiff, t278=0), DAMAGED),
@@ -294,7 +296,7 @@ def _lies() -> dict[str, Case]:
             "one block",
         ),
         "tiff pointing at itself": Case(lambda: b"II*\0\x00\x00\x00\x00" + bytes(100), DAMAGED),
-        "tiff in jpeg 2000": Case(partial(gray_tiff, t259=34712), f"{DAMAGED}|packed as"),
+        "tiff in jpeg 2000": Case(partial(gray_tiff, t259=34712), f"{DAMAGED}|compressed as"),
     }
 
 

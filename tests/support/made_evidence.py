@@ -1,4 +1,4 @@
-"""What an audit looks at, made of rows: the findings on it need no photographs."""
+"""Evidence for audits, made of rows without photographs."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from melanoma_core.images.near_duplicates import NearCopy
 
 
 def dataset(*rows, name="made", is_official=False, is_ak_with_bowen=False) -> Dataset:
-    """Rows of file name, diagnosis and, where given, split and lesion."""
+    """A data set of rows (file name, diagnosis, optional split and lesion)."""
     records = []
     for row in rows:
         stem, diagnosis, split, lesion = (*row, None, None)[:4]
@@ -39,17 +39,17 @@ def dataset(*rows, name="made", is_official=False, is_ak_with_bowen=False) -> Da
 
 
 def of(*rows, pixels="", near=(), references=(), refused=None, sizes=None, colors=None):
-    """Evidence of rows as `dataset` has them.
+    """Evidence on rows like those of `dataset`.
 
     Args:
-        pixels: one letter a row; rows of one letter hold the same pixels. All differ if empty.
+        pixels: a letter per row, equal for identical pixels. Empty: all differ.
         near: pairs of rows.
         refused: reason by row.
         sizes: height and width of each row; 450 × 600 by default.
         colors: mean RGB of each row; gray by default.
     """
     num_rows, refused = len(rows), refused or {}
-    found = Fingerprints(
+    prints = Fingerprints(
         sha256=tuple(
             None if row in refused else (pixels[row] if pixels else str(row))
             for row in range(num_rows)
@@ -60,4 +60,4 @@ def of(*rows, pixels="", near=(), references=(), refused=None, sizes=None, color
         refused=refused,
     )
     copies = [NearCopy(first, second, 1.0, 1.0) for first, second in near]
-    return findings.evidence(dataset(*rows), found, copies, references)
+    return findings.collect_evidence(dataset(*rows), prints, copies, references)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from melanoma_core.diagnoses import SEVEN_CLASSES
-from melanoma_core.evaluation import experiment_records
+from melanoma_core.evaluation.experiment_records import FIGURES, PARTS
 
 NUM_TEST = 74
 ENDS = {  # after the last epoch: training, validation, clean test
@@ -57,7 +57,7 @@ def leakage(epochs: int = 3, seeds: int = 1) -> dict[str, Any]:
                                 "epoch": epoch,
                                 **{
                                     part: end * epoch / epochs
-                                    for part, end in zip(experiment_records.PARTS, ends, strict=True)
+                                    for part, end in zip(PARTS, ends, strict=True)
                                 },
                             }
                             for epoch in range(1, epochs + 1)
@@ -75,7 +75,7 @@ def learning_curve() -> dict[str, Any]:
     """A record of `benchmarks.lessons.learning_curve`: melanoma's AUROC is 0.7, 0.8 and 0.81."""
     points = []
     for fraction, melanoma in ((0.1, 0.7), (0.5, 0.8), (1.0, 0.81)):
-        auroc = {name: figure(melanoma + 0.05, 0.02) for name in experiment_records.FIGURES}
+        auroc = {name: figure(melanoma + 0.05, 0.02) for name in FIGURES}
         points.append(
             {
                 "fraction": fraction,

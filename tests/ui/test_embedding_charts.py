@@ -1,4 +1,4 @@
-"""The map as a chart: colors and symbols of the diagnoses, and no word from outside is markup."""
+"""The map as a chart: colors and symbols of the diagnoses, and outside text is never markup."""
 
 import pandas as pd
 
@@ -25,33 +25,33 @@ def traces(**options):
 
 
 def test_each_group_has_its_symbol_and_each_diagnosis_its_color():
-    found = traces()
-    assert list(found) == ["Melanoma", "Actinic keratosis", "Nevus"]
-    symbols = [trace.marker.symbol for trace in found.values()]
+    by_name = traces()
+    assert list(by_name) == ["Melanoma", "Actinic keratosis", "Nevus"]
+    symbols = [trace.marker.symbol for trace in by_name.values()]
     assert symbols == ["diamond", "triangle-up", "circle"]
-    assert found["Nevus"].marker.color == BY_CODE["NV"].color
-    assert list(found["Nevus"].x) == [0.5, 1.0]
+    assert by_name["Nevus"].marker.color == BY_CODE["NV"].color
+    assert list(by_name["Nevus"].x) == [0.5, 1.0]
 
 
-def test_what_was_held_out_has_an_edge_and_what_was_taught_has_none():
+def test_held_out_photographs_are_outlined_and_training_photographs_are_not():
     assert list(traces()["Nevus"].marker.line.width) == [1.2, 0.0]
 
 
-def test_what_is_highlighted_lies_over_the_others_which_are_pale():
-    found = traces(highlighted=("MEL", "NV"))
-    assert list(found) == ["Actinic keratosis", "Melanoma", "Nevus"]
-    assert found["Actinic keratosis"].marker.color == LIGHT.rest
-    assert found["Melanoma"].marker.color == BY_CODE["MEL"].color
+def test_highlighted_diagnoses_are_drawn_over_the_others_which_are_pale():
+    by_name = traces(highlighted=("MEL", "NV"))
+    assert list(by_name) == ["Actinic keratosis", "Melanoma", "Nevus"]
+    assert by_name["Actinic keratosis"].marker.color == LIGHT.rest
+    assert by_name["Melanoma"].marker.color == BY_CODE["MEL"].color
 
 
-def test_a_point_says_its_id_diagnosis_and_split():
+def test_hover_text_has_id_diagnosis_and_split():
     (first, second) = traces()["Nevus"].customdata
     assert first == "<b>&lt;b>n&lt;/b></b><br>Nevus<br>Test, held out from the model"
-    assert traces()["Actinic keratosis"].customdata[0].endswith("No split given")
+    assert traces()["Actinic keratosis"].customdata[0].endswith("No split recorded")
     assert second.startswith("<b>ISIC_4</b>")
 
 
-def test_the_map_is_said_in_words():
+def test_alt_text_counts_every_diagnosis():
     alt = embedding_charts.embedding_map_alt(POINTS, ("MEL", "NV"))
     assert alt == (
         "Map of the embeddings: Melanoma 1, Actinic keratosis 1, Nevus 2. "

@@ -1,4 +1,4 @@
-"""The clean table: what of a data set is left without what was found wrong with it."""
+"""The clean table: a data set after the data doctor's corrections."""
 
 import dataclasses
 from collections import Counter
@@ -17,17 +17,17 @@ from ui import balance_charts, examinations, finding_text, theme
 from ui.formats import count, counted, small
 
 
-def show(found: Catalogue, audit: Audit) -> None:
-    """What to act on, the button, and then the table that is left."""
-    actions = finding_text.actions(audit.findings, found.dataset.table)
-    examination = examinations.of(found)
+def show(catalogue: Catalogue, audit: Audit) -> None:
+    """The corrections to choose from, the button, and the resulting table."""
+    actions = finding_text.actions(audit.findings, catalogue.dataset.table)
+    examination = examinations.of(catalogue)
     if not actions or examination is None:
         return
     st.subheader("The clean table", anchor=False)
     with st.container(border=True):
         st.markdown(
-            "One row a photograph, without what spoils the test or the labels. Training takes the "
-            "clean table of its data sets by default."
+            "One row per photograph, without what invalidates the test or the labels. Training "
+            "uses the clean tables of its data sets by default."
         )
         grid = st.grid(2, min_column_width=300)
         kinds = []
@@ -39,58 +39,60 @@ def show(found: Catalogue, audit: Audit) -> None:
             "Make the clean table", icon=":material/cleaning_services:", type="primary",
             on_click=_make,
         )  # fmt: skip
-        if examination.is_clean_wanted:
-            _show_made(found, *examination.clean(kinds))
+        if examination.is_clean_table_shown:
+            _show_clean_table(catalogue, *examination.clean(kinds))
 
 
 def _make() -> None:
-    examination = examinations.kept()
+    examination = examinations.current()
     if examination is not None:
-        examination.is_clean_wanted = True
+        examination.is_clean_table_shown = True
 
 
-def _show_made(found: Catalogue, table: pd.DataFrame, changes: tuple[Change, ...]) -> None:
+def _show_clean_table(
+    catalogue: Catalogue, table: pd.DataFrame, changes: tuple[Change, ...]
+) -> None:
     num_dropped = sum(change.is_dropped for change in changes)
     num_relabeled = len(changes) - num_dropped
-    words = f"**Dropped {count(num_dropped)} of {counted(len(found), 'row')}**"
+    text = f"**Dropped {count(num_dropped)} of {counted(len(catalogue), 'row')}**"
     if num_relabeled:
-        words += f", and gave {counted(num_relabeled, 'row')} another diagnosis"
-    st.markdown(f"{words}. {counted(len(table), 'photograph')} are left.")
+        text += f", and changed the diagnosis of {counted(num_relabeled, 'row')}"
+    st.markdown(f"{text}. {counted(len(table), 'photograph')} left.")
     if changes:
         reasons = Counter(change.reason for change in changes).most_common()
         st.dataframe(
             dict(zip(("Reason", "Rows"), zip(*reasons, strict=True), strict=True)),
             hide_index=True, width="stretch", height="content", alt="Why rows were changed",
         )  # fmt: skip
-    _show_bars(found, table)
+    _show_bars(catalogue, table)
     with st.container(horizontal=True):
         st.download_button(
             "Download the clean table (CSV)", partial(table_csv, table), "clean-table.csv",
             "text/csv", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
         st.download_button(
-            "Download the changes (CSV)", partial(changes_csv, changes, found.dataset.table),
+            "Download the changes (CSV)", partial(changes_csv, changes, catalogue.dataset.table),
             "changes.csv", "text/csv", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
 
 
-def _show_bars(found: Catalogue, table: pd.DataFrame) -> None:
+def _show_bars(catalogue: Catalogue, table: pd.DataFrame) -> None:
     """Photographs of each class and split, before and after."""
-    left = catalogues.catalogue(dataclasses.replace(found.dataset, table=table))
-    before, after = catalogues.class_counts(found), catalogues.class_counts(left)
-    is_there = np.sum(list(before.values()), axis=0) > 0
-    codes = [code for code, there in zip(CODES_BY_GROUP, is_there, strict=True) if there]
-    before = {split: rows[is_there] for split, rows in before.items()}
+    cleaned = catalogues.build(dataclasses.replace(catalogue.dataset, table=table))
+    before, after = catalogues.class_counts(catalogue), catalogues.class_counts(cleaned)
+    is_present = np.sum(list(before.values()), axis=0) > 0
+    codes = [code for code, present in zip(CODES_BY_GROUP, is_present, strict=True) if present]
+    before = {split: rows[is_present] for split, rows in before.items()}
     outlined = {
-        split: after[split][is_there] if split in after else np.zeros(len(codes), np.int64)
+        split: after[split][is_present] if split in after else np.zeros(len(codes), np.int64)
         for split in before
     }
     st.plotly_chart(
         balance_charts.classes(before, codes, outlined, theme.current()),
         config={"displayModeBar": False, "staticPlot": True}, key="doctor_bars",
-        alt=balance_charts.classes_alt(before, codes, outlined, "as the clean table leaves them"),
+        alt=balance_charts.classes_alt(before, codes, outlined, "after cleaning"),
     )  # fmt: skip
-    st.markdown(small("Full color: as it is. Outline: what the clean table leaves."))
+    st.markdown(small("Filled: before cleaning. Outline: after cleaning."))
     emptied = [
         BY_CODE[code].name
         for code, num_left in zip(codes, sum(outlined.values()), strict=True)
@@ -98,17 +100,17 @@ def _show_bars(found: Catalogue, table: pd.DataFrame) -> None:
     ]
     if emptied:
         st.markdown(
-            f":material/info: Nothing is left of {' and '.join(emptied)}. A network that is taught "
-            "on this table does not know it."
+            f":material/info: Classes left empty by cleaning: {', '.join(emptied)}. A network "
+            "trained on this table cannot recognize them."
         )
 
 
 def table_csv(table: pd.DataFrame) -> bytes:
-    """The clean table for a spreadsheet, with names of files and without paths of the server."""
-    named = table.drop(columns="path").assign(file=reports.file_names(table))
-    return csv_tables.written(list(named.columns), named.itertuples(index=False, name=None))
+    """The clean table as CSV for a spreadsheet, with file names and without server paths."""
+    records = table.drop(columns="path").assign(file=reports.file_names(table))
+    return csv_tables.to_csv(list(records.columns), records.itertuples(index=False, name=None))
 
 
 def changes_csv(changes: tuple[Change, ...], table: pd.DataFrame) -> bytes:
-    """What was dropped or given another diagnosis, and why, for a spreadsheet."""
-    return csv_tables.written(reports.CHANGE_COLUMNS, reports.change_rows(changes, table))
+    """The dropped and relabeled rows, with reasons, as CSV for a spreadsheet."""
+    return csv_tables.to_csv(reports.CHANGE_COLUMNS, reports.change_rows(changes, table))

@@ -1,4 +1,4 @@
-"""Asking the data doctor to examine a data set, with references, and how far it is."""
+"""Starting an examination with references, its progress, and its result in one sentence."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -15,20 +15,20 @@ from melanoma_core.diagnoses import BY_CODE
 from ui import dataset_choice, errors, examinations, finding_text
 from ui.formats import count, literal, small
 
-CARRIED = "HAM10000 and ISIC 2017, for the ids of the nine-class set (carried by the app)"
-_SECONDS = 0.5  # between two looks at a running examination
+INCLUDED = "HAM10000 and ISIC 2017, for the IDs of the nine-class set (included in the app)"
+_SECONDS = 0.5  # between two updates of a running examination
 _MEANING = (
-    "Published tables of the same image ids. They tell which photographs show one lesion, and "
-    "deny diagnoses that are wrong."
+    "Published tables of the same image IDs. They show which photographs are of one lesion, and "
+    "correct wrong diagnoses."
 )
 
 
-def show(found: Catalogue) -> Audit | None:
-    """The audit of a data set; until it is there, what it takes to get it."""
-    if found.has_photographs:
+def show(catalogue: Catalogue) -> Audit | None:
+    """The audit of a data set; without one, the controls and progress of an examination."""
+    if catalogue.has_photographs:
         with errors.shown():
-            _show_order(found)
-    examination = examinations.of(found)
+            _ask(catalogue)
+    examination = examinations.of(catalogue)
     if examination is None:
         return None
     if not examination.is_done:
@@ -36,113 +36,115 @@ def show(found: Catalogue) -> Audit | None:
         return None
     with errors.shown():
         audit = examination.audit()
-        _show_outcome(found, audit)
+        _show_outcome(catalogue, audit)
         return audit
     return None
 
 
-def _show_order(found: Catalogue) -> None:
-    """The references to choose, and the button."""
+def _ask(catalogue: Catalogue) -> None:
+    """The choice of references, and the button."""
     server_dir = paths.server_data_dir()
     names = [] if server_dir is None else server_folders.names(server_dir)
-    imported = [] if paths.is_demo() else server_folders.imported(paths.datasets_dir())
+    imported = [] if paths.is_demo() else server_folders.imported_names(paths.datasets_dir())
     with st.container(border=True):
         chosen = st.multiselect(
-            "References", [CARRIED, *names, *imported], default=[CARRIED], key="doctor_references",
+            "References", [INCLUDED, *names, *imported], default=[INCLUDED],
+            key="doctor_references",
             accept_new_options=server_dir is not None, placeholder="None", persist_state="session",
         )  # fmt: skip
-        on_server = " Any data set below the server’s folder serves, by name or path."
+        on_server = " Any data set in the server’s folder can be used, by name or path."
         st.markdown(small(_MEANING + on_server * (server_dir is not None)))
         places = [
-            server_folders.below(root, name)
+            server_folders.resolve(root, name)
             for name in chosen
             for root in [paths.datasets_dir() if name in imported else server_dir]
-            if root is not None and name != CARRIED
+            if root is not None and name != INCLUDED
         ]
-        examination = examinations.of(found)
-        is_asked = examination is not None and examination.reference_names == tuple(chosen)
-        is_under_way = examination is not None and not examination.is_done
+        examination = examinations.of(catalogue)
+        is_repeat = examination is not None and examination.reference_names == tuple(chosen)
+        is_running = examination is not None and not examination.is_done
         st.button(
-            "Examine again" if is_asked and not is_under_way else "Examine",
-            icon=":material/fact_check:", type="secondary" if is_asked else "primary",
-            disabled=is_under_way, on_click=_start, args=(chosen, places),
+            "Examine again" if is_repeat and not is_running else "Examine",
+            icon=":material/fact_check:", type="secondary" if is_repeat else "primary",
+            disabled=is_running, on_click=_start, args=(chosen, places),
         )  # fmt: skip
 
 
-# The callback finds the data set by itself: Streamlit holds on to what it is given.
+# The callback looks up the data set itself, as Streamlit keeps the arguments of callbacks alive.
 
 
 def _start(chosen: Sequence[str], places: Sequence[Path]) -> None:
-    found = dataset_choice.kept_catalogue()
-    if found is not None:
-        examinations.start(found, chosen, partial(_read, CARRIED in chosen, places))
+    catalogue = dataset_choice.open_catalogue()
+    if catalogue is not None:
+        examinations.start(catalogue, chosen, partial(_read, INCLUDED in chosen, places))
 
 
-def _read(is_carried_wanted: bool, places: Sequence[Path]) -> list[Dataset]:
-    """The references; whole published tables before what the app carries of them."""
-    read = [datasets.read(place) for place in places]
-    carried = bundled_set.references(bundled_set.read().table) if is_carried_wanted else ()
-    return [*read, *carried]
+def _read(with_included: bool, places: Sequence[Path]) -> list[Dataset]:
+    """The references; whole published tables before the excerpts in the app."""
+    chosen = [datasets.read(place) for place in places]
+    included = bundled_set.references(bundled_set.read().table) if with_included else ()
+    return [*chosen, *included]
 
 
 @st.fragment(run_every=_SECONDS)
 def _watch() -> None:
-    """How far the examination is; the whole page runs again when it has ended."""
-    examination = examinations.kept()
+    """The progress of the examination; the whole page runs again when it has ended."""
+    examination = examinations.current()
     if examination is None or examination.is_done:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(examination.share_done, examination.phase)
+        st.progress(examination.fraction_done, examination.phase)
         st.button("Stop", icon=":material/stop:", on_click=examinations.forget)
 
 
-def _show_outcome(found: Catalogue, audit: Audit) -> None:
-    """The one sentence, and what was looked at to say it."""
-    table, has_photographs = found.dataset.table, found.has_photographs
-    words = finding_text.sentence(audit, table, has_photographs=has_photographs)
-    if finding_text.is_spoilt(audit):
-        st.warning(words, icon=":material/warning:")
+def _show_outcome(catalogue: Catalogue, audit: Audit) -> None:
+    """The one sentence, and what it is based on."""
+    table, has_photographs = catalogue.dataset.table, catalogue.has_photographs
+    sentence = finding_text.sentence(audit, table, has_photographs=has_photographs)
+    if finding_text.is_invalid(audit):
+        st.warning(sentence, icon=":material/warning:")
     else:
-        st.info(words, icon=":material/info:")
-    read = f"Examined: {count(audit.num_files)} files of {count(audit.num_ids)} image ids."
+        st.info(sentence, icon=":material/info:")
+    basis = f"Examined: {count(audit.num_files)} files with {count(audit.num_ids)} image IDs."
     if not has_photographs:
-        read += (
-            " Facts alone were compared: checksums of the pixels, ids, sizes and official tables. "
-            "Near copies need the photographs."
+        basis += (
+            " Only metadata were compared: pixel checksums, IDs, sizes and published tables. "
+            "Near copies can be found only in photographs."
         )
-    st.markdown(small(read))
+    st.markdown(small(basis))
 
 
-def show_scope(found: Catalogue, audit: Audit) -> None:
-    """What was looked for and, to open, what the references know."""
+def show_scope(catalogue: Catalogue, audit: Audit) -> None:
+    """Expanders: what was looked for, and what the references cover."""
     with st.expander(
         "What was looked for", icon=":material/checklist:", expanded=not audit.findings
     ):
         st.dataframe(
             finding_text.looked_for(
-                audit, found.dataset.table, has_photographs=found.has_photographs
+                audit, catalogue.dataset.table, has_photographs=catalogue.has_photographs
             ),
             hide_index=True, width="stretch", height="content", alt="What was looked for",
         )  # fmt: skip
-    if audit.known:
-        with st.expander("What the references know", icon=":material/menu_book:"):
-            _show_known(audit)
+    if audit.references:
+        with st.expander("What the reference tables cover", icon=":material/menu_book:"):
+            _show_coverage(audit)
 
 
-def _show_known(audit: Audit) -> None:
-    for known in audit.known:
+def _show_coverage(audit: Audit) -> None:
+    for reference in audit.references:
         st.markdown(
-            f"**{literal(known.name)}** knows {count(known.num_files)} of the files "
-            f"({count(known.num_ids)} image ids)."
+            f"**{literal(reference.name)}** covers {count(reference.num_files)} of the files "
+            f"({count(reference.num_ids)} image IDs)."
         )
     rows = [
-        (known.name, BY_CODE[official].name, BY_CODE[here].name, num_files)
-        for known in audit.known
-        for (official, here), num_files in known.filed.items()
+        (reference.name, BY_CODE[official].name, BY_CODE[here].name, num_files)
+        for reference in audit.references
+        for (official, here), num_files in reference.filed.items()
     ]
-    columns = ("Reference", "Diagnosis there", "Filed here as", "Files")
+    columns = ("Reference", "Reference diagnosis", "Filed here as", "Files")
     if rows:
         st.dataframe(
             dict(zip(columns, zip(*rows, strict=True), strict=True)),
-            hide_index=True, width="stretch", height="content", alt="How known files are filed",
+            hide_index=True, width="stretch", height="content",
+            alt="Diagnoses of the references and of this data set",
         )  # fmt: skip

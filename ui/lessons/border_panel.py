@@ -1,4 +1,4 @@
-"""Where melanomas and nevi lie to a network: the map of the nine-class set, and close pairs."""
+"""Melanoma and nevus as a network sees them: the map of the nine-class set, and close pairs."""
 
 import streamlit as st
 
@@ -12,33 +12,39 @@ from ui.lessons import views
 
 
 def show() -> None:
-    """The map, the share of nevi among a melanoma's neighbors, and the closest pairs."""
-    opened = st.expander(
-        "The border as the network sees it, and the closest pairs", icon=":material/scatter_plot:",
+    """The map, how often a melanoma's neighbors are nevi, and the closest pairs."""
+    expander = st.expander(
+        "Melanoma and nevus as the network sees them, and the closest pairs",
+        icon=":material/scatter_plot:",
         key="border", on_change="rerun",
     )  # fmt: skip
-    if not opened.open:  # a second of work that most visitors do not ask for
+    if not expander.open:  # a second of work that most visitors do not need
         return
-    with opened:
-        found = _read()
-        points = found.points[found.points["diagnosis"].isin(BORDER)]
+    with expander:
+        embedding_map = _read()
+        points = embedding_map.points[embedding_map.points["diagnosis"].isin(BORDER)]
         st.plotly_chart(
             embedding_charts.embedding_map(points, theme.current()),
             config=model_charts.CONFIG, key="border_map",
             alt=embedding_charts.embedding_map_alt(points),
         )  # fmt: skip
-        st.markdown(answer(found, _mix()))
-        st.table(_table(found), hide_index=True, alt="Closest pairs of a melanoma and a nevus")
+        st.markdown(answer(embedding_map, _mix()))
+        st.table(
+            _table(embedding_map), hide_index=True, alt="Closest pairs of a melanoma and a nevus"
+        )
         st.markdown(
             small(
-                f"The melanomas and nevi of the nine-class set by the embedding of model "
-                f"{literal(found.model_id)}; those edged in ink were held out from it. Distances "
-                "are cosine distances of embeddings. To see photographs, open a data set that has "
-                "them on the page Explore."
+                "The melanomas and nevi of the nine-class set by the embedding of model "
+                f"{literal(embedding_map.model_id)}; outlined points were held out from it. "
+                "Distances are cosine distances of embeddings. To see photographs, open a data set "
+                "that has them on the page Explore."
             )
         )
         views.offer_table(
-            "closest-pairs.csv", ["melanoma", "nevus", "distance"], pair_rows(found), "pairs"
+            "closest-pairs.csv",
+            ["melanoma", "nevus", "distance"],
+            pair_rows(embedding_map),
+            "pairs",
         )
 
 
@@ -50,34 +56,35 @@ def _read() -> EmbeddingMap:
 @st.cache_data(show_spinner=False)
 def _mix() -> Overlap:
     points = _read().points
-    # The embedding has learnt to part those that it was taught.
+    # The network has learned to separate the photographs that it was trained on.
     return embedding_maps.overlap(points, *BORDER, asked=points["is_held_out"].to_numpy(bool))
 
 
-def answer(found: EmbeddingMap, mix: Overlap) -> str:
-    """How mixed the border is, as a share of neighbors."""
+def answer(embedding_map: EmbeddingMap, mix: Overlap) -> str:
+    """How often a melanoma's neighbors are nevi, in a sentence."""
     of, among = (BY_CODE[code].name.lower() for code in BORDER)
-    share = mix.share
+    proportion = mix.proportion
     return (
-        f"Of the {count(found.num_neighbors)} photographs of other lesions nearest to each of "
-        f"{counted(share.num_photographs, f'{of} photograph')} that the network was not taught, "
-        f"{percent(share.value)} ({percent_range(share.low, share.high)}) show a {among}; by "
-        f"chance it would be {percent(mix.chance)}."
+        f"Of the {count(embedding_map.num_neighbors)} nearest neighbors from other lesions of each "
+        f"of {counted(proportion.num_photographs, f'{of} photograph')} that the network was not "
+        f"trained on, {percent(proportion.value)} "
+        f"({percent_range(proportion.low, proportion.high)}) show a {among}; by chance it would "
+        f"be {percent(mix.chance)}."
     )
 
 
-def pair_rows(found: EmbeddingMap) -> list[list[object]]:
-    """Ids and distance of each of the closest pairs, the melanoma first."""
+def pair_rows(embedding_map: EmbeddingMap) -> list[list[object]]:
+    """Image IDs and distance of the closest pairs, the melanoma first."""
     ids = bundled_set.read().table["image_id"]
-    return [[ids[pair.first], ids[pair.second], pair.distance] for pair in found.pairs]
+    return [[ids[pair.first], ids[pair.second], pair.distance] for pair in embedding_map.pairs]
 
 
-def _table(found: EmbeddingMap) -> dict[str, list[str]]:
-    rows = pair_rows(found)
+def _table(embedding_map: EmbeddingMap) -> dict[str, list[str]]:
+    rows = pair_rows(embedding_map)
     return {
         "Melanoma": [literal(str(melanoma)) for melanoma, _, _ in rows],
         "Nevus": [literal(str(nevus)) for _, nevus, _ in rows],
-        f"Distance (half of all pairs: {found.typical_distance:.2f} or more)": [
+        f"Distance (median of all pairs: {embedding_map.typical_distance:.2f})": [
             f"{distance:.3f}" for _, _, distance in rows
         ],
     }

@@ -1,4 +1,4 @@
-"""The first story: copies of one photograph on both sides of a split, and what they promise."""
+"""The first story: copies of a photograph on both sides of a split inflate validation."""
 
 import streamlit as st
 
@@ -11,7 +11,7 @@ from ui.formats import count, counted, literal, percent, percent_estimate, small
 from ui.lessons import views
 from ui.plots import Chart, Spec
 from ui.theme import Ground
-from ui.training_charts import parted
+from ui.training_charts import spread_labels
 
 _TITLES = {
     "before": "Copies made before the split",
@@ -21,62 +21,64 @@ _TITLES = {
 _PART_NAMES = {"training": "training", "validation": "validation", "test": "clean test"}
 _HEIGHT = 270  # px
 _LABEL_HEIGHT = 34  # px of two lines
-_TOP = 104  # % where the axis ends
+_TOP = 104  # %, the end of the axis
 
 
 def show() -> None:
     """The question, three charts, the answer, and how it was measured."""
-    found = None
+    record = None
     with errors.shown():
-        found = experiment_records.leakage(paths.records_dir())
-        if found is None:
+        record = experiment_records.leakage(paths.records_dir())
+        if record is None:
             st.header("Why was accuracy on new patients lower than on validation?", anchor=False)
             views.show_absent(experiment_records.LEAKAGE)
-    if found is None:
+    if record is None:
         return
-    before = found.ways["before"]
+    before = record.ways["before"]
     st.header(
-        f"Why was {percent(before.validation.value)} on validation "
+        f"Why was accuracy {percent(before.validation.value)} on validation but "
         f"{percent(before.test.value)} on new patients?",
         anchor=False,
     )
     st.markdown(
-        "Accuracy of one network after each epoch, taught in three ways: on what it is taught, on "
-        "its own validation part, and on a clean test."
+        "Accuracy after each epoch of one network trained in three ways: on its training "
+        "photographs, on its validation photographs, and on a clean test."
     )
-    for place, way in zip(st.columns(3, gap="small"), found.ways.values(), strict=True):
+    for place, way in zip(st.columns(3, gap="small"), record.ways.values(), strict=True):
         with place, st.container(border=True):
             st.subheader(_TITLES[way.way], anchor=False)
             st.plotly_chart(
                 chart(way, theme.current()), config=model_charts.CONFIG,
                 key=f"leakage_{way.way}", alt=alt(way),
             )  # fmt: skip
-    st.markdown(answer(found))
-    _show_how(found)
+    st.markdown(answer(record))
+    _show_how(record)
 
 
-def answer(found: Leakage) -> str:
-    """Two sentences that explain the distance between validation and test."""
-    before, after, clean = (found.ways[way] for way in experiment_records.WAYS)
-    lowest = min(way.test.value for way in found.ways.values())
-    highest = max(way.test.value for way in found.ways.values())
-    is_alike = max(way.test.low for way in found.ways.values()) <= min(
-        way.test.high for way in found.ways.values()
+def answer(record: Leakage) -> str:
+    """Two sentences that explain the gap between validation and test."""
+    before, after, clean = (record.ways[way] for way in experiment_records.WAYS)
+    lowest = min(way.test.value for way in record.ways.values())
+    highest = max(way.test.value for way in record.ways.values())
+    is_alike = max(way.test.low for way in record.ways.values()) <= min(
+        way.test.high for way in record.ways.values()
     )
     first = (
-        "With copies made before the split, views of one photograph lie on both sides, so "
-        f"validation asks for what was taught: accuracy is {percent(before.validation.value)} "
-        f"there and {percent_estimate(before.test)} on a clean test of "
-        f"{counted(found.num_test, 'photograph')}."
+        "With copies made before the split, copies of one photograph are on both sides, so "
+        "validation tests pictures that the network has already seen: accuracy is "
+        f"{percent(before.validation.value)} there and {percent_estimate(before.test)} on a clean "
+        f"test of {counted(record.num_test, 'photograph')}."
     )
     second = (
-        f"Made after the split, validation says {percent(after.validation.value)}, and with the "
-        f"clean table divided by lesion {percent(clean.validation.value)}, while the clean test "
+        "With copies made after the split, accuracy on validation is "
+        f"{percent(after.validation.value)}, and with the clean table divided by lesion "
+        f"{percent(clean.validation.value)}, while accuracy on the clean test "
     )
     if is_alike:
         second += (
-            f"stays between {percent(lowest)} and {percent(highest)}, closer than so few "
-            "photographs can tell apart: what changed most is the promise, not the network."
+            f"stays between {percent(lowest)} and {percent(highest)}, too close for so few "
+            "photographs to distinguish: what changed most is the figure on validation, not the "
+            "network."
         )
     else:
         second += f"goes from {percent(before.test.value)} to {percent(clean.test.value)}."
@@ -90,10 +92,10 @@ def chart(way: Way, ground: Ground) -> Chart:
     num_epochs = len(curves["test"])
     room = _HEIGHT - 62  # px of the plot itself, about
     ends = [float(curves[part][-1]) / _TOP * room for part in PARTS]
-    places = parted(ends, _LABEL_HEIGHT)
+    positions = spread_labels(ends, _LABEL_HEIGHT)
     data: list[Spec] = []
     notes: list[Spec] = []
-    for part, place in zip(PARTS, places, strict=True):
+    for part, position in zip(PARTS, positions, strict=True):
         data.append(
             {
                 "type": "scatter", "x": list(range(1, num_epochs + 1)),
@@ -106,7 +108,7 @@ def chart(way: Way, ground: Ground) -> Chart:
         notes.append(
             {
                 "x": 1, "xref": "paper", "xanchor": "left", "xshift": 10,
-                "y": place / room * _TOP, "yanchor": "middle", "align": "left",
+                "y": position / room * _TOP, "yanchor": "middle", "align": "left",
                 "showarrow": False, "font": {"color": ground.ink, "size": 13},
                 "text": f'<span style="color:{colors[part]}">■</span> {_PART_NAMES[part]}<br>'
                 f"{percent(float(curves[part][-1]) / 100)}",
@@ -134,7 +136,7 @@ def chart(way: Way, ground: Ground) -> Chart:
 
 
 def alt(way: Way) -> str:
-    """The ends of the three lines in words."""
+    """The last values of the three lines, in words."""
     return (
         f"{_TITLES[way.way]}: after {counted(len(way.mean_curve('test')), 'epoch')} accuracy is "
         f"{percent(way.training)} on training, {percent(way.validation.value)} on validation and "
@@ -142,52 +144,53 @@ def alt(way: Way) -> str:
     )
 
 
-def _show_how(found: Leakage) -> None:
-    seeds = ", ".join(str(run.seed) for run in found.ways["before"].runs)
+def _show_how(record: Leakage) -> None:
+    seeds = ", ".join(str(run.seed) for run in record.ways["before"].runs)
     sentences = (
-        "The starting project’s network, from nothing, on photographs of "
-        f"{found.image_size} × {found.image_size} px; {count(found.num_copies)} augmented copies "
-        f"of each class, {counted(found.epochs, 'epoch')}, seeds: {seeds}. Lines are the means of "
-        "the seeds; training accuracy is taken while the epoch runs, with dropout.",
-        f"The clean test is {counted(found.num_test, 'photograph')} of "
-        f"{counted(found.num_test_lesions, 'lesion')} of the Test folder’s "
-        f"{count(found.num_test_folder)}: those with one diagnosis, of whose lesion none of the "
-        f"three ways was taught a photograph. The mark at its end is the {percent(0.95)} interval.",
-        *map(literal, found.notes),
+        "The starting project’s network, from random weights, on photographs of "
+        f"{record.image_size} × {record.image_size} px; {count(record.num_copies)} augmented "
+        f"copies of each class, {counted(record.epochs, 'epoch')}, seeds: {seeds}. Lines are means "
+        "over the seeds; training accuracy is measured during the epoch, with dropout.",
+        f"The clean test has {counted(record.num_test, 'photograph')} of "
+        f"{counted(record.num_test_lesions, 'lesion')} out of the Test folder’s "
+        f"{count(record.num_test_folder)} photographs: those with one diagnosis, of lesions that "
+        f"are in none of the three training sets. The bar at its end is the {percent(0.95)} "
+        "interval.",
+        *map(literal, record.notes),
     )
-    views.show_how(found.command, found.machine, sentences, "leakage")
-    with st.expander("After the last epoch, in numbers", icon=":material/table:"):
-        st.table(_table(found), hide_index=True, alt="Accuracy after the last epoch")
+    views.show_how(record.command, record.machine, sentences, "leakage")
+    with st.expander("Accuracy after the last epoch, in numbers", icon=":material/table:"):
+        st.table(_table(record), hide_index=True, alt="Accuracy after the last epoch")
         st.markdown(
             small(
-                "Balanced accuracy weighs every diagnosis alike, so that it does not matter which "
-                "are frequent: where the two balanced figures agree, what is left of the distance "
-                "is the mix of diagnoses."
+                "Balanced accuracy gives every diagnosis the same weight, however frequent it is: "
+                "if the two balanced figures agree, the rest of the gap comes from the mix of "
+                "diagnoses."
             )
         )
-        views.offer_table("leakage.csv", *curve_rows(found), "leakage")
+        views.offer_table("leakage.csv", *curve_rows(record), "leakage")
 
 
-def _table(found: Leakage) -> dict[str, list[str]]:
-    ways = found.ways.values()
+def _table(record: Leakage) -> dict[str, list[str]]:
+    ways = record.ways.values()
     return {
-        "Way": [_TITLES[way.way] for way in ways],
+        "Method": [_TITLES[way.way] for way in ways],
         "Training": [percent(way.training) for way in ways],
         "Validation": [percent_estimate(way.validation) for way in ways],
         "Clean test": [percent_estimate(way.test) for way in ways],
         "Validation, balanced": [percent_estimate(way.validation_balanced) for way in ways],
         "Clean test, balanced": [percent_estimate(way.test_balanced) for way in ways],
-        "Photographs taught": [count(way.runs[0].num_training) for way in ways],
+        "Training photographs": [count(way.runs[0].num_training) for way in ways],
         "Validation photographs": [count(way.runs[0].num_validation) for way in ways],
     }
 
 
-def curve_rows(found: Leakage) -> tuple[list[str], list[list[object]]]:
-    """Every epoch of every run: the header and the rows of a table."""
+def curve_rows(record: Leakage) -> tuple[list[str], list[list[object]]]:
+    """Every epoch of every run, as the header and rows of a table."""
     rows: list[list[object]] = [
         [way.way, run.seed, epoch + 1, *(float(run.curves[part][epoch]) for part in PARTS)]
-        for way in found.ways.values()
+        for way in record.ways.values()
         for run in way.runs
-        for epoch in range(found.epochs)
+        for epoch in range(record.epochs)
     ]
     return ["way", "seed", "epoch", *(f"{part}_accuracy" for part in PARTS)], rows

@@ -1,4 +1,4 @@
-"""What more training data would buy: figures against the lesions that a network was taught."""
+"""What more training data would buy: results by number of training lesions."""
 
 import math
 
@@ -16,14 +16,17 @@ from ui.formats import count, counted, percent, percent_estimate, score_estimate
 from ui.lessons import views
 from ui.plots import Chart, Spec
 from ui.theme import Ground
-from ui.training_charts import parted
+from ui.training_charts import spread_labels
 
-_EVERY = "AUROC of every diagnosis against the rest"
-_SUMS = {"BKL": "Both keratoses", "AKIEC": "Actinic keratosis, SCC"}
-_NAMES = {code: _SUMS[code] if code in _SUMS else BY_CODE[code].name for code in SEVEN_CLASSES}
+_ALL = "AUROC of every diagnosis against the rest"
+_MERGED_NAMES = {"BKL": "Both keratoses", "AKIEC": "Actinic keratosis, SCC"}
+_NAMES = {
+    code: _MERGED_NAMES[code] if code in _MERGED_NAMES else BY_CODE[code].name
+    for code in SEVEN_CLASSES
+}
 _COLORS = {code: BY_CODE["SK" if code == "BKL" else nine[0]].color
            for code, nine in SEVEN_CLASSES.items()}  # fmt: skip
-# What a name on screen is in the record, with the color of its line.
+# The name in the record and the color of the line, by the name on screen.
 _CHOICES = {
     "AUROC, melanoma": ("melanoma_auroc", _COLORS["MEL"]),
     **{SCORES["macro_auroc"]: ("macro_auroc", BELOW_COLOR)},
@@ -35,36 +38,36 @@ _CHOICES = {
     },
 }
 _HEIGHT = 320  # px
-_LETTER = 7  # px of a letter, about
+_LETTER = 7  # px, the approximate width of a letter
 
 
 def show() -> None:
     """The question, the chart, the answer, and how it was measured."""
     st.header("What would more training data buy?", anchor=False)
-    found = None
+    curve = None
     with errors.shown():
-        found = experiment_records.learning_curve(paths.records_dir())
-        if found is None:
+        curve = experiment_records.learning_curve(paths.records_dir())
+        if curve is None:
             views.show_absent(experiment_records.LEARNING_CURVE)
-    if found is None:
+    if curve is None:
         return
     choice = st.selectbox(
-        "Figure", [_EVERY, *_CHOICES], key="learning_figure", width=330, persist_state="page"
+        "Measure", [_ALL, *_CHOICES], key="learning_figure", width=330, persist_state="page"
     )
     ground = theme.current()
-    if choice == _EVERY:
-        drawn, words = by_class(found, ground), by_class_alt(found)
+    if choice == _ALL:
+        drawn, alt = by_class(curve, ground), by_class_alt(curve)
     else:
         name, color = _CHOICES[choice]
-        drawn, words = one(found, name, color, ground), one_alt(found, name, choice)
-    st.plotly_chart(drawn, config=model_charts.CONFIG, key="learning", alt=words)
-    st.markdown(answer(found))
-    _show_how(found)
+        drawn, alt = one(curve, name, color, ground), one_alt(curve, name, choice)
+    st.plotly_chart(drawn, config=model_charts.CONFIG, key="learning", alt=alt)
+    st.markdown(answer(curve))
+    _show_how(curve)
 
 
-def answer(found: LearningCurve) -> str:
-    """What all lesions brought over a tenth, and what the last of them brought."""
-    first, before, last = found.points[0], found.points[-2], found.points[-1]
+def answer(curve: LearningCurve) -> str:
+    """The gain from the smallest subset to all lesions, and in the last step."""
+    first, before, last = curve.points[0], curve.points[-2], curve.points[-1]
     melanoma = [point.figures["melanoma_auroc"] for point in (first, before, last)]
     gains = {
         code: last.figures[name].value - before.figures[name].value
@@ -74,21 +77,21 @@ def answer(found: LearningCurve) -> str:
     step = melanoma[2].value - melanoma[1].value
     is_small = abs(step) < (melanoma[2].high - melanoma[2].low) / 2
     return (
-        f"From {count(first.num_lesions)} to {counted(last.num_lesions, 'training lesion')} the "
+        f"From {count(first.num_lesions)} to {counted(last.num_lesions, 'training lesion')}, the "
         f"AUROC for melanoma goes from {score_estimate(melanoma[0])} to "
-        f"{score_estimate(melanoma[2])}; the last step, from {percent(before.fraction)} of them "
-        f"to all, brings {step:+.3f}"
-        f"{', less than its interval is wide' if is_small else ''}. That step brings most to "
-        f"{_NAMES[most][0].lower()}{_NAMES[most][1:]} ({gains[most]:+.3f}), of which there are "
+        f"{score_estimate(melanoma[2])}; the last step, from {percent(before.fraction)} of them to all, adds {step:+.3f}"
+        f"{', less than half the width of its interval' if is_small else ''}. That step adds most "
+        f"for {_NAMES[most][0].lower()}{_NAMES[most][1:]} ({gains[most]:+.3f}), with "
         f"{counted(last.class_lesions[most], 'training lesion')}."
     )
 
 
-def one(found: LearningCurve, name: str, color: str, ground: Ground) -> Chart:
-    """One figure against the lesions taught, with the band of its intervals."""
-    lesions = [point.num_lesions for point in found.points]
-    figures = [point.figures[name] for point in found.points]
-    lows, highs = [figure.low for figure in figures], [figure.high for figure in figures]
+def one(curve: LearningCurve, name: str, color: str, ground: Ground) -> Chart:
+    """One measure by number of training lesions, with a band of its intervals."""
+    lesions = [point.num_lesions for point in curve.points]
+    estimates = [point.figures[name] for point in curve.points]
+    lows = [estimate.low for estimate in estimates]
+    highs = [estimate.high for estimate in estimates]
     data: list[Spec] = [
         {
             "type": "scatter", "x": lesions + lesions[::-1], "y": highs + lows[::-1],
@@ -96,19 +99,19 @@ def one(found: LearningCurve, name: str, color: str, ground: Ground) -> Chart:
             "fillcolor": color, "opacity": 0.2,
         },
         {
-            "type": "scatter", "x": lesions, "y": [figure.value for figure in figures],
+            "type": "scatter", "x": lesions, "y": [estimate.value for estimate in estimates],
             "mode": "lines+markers", "line": {"color": color, "width": 2.5}, "marker": {"size": 8},
-            "customdata": [_written(name, figure) for figure in figures],
+            "customdata": [_format(name, estimate) for estimate in estimates],
             "hovertemplate": "%{x:,} lesions: %{customdata}<extra></extra>",
         },
     ]  # fmt: skip
     notes = [
         {
-            "x": math.log10(lesions[place]), "y": figures[place].value, "yshift": 15,
-            "showarrow": False, "text": _written(name, figures[place]).split(" (")[0],
+            "x": math.log10(lesions[index]), "y": estimates[index].value, "yshift": 15,
+            "showarrow": False, "text": _format(name, estimates[index]).split(" (")[0],
             "font": {"color": ground.ink, "size": 13},
         }
-        for place in (0, -1)
+        for index in (0, -1)
     ]  # fmt: skip
     space = 0.15 * (max(highs) - min(lows))
     axis = model_charts.plain_axis(ground) | {
@@ -117,32 +120,34 @@ def one(found: LearningCurve, name: str, color: str, ground: Ground) -> Chart:
     }
     if name in PROPORTIONS:
         axis["tickformat"] = ".0%"
-    return Chart(data, _layout(found, ground, 40) | {"yaxis": axis, "annotations": notes})
+    return Chart(data, _layout(curve, ground, 40) | {"yaxis": axis, "annotations": notes})
 
 
-def one_alt(found: LearningCurve, name: str, words: str) -> str:
-    """The points of the figure in words."""
+def one_alt(curve: LearningCurve, name: str, title: str) -> str:
+    """The points of a measure in words."""
     parts = [
-        f"{counted(point.num_lesions, 'lesion')} {_written(name, point.figures[name])}"
-        for point in found.points
+        f"{counted(point.num_lesions, 'lesion')} {_format(name, point.figures[name])}"
+        for point in curve.points
     ]
-    return f"{words} by training lesions: {'; '.join(parts)}."
+    return f"{title} by training lesions: {'; '.join(parts)}."
 
 
-def by_class(found: LearningCurve, ground: Ground) -> Chart:
-    """AUROC of each of the seven classes against the lesions taught, named at its end."""
-    lesions = [point.num_lesions for point in found.points]
+def by_class(curve: LearningCurve, ground: Ground) -> Chart:
+    """AUROC of the seven classes by number of training lesions, each line named at its end."""
+    lesions = [point.num_lesions for point in curve.points]
     values = {
-        code: [point.figures[name].value for point in found.points]
+        code: [point.figures[name].value for point in curve.points]
         for code, name in AUROC_OF.items()
     }
     low = min(map(min, values.values())) - 0.01
     high = max(map(max, values.values())) + 0.01
     room = _HEIGHT - 66  # px of the plot itself, about
-    places = parted([(of[-1] - low) / (high - low) * room for of in values.values()])
+    positions = spread_labels(
+        [(of_class[-1] - low) / (high - low) * room for of_class in values.values()]
+    )
     data: list[Spec] = []
     notes: list[Spec] = []
-    for (code, of_class), place in zip(values.items(), places, strict=True):
+    for (code, of_class), position in zip(values.items(), positions, strict=True):
         data.append(
             {
                 "type": "scatter", "x": lesions, "y": of_class, "mode": "lines+markers",
@@ -153,20 +158,20 @@ def by_class(found: LearningCurve, ground: Ground) -> Chart:
         notes.append(
             {
                 "x": 1, "xref": "paper", "xanchor": "left", "xshift": 8, "yanchor": "middle",
-                "showarrow": False, "y": low + place / room * (high - low),
+                "showarrow": False, "y": low + position / room * (high - low),
                 "font": {"color": ground.ink, "size": 13},
                 "text": f'<span style="color:{_COLORS[code]}">■</span> {_NAMES[code]}',
             }
         )  # fmt: skip
     longest = max(map(len, _NAMES.values()))
     axis = model_charts.plain_axis(ground) | {"range": [low, high], "nticks": 6}
-    layout = _layout(found, ground, 24 + _LETTER * longest)
+    layout = _layout(curve, ground, 24 + _LETTER * longest)
     return Chart(data, layout | {"yaxis": axis, "annotations": notes})
 
 
-def by_class_alt(found: LearningCurve) -> str:
-    """First and last point of each class in words."""
-    first, last = found.points[0], found.points[-1]
+def by_class_alt(curve: LearningCurve) -> str:
+    """The first and last point of each class, in words."""
+    first, last = curve.points[0], curve.points[-1]
     parts = [
         f"{_NAMES[code]} from {score_estimate(first.figures[name])} to "
         f"{score_estimate(last.figures[name])}"
@@ -178,19 +183,19 @@ def by_class_alt(found: LearningCurve) -> str:
     )
 
 
-def _written(name: str, figure: Estimate) -> str:
-    return percent_estimate(figure) if name in PROPORTIONS else score_estimate(figure)
+def _format(name: str, estimate: Estimate) -> str:
+    return percent_estimate(estimate) if name in PROPORTIONS else score_estimate(estimate)
 
 
-def _layout(found: LearningCurve, ground: Ground, right: int) -> Spec:
-    """The layout with the axis of lesions, and `right` px of room for what is written there."""
+def _layout(curve: LearningCurve, ground: Ground, right: int) -> Spec:
+    """The layout with the axis of lesions and a right margin of `right` px for labels."""
     bare = model_charts.bare(_HEIGHT)
     lesions = {
-        "type": "log", "tickvals": [point.num_lesions for point in found.points],
+        "type": "log", "tickvals": [point.num_lesions for point in curve.points],
         "ticktext": [
-            f"{count(point.num_lesions)}<br>{percent(point.fraction)}" for point in found.points
+            f"{count(point.num_lesions)}<br>{percent(point.fraction)}" for point in curve.points
         ],
-        "title": model_charts.axis_title("Lesions taught, and their share of all", ground),
+        "title": model_charts.axis_title("Training lesions, and their percentage of all", ground),
     }  # fmt: skip
     return bare | {
         "margin": bare["margin"] | {"r": right},
@@ -198,42 +203,43 @@ def _layout(found: LearningCurve, ground: Ground, right: int) -> Spec:
     }
 
 
-def _show_how(found: LearningCurve) -> None:
-    first = found.points[0]
+def _show_how(curve: LearningCurve) -> None:
+    first = curve.points[0]
     sentences = (
         "A fixed ImageNet network with a trained head: MobileNetV2 at "
-        f"{found.image_size} × {found.image_size} px, whose own weights have seen no lesion and do "
-        "not change, and a multinomial logistic regression on its embedding. A network that is "
-        "trained as a whole reaches more and may gain more from data.",
-        f"Each share below all is drawn {counted(first.num_draws, 'time')} by lesion and diagnosis "
-        "(seeds from 0), its penalty chosen on validation; all are measured on "
-        f"{counted(found.num_test, 'test photograph')} of "
-        f"{counted(found.num_test_lesions, 'lesion')}, {count(found.num_test_melanomas)} of them "
-        f"melanomas. {percent(0.95)} intervals are over draws and test lesions. Of seven classes: "
-        "the two keratoses count as one, and so do actinic keratosis and squamous cell carcinoma.",
+        f"{curve.image_size} × {curve.image_size} px, whose own weights were never trained on "
+        "lesions and do not change, and a multinomial logistic regression on its embedding. A "
+        "network trained as a whole performs better and may gain more from data.",
+        f"Each subset is drawn {counted(first.num_draws, 'time')} by lesion and diagnosis "
+        "(seeds from 0), with its penalty chosen on validation; all are tested on "
+        f"{counted(curve.num_test, 'test photograph')} of "
+        f"{counted(curve.num_test_lesions, 'lesion')}, {count(curve.num_test_melanomas)} of them "
+        f"melanomas. {percent(0.95)} intervals are over draws and test lesions. There are seven "
+        "classes: the two keratoses count as one, as do actinic keratosis and squamous cell "
+        "carcinoma.",
     )
-    views.show_how(found.command, found.machine, sentences, "learning")
+    views.show_how(curve.command, curve.machine, sentences, "learning")
     with st.expander("Every figure with its interval", icon=":material/table:"):
-        st.table(_table(found), hide_index=True, alt="Figures by training lesions")
-        views.offer_table("learning-curve.csv", *figure_rows(found), "learning")
+        st.table(_table(curve), hide_index=True, alt="Results by training lesions")
+        views.offer_table("learning-curve.csv", *figure_rows(curve), "learning")
 
 
-def _table(found: LearningCurve) -> dict[str, list[str]]:
-    table = {"Figure": ["Training lesions", "of which melanomas", *_CHOICES]}
-    for point in found.points:
+def _table(curve: LearningCurve) -> dict[str, list[str]]:
+    table = {"Measure": ["Training lesions", "of which melanomas", *_CHOICES]}
+    for point in curve.points:
         table[percent(point.fraction)] = [
             count(point.num_lesions),
             count(point.class_lesions["MEL"]),
-            *(_written(name, point.figures[name]) for name, _ in _CHOICES.values()),
+            *(_format(name, point.figures[name]) for name, _ in _CHOICES.values()),
         ]
     return table
 
 
-def figure_rows(found: LearningCurve) -> tuple[list[str], list[list[object]]]:
-    """Every figure of every share: the header and the rows of a table."""
+def figure_rows(curve: LearningCurve) -> tuple[list[str], list[list[object]]]:
+    """Every figure at every number of lesions, as the header and rows of a table."""
     rows: list[list[object]] = [
-        [point.fraction, point.num_lesions, point.num_draws, name, f.value, f.low, f.high]
-        for point in found.points
-        for name, f in point.figures.items()
+        [point.fraction, point.num_lesions, point.num_draws, name, e.value, e.low, e.high]
+        for point in curve.points
+        for name, e in point.figures.items()
     ]
     return ["fraction", "training_lesions", "draws", "figure", "value", "low", "high"], rows

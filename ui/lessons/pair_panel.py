@@ -1,4 +1,4 @@
-"""Melanoma and nevus: how often the model in use takes one of them for the other."""
+"""Melanoma and nevus: how often the model in use mistakes one for the other."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from ui.plots import Chart, Spec
 from ui.theme import Ground
 
 _HEIGHT = 150  # px
-_ROOM = 0.14  # share of a bar that its label fits into
+_ROOM = 0.14  # fraction of a bar that fits its label
 _PAIR = ("MEL", "NV")
 
 
 @dataclass(frozen=True)
-class Taken:
-    """Photographs of one diagnosis by their likeliest one."""
+class LikeliestCounts:
+    """Photographs of one diagnosis, counted by their likeliest diagnosis."""
 
     code: str
     as_melanoma: int
@@ -40,9 +40,9 @@ def show(record: Record | None, point: OperatingPoint | None) -> None:
     """The question, the two bars, the answer, and how it was measured."""
     st.header("Does the network tell melanoma from nevus?", anchor=False)
     if record is None or point is None:
-        st.markdown("No model answers yet, so there is nothing to count. See the page Models.")
+        st.markdown("No model is in use yet, so there is nothing to count. See the page Models.")
         return
-    rows = taken(record)
+    rows = likeliest_counts(record)
     st.plotly_chart(
         chart(rows, theme.current()), config=model_charts.CONFIG, key="pair", alt=alt(rows)
     )
@@ -54,7 +54,7 @@ def show(record: Record | None, point: OperatingPoint | None) -> None:
             f"The model in use, {literal(record.card.model_id)}, on "
             f"{counted(len(record.test), 'test photograph')} of "
             f"{counted(record.test.num_lesions(), 'lesion')} that it had never seen; the counts "
-            "are those of the confusion matrix on the page Models. In brackets "
+            "are those of the confusion matrix on the page Models. In brackets: "
             f"{percent(0.95)} intervals, bootstrapped over lesions.",
         ),
         "pair",
@@ -68,12 +68,12 @@ def show(record: Record | None, point: OperatingPoint | None) -> None:
     border_panel.show()
 
 
-def taken(record: Record) -> list[Taken]:
-    """The rows of the confusion matrix of melanoma and nevus."""
+def likeliest_counts(record: Record) -> list[LikeliestCounts]:
+    """The rows of melanoma and nevus in the confusion matrix."""
     counts = model_records.confusion(record)
     melanoma, nevus = (CODES.index(code) for code in _PAIR)
     return [
-        Taken(
+        LikeliestCounts(
             code,
             int(row[melanoma]),
             int(row[nevus]),
@@ -84,29 +84,29 @@ def taken(record: Record) -> list[Taken]:
 
 
 def answer(record: Record, point: OperatingPoint) -> str:
-    """Both directions in counts of one whole, and what the threshold makes of them."""
+    """The mistakes in both directions, and how many the threshold corrects."""
     missed = model_records.confusion_rate(record, "MEL", "NV")
     wrongly = model_records.confusion_rate(record, "NV", "MEL")
     test = record.test
-    is_taken = (test.is_melanoma == 1) & (test.y_prob.argmax(axis=1) == CODES.index("NV"))
-    num_referred = int((is_taken & (test.melanoma_probability >= point.threshold)).sum())
+    is_mistaken = (test.is_melanoma == 1) & (test.y_prob.argmax(axis=1) == CODES.index("NV"))
+    num_referred = int((is_mistaken & (test.melanoma_probability >= point.threshold)).sum())
     return (
         f"In {_hits(missed, 'melanoma photograph')} nevus is the likeliest diagnosis, and in "
-        f"{_hits(wrongly, 'nevus photograph')} melanoma is. This is why the verdict is a "
+        f"{_hits(wrongly, 'nevus photograph')} melanoma is. This is why the verdict uses a "
         f"threshold: at {cutoff(point.threshold)}, {count(num_referred)} of those "
-        f"{count(missed.num_hits or 0)} melanoma photographs are referred all the same."
+        f"{count(missed.num_hits or 0)} melanoma photographs are referred anyway."
     )
 
 
-def _hits(figure: Estimate, noun: str) -> str:
+def _hits(proportion: Estimate, noun: str) -> str:
     return (
-        f"{count(figure.num_hits or 0)} of {counted(figure.num_photographs, noun)} "
-        f"({percent(figure.value)}, {percent_range(figure.low, figure.high)})"
+        f"{count(proportion.num_hits or 0)} of {counted(proportion.num_photographs, noun)} "
+        f"({percent(proportion.value)}, {percent_range(proportion.low, proportion.high)})"
     )
 
 
-def chart(rows: Sequence[Taken], ground: Ground) -> Chart:
-    """What melanomas and nevi were taken for: a bar each, shares of its photographs."""
+def chart(rows: Sequence[LikeliestCounts], ground: Ground) -> Chart:
+    """The likeliest diagnoses of melanomas and nevi: one bar each, in proportions."""
     data: list[Spec] = []
     for attribute, color, name in (
         ("as_melanoma", BY_CODE["MEL"].color, "melanoma"),
@@ -114,20 +114,20 @@ def chart(rows: Sequence[Taken], ground: Ground) -> Chart:
         ("as_other", ground.rest, "another"),
     ):
         numbers = [getattr(row, attribute) for row in rows]
-        shares = [
+        proportions = [
             number / row.total if row.total else 0
             for number, row in zip(numbers, rows, strict=True)
         ]
         ink = ground.ink if attribute == "as_other" else "#FFFFFF"
         data.append(
             {
-                "type": "bar", "x": shares, "y": [_name(row) for row in rows],
+                "type": "bar", "x": proportions, "y": [_name(row) for row in rows],
                 "orientation": "h", "width": 0.62, "marker": {"color": color},
                 "textposition": "inside", "insidetextanchor": "middle", "textangle": 0,
                 "constraintext": "none", "customdata": [count(number) for number in numbers],
                 "text": [
-                    f"{name} {count(number)}" if share >= _ROOM else ""
-                    for number, share in zip(numbers, shares, strict=True)
+                    f"{name} {count(number)}" if proportion >= _ROOM else ""
+                    for number, proportion in zip(numbers, proportions, strict=True)
                 ],
                 "textfont": {"color": ink, "size": 13},
                 "hovertemplate": f"%{{y}}: {name} likeliest in %{{customdata}}<extra></extra>",
@@ -144,7 +144,7 @@ def chart(rows: Sequence[Taken], ground: Ground) -> Chart:
     return Chart(data, layout)
 
 
-def alt(rows: Sequence[Taken]) -> str:
+def alt(rows: Sequence[LikeliestCounts]) -> str:
     """The bars in words."""
     parts = [
         f"{_name(row)}: melanoma in {count(row.as_melanoma)}, nevus in {count(row.as_nevus)}, "
@@ -154,5 +154,5 @@ def alt(rows: Sequence[Taken]) -> str:
     return f"Likeliest diagnosis. {'; '.join(parts)}."
 
 
-def _name(row: Taken) -> str:
+def _name(row: LikeliestCounts) -> str:
     return f"{BY_CODE[row.code].name}, {count(row.total)}"

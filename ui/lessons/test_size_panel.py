@@ -1,4 +1,4 @@
-"""What a larger test set would buy: the width of an interval against the number of melanomas."""
+"""What a larger test set would buy: the width of an interval by number of melanomas."""
 
 import math
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ from ui.theme import Ground
 FEWEST, MOST = 10, 3000  # melanomas, the ends of the axis
 _HEIGHT = 300  # px
 _TICKS = (10, 30, 100, 300, 1000, 3000)
-_EXPECTED = 95  # %, where no model in use says otherwise
-_WANTED = 5.0  # percentage points
+_EXPECTED = 95  # %, without a model in use
+_TARGET_WIDTH = 5.0  # percentage points
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A test set on the curve."""
+    """A test set marked on the curve."""
 
     label: str
     num_melanomas: int  # lesions
@@ -36,37 +36,39 @@ def show(point: OperatingPoint | None) -> None:
     """The question, two fields, the chart, and the answer.
 
     Args:
-        point: of the model in use, whose test set is marked and whose sensitivity is expected.
+        point: operating point of the model in use: its sensitivity is the default, its test set
+            is marked.
     """
     st.header("What would a larger test set buy?", anchor=False)
     expected = round(100 * point.sensitivity.value) if point else _EXPECTED
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        wanted = st.number_input(
-            "Wanted width of the interval, percentage points", 1.0, 60.0, _WANTED, 0.5,
-            format="%.1f", key="wanted_width", width=330,
+        target_width = st.number_input(
+            "Target width of the interval, percentage points", 1.0, 60.0, _TARGET_WIDTH, 0.5,
+            format="%.1f", key="target_width", width=330,
         )  # fmt: skip
-        share = st.number_input(
+        percentage = st.number_input(
             "Expected sensitivity for melanoma, %", 1, 100, expected, 1,
             key="expected_sensitivity", width=330,
         )  # fmt: skip
-    sensitivity = share / 100
+    sensitivity = percentage / 100
     needed = Mark(
-        f"about {_rounded(sensitivity, wanted / 100)}", _needed(sensitivity, wanted / 100)
+        f"about {_rounded(sensitivity, target_width / 100)}",
+        _needed(sensitivity, target_width / 100),
     )
     marks = _marks(point)
     st.plotly_chart(
         chart(sensitivity, marks, needed, theme.current()), config=model_charts.CONFIG,
         key="widths", alt=alt(sensitivity, marks, needed),
     )  # fmt: skip
-    st.markdown(answer(sensitivity, wanted, marks))
+    st.markdown(answer(sensitivity, target_width, marks))
     views.show_how(
         "python -c 'from melanoma_core.metrics.sample_size import num_needed; "
-        f"print(num_needed({sensitivity:g}, {wanted / 100:g}))'",
+        f"print(num_needed({sensitivity:g}, {target_width / 100:g}))'",
         "",
         (
             f"A formula, not a measurement: the width of Wilson’s {percent(0.95)} interval "
-            "(Wilson, JASA 1927) where the sensitivity that is measured is the expected one. A "
-            "lesion counts once, however many photographs of it there are.",
+            "(Wilson, JASA 1927) if the measured sensitivity equals the expected one. A lesion "
+            "counts once, however many photographs it has.",
         ),
         "widths",
     )
@@ -74,18 +76,21 @@ def show(point: OperatingPoint | None) -> None:
     views.offer_table(
         "interval-widths.csv",
         ["melanomas", "expected_sensitivity", "width"],
-        [[number, sensitivity, sample_size.width(sensitivity, number)] for number in numbers],
+        [
+            [number, sensitivity, sample_size.interval_width(sensitivity, number)]
+            for number in numbers
+        ],
         "widths",
     )
 
 
-def _needed(sensitivity: float, wanted: float) -> int:
-    return sample_size.num_needed(sensitivity, wanted)
+def _needed(sensitivity: float, target_width: float) -> int:
+    return sample_size.num_needed(sensitivity, target_width)
 
 
-def _rounded(sensitivity: float, wanted: float) -> str:
-    """The number of melanomas to two digits: what is expected is no finer."""
-    number = _needed(sensitivity, wanted)
+def _rounded(sensitivity: float, target_width: float) -> str:
+    """The number of melanomas to two digits, as the expectation is no finer."""
+    number = _needed(sensitivity, target_width)
     step = 10 ** max(0, len(str(number)) - 2)
     return counted(step * round(number / step), "melanoma")
 
@@ -99,28 +104,28 @@ def _marks(point: OperatingPoint | None) -> list[Mark]:
 
 @st.cache_data(show_spinner=False)
 def _num_in_starting_set() -> int:
-    """Melanomas in the Test folder of the set that the project started from."""
+    """Melanoma lesions in the Test folder of the starting set."""
     table = bundled_set.read().table
-    tested = table[(table["split"] == "test") & (table["diagnosis"] == "MEL")]
-    return int(tested["lesion_id"].fillna(tested["image_id"]).nunique())
+    test_melanomas = table[(table["split"] == "test") & (table["diagnosis"] == "MEL")]
+    return int(test_melanomas["lesion_id"].fillna(test_melanomas["image_id"]).nunique())
 
 
-def answer(sensitivity: float, wanted: float, marks: Sequence[Mark]) -> str:
-    """What the wanted width takes, and what the marked test sets allow."""
+def answer(sensitivity: float, target_width: float, marks: Sequence[Mark]) -> str:
+    """How many melanomas the target width needs, and the width for the marked test sets."""
     parts = [
         f"with the {count(mark.num_melanomas)} of {mark.label} it is "
         f"{_points(sensitivity, mark.num_melanomas):.0f} points wide"
         for mark in marks
     ]
     return (
-        f"An interval {wanted:g} percentage points wide takes **"
-        f"about {_rounded(sensitivity, wanted / 100)}** in the test set, where a sensitivity of "
-        f"{percent(sensitivity)} is expected; {', '.join(parts)}."
+        f"At an expected sensitivity of {percent(sensitivity)}, an interval {target_width:g} "
+        f"percentage points wide needs **about {_rounded(sensitivity, target_width / 100)}** in "
+        f"the test set; {', '.join(parts)}."
     )
 
 
-def chart(sensitivity: float, marks: Sequence[Mark], wanted: Mark, ground: Ground) -> Chart:
-    """Width of the interval against the number of melanomas, with test sets marked."""
+def chart(sensitivity: float, marks: Sequence[Mark], needed: Mark, ground: Ground) -> Chart:
+    """Width of the interval by number of melanomas, with test sets marked."""
     numbers = _numbers()
     data: list[Spec] = [
         {
@@ -129,8 +134,8 @@ def chart(sensitivity: float, marks: Sequence[Mark], wanted: Mark, ground: Groun
             "hovertemplate": "%{x:,} melanomas: %{y:.1f} points wide<extra></extra>",
         }
     ]  # fmt: skip
-    # A number beyond the axis is marked at its end, and said in words.
-    place = min(max(wanted.num_melanomas, FEWEST), MOST)
+    # A number beyond the axis is marked at its end; the text gives it.
+    place = min(max(needed.num_melanomas, FEWEST), MOST)
     width = _points(sensitivity, place)
     for x, y in (([FEWEST, place], [width, width]), ([place, place], [0, width])):
         data.append(
@@ -141,7 +146,7 @@ def chart(sensitivity: float, marks: Sequence[Mark], wanted: Mark, ground: Groun
         )  # fmt: skip
     circle = {"size": 13, "color": CLEAR, "line": {"color": ground.ink, "width": 2.5}}
     data.append(_point(place, width, circle))
-    notes = [_label(place, width, wanted.label, ground, is_below=True)]
+    notes = [_label(place, width, needed.label, ground, is_below=True)]
     diamond = {
         "symbol": "diamond", "size": 12, "color": ground.ink,
         "line": {"color": "#FFFFFF", "width": 1.5},
@@ -167,12 +172,12 @@ def chart(sensitivity: float, marks: Sequence[Mark], wanted: Mark, ground: Groun
     return Chart(data, layout)
 
 
-def alt(sensitivity: float, marks: Sequence[Mark], wanted: Mark) -> str:
+def alt(sensitivity: float, marks: Sequence[Mark], needed: Mark) -> str:
     """The marks in words."""
     parts = [
         f"{counted(mark.num_melanomas, 'melanoma')} ({mark.label}) "
         f"{_points(sensitivity, mark.num_melanomas):.0f} points"
-        for mark in (*marks, wanted)
+        for mark in (*marks, needed)
     ]
     return (
         f"Width of the {percent(0.95)} interval of a sensitivity of {percent(sensitivity)}: "
@@ -185,7 +190,7 @@ def _numbers() -> list[int]:
 
 
 def _points(sensitivity: float, num_melanomas: int) -> float:
-    return 100 * sample_size.width(sensitivity, num_melanomas)
+    return 100 * sample_size.interval_width(sensitivity, num_melanomas)
 
 
 def _point(x: float, y: float, marker: Spec) -> Spec:
@@ -196,7 +201,7 @@ def _point(x: float, y: float, marker: Spec) -> Spec:
 
 
 def _label(x: float, y: float, text: str, ground: Ground, *, is_below: bool = False) -> Spec:
-    """Right above a point of a falling curve, or left below it, where nothing is drawn."""
+    """A label above right of a point on a falling curve, or below left, where there is room."""
     return {
         "x": math.log10(x), "y": y, "text": text, "showarrow": False,
         "xanchor": "right" if is_below else "left", "yanchor": "top" if is_below else "bottom",

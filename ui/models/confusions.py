@@ -81,4 +81,4 @@ def readable(rows: pd.DataFrame) -> pd.DataFrame:
 def csv_file(rows: pd.DataFrame) -> bytes:
     """The rows for a spreadsheet."""
     wanted = rows.drop(columns=list(_NAMES))
-    return csv_tables.written(list(wanted.columns), wanted.itertuples(index=False, name=None))
+    return csv_tables.to_csv(list(wanted.columns), wanted.itertuples(index=False, name=None))

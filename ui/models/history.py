@@ -95,7 +95,7 @@ def moment(iso: str) -> str:
 def csv_file(rows: tuple[Row, ...]) -> bytes:
     """The whole journal for a spreadsheet, oldest first."""
     records = [journal.record(row) for row in rows]
-    return csv_tables.written(
+    return csv_tables.to_csv(
         list(records[0]),
         [[str(v) if isinstance(v, dict) else v for v in record.values()] for record in records],
     )

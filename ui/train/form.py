@@ -1,4 +1,4 @@
-"""The settings of a training, with a reason for each; what they come to is a `RunPlan`."""
+"""The form of a training's settings, each explained; its result is a `RunPlan`."""
 
 import dataclasses
 import os
@@ -13,20 +13,19 @@ from melanoma_core.models import network_table, store
 from melanoma_core.models.cards import Card
 from melanoma_core.runs.configs import TrainConfig
 from melanoma_core.runs.plans import RunPlan
-from ui import balance_panel, uploads
-from ui.balance_panel import Plan
+from ui import uploads
 from ui.formats import literal, small
 from ui.serving import Serving
 from ui.train import data_choice
 
-QUICK, FULL = "Quick", "Full"
-_WEIGHTS = "MELANOMA_IMAGENET_WEIGHTS"  # names the file that a network starts from
-_GO_ON = "Go on from the model in use"
+QUICK, FULL = "Quick: last layer only", "Full"
+_WEIGHTS = "MELANOMA_IMAGENET_WEIGHTS"  # path of the file with ImageNet weights
+_FINE_TUNE = "Fine-tune the model in use"
 _SPLITS = {
-    "model": "As for the model in use: its test lesions stay its test",
-    "given": "As the data sets have it, the rest by lesion",
-    "drawn": "All anew, by lesion",
-    "file": "By a split file",
+    "model": "As for the model in use: its test lesions stay test lesions",
+    "given": "As in the data sets, the rest by lesion",
+    "drawn": "Divide everything again, by lesion",
+    "file": "From a split file",
 }
 
 
@@ -35,20 +34,20 @@ class _Start:
     """What training starts from."""
 
     network: str
-    image_size: int  # pixels a side that is offered
+    image_size: int  # px a side, as the form suggests
     from_model: str | None = None
     weights: str | None = None
 
 
 def ask(serving: Serving | None, *, is_sandbox: bool) -> RunPlan | None:
-    """Draw the form; the plan that it says, None until a data set is chosen."""
+    """Draw the form; its plan, or None until a data set is chosen."""
     card = serving.model.card if serving else None
     chosen = data_choice.choose(is_sandbox=is_sandbox)
     ways = [QUICK] if is_sandbox else [QUICK, FULL]
     if card is None:
         ways = [way for way in ways if way == FULL]
     if not ways:
-        st.markdown("Quick training needs a model in use, whose network it takes.")
+        st.markdown("Quick training needs a model in use, whose network it keeps.")
         return None
     way = st.segmented_control(
         "Training", ways, default=ways[0], required=True, key="train_way", persist_state="session"
@@ -59,12 +58,12 @@ def ask(serving: Serving | None, *, is_sandbox: bool) -> RunPlan | None:
     split_by, splits = _ask_split(start, is_sandbox=is_sandbox)
     is_cleaned = st.toggle(
         "Clean the data first", value=True, key="train_clean", persist_state="session",
-        help="The data doctor’s clean table is taught: copies, contradictions and leaks go.",
+        help="Trains on the data doctor’s clean table: no copies, contradictions or leaks.",
     )  # fmt: skip
     if not is_cleaned:
         st.warning(
-            "**The files are taught as they are.** Copies on both sides of the split make figures "
-            "too good; photographs in two classes teach both.",
+            "**The files are used as they are.** Copies on both sides of the split make figures "
+            "too good; photographs with two diagnoses are trained as both.",
             icon=":material/warning:",
         )
     config = _ask_settings(start, is_quick=is_quick)
@@ -86,10 +85,10 @@ def _meaning(way: str, card: Card | None) -> str:
     if way == QUICK:
         name = literal(card.model_id) if card else ""
         return (
-            f"The network of {name} stays as it is; only its last layer is made anew. Minutes, "
-            "without TensorFlow."
+            f"Keeps the network of {name} and trains only its last layer. Takes minutes and does "
+            "not need TensorFlow."
         )
-    return "The whole network is trained, epoch by epoch. Hours on a processor; it can be resumed."
+    return "Trains the whole network, epoch by epoch. Takes hours without a GPU; can be resumed."
 
 
 def _from_model(card: Card) -> _Start:
@@ -97,42 +96,42 @@ def _from_model(card: Card) -> _Start:
 
 
 def _ask_start(card: Card | None) -> _Start:
-    """What full training starts from; a network without the weights that it needs is left out."""
+    """What full training starts from; networks whose weights are missing are left out."""
     starts: dict[str, _Start] = {}
     if card is not None:
-        starts[f"{_GO_ON} ({card.network})"] = _from_model(card)
+        starts[f"{_FINE_TUNE} ({card.network})"] = _from_model(card)
     weights = os.environ.get(_WEIGHTS)
     for network, info in network_table.NETWORKS.items():
-        # Made of two models, on the command line; or for tests.
+        # Ensembles are made on the command line; the tiny network is for tests.
         if network_table.ENSEMBLE_SEPARATOR in network or network == "tiny":
             continue
         if not info.needs_weights:
             starts[info.description] = _Start(network, info.image_size)
-        elif weights and Path(weights).is_file() and _may_be_of(Path(weights), network):
+        elif weights and Path(weights).is_file() and _can_be_of(Path(weights), network):
             starts[f"{info.description}, from ImageNet weights"] = _Start(
                 network, info.image_size, weights=str(Path(weights).resolve())
             )
     name = st.selectbox(
         "Network", list(starts), key="train_start", persist_state="session",
-        help="Going on needs the fewest epochs. ImageNet weights are offered where the operator "
-        f"names their file ({_WEIGHTS}).",
+        help="Fine-tuning needs the fewest epochs. ImageNet weights are offered if the operator "
+        f"has named their file ({_WEIGHTS}).",
     )  # fmt: skip
     return starts[name]
 
 
-def _may_be_of(weights: Path, network: str) -> bool:
-    """Whether a file of weights may be the network's: it may name a network, and only its own."""
-    named = [name for name in network_table.NETWORKS if weights.name.startswith(name)]
-    return not named or network in named
+def _can_be_of(weights: Path, network: str) -> bool:
+    """True unless the file is named after another network."""
+    owners = [name for name in network_table.NETWORKS if weights.name.startswith(name)]
+    return not owners or network in owners
 
 
 def _ask_split(start: _Start, *, is_sandbox: bool) -> tuple[str, str | None]:
-    """How photographs are divided, and the path of a split file."""
+    """How photographs are divided, and the path of a split file if there is one."""
     ways = ["model", "file"] if start.from_model else ["given", "drawn", "file"]
     way = st.radio(
         "Training, validation and test", ways, format_func=_SPLITS.__getitem__,
         key=f"train_split_{'on' if start.from_model else 'new'}", persist_state="session",
-        help="A lesion is in one part only. What a network was taught cannot be measured on.",
+        help="A lesion is in one part only. A network cannot be tested on its training lesions.",
     )  # fmt: skip
     if way != "file":
         return way, None
@@ -142,7 +141,7 @@ def _ask_split(start: _Start, *, is_sandbox: bool) -> tuple[str, str | None]:
     )  # fmt: skip
     fallback = "model" if start.from_model else "given"
     if file is None:
-        st.markdown(small("Until there is a file: " + _SPLITS[fallback] + "."))
+        st.markdown(small("Until a file is chosen: " + _SPLITS[fallback] + "."))
         return fallback, None
     root = data_choice.session_folder() if is_sandbox else paths.datasets_dir() / ".splits"
     root.mkdir(parents=True, exist_ok=True)
@@ -159,8 +158,8 @@ def _ask_settings(start: _Start, *, is_quick: bool) -> TrainConfig:
     if not is_quick:
         epochs = st.number_input(
             "Epochs", 1, 500, default.epochs, key="train_epochs", width=190,
-            help="Rounds over all photographs. The learning rate falls to zero over them, so the "
-            "last one is kept and there is nothing to stop early.",
+            help="Passes over all photographs. The learning rate falls to zero by the last one, "
+            "which is kept, so there is no early stopping.",
         )  # fmt: skip
     with st.expander("More settings", icon=":material/tune:"):
         grid = st.grid(3, min_column_width=190)
@@ -175,27 +174,27 @@ def _ask_settings(start: _Start, *, is_quick: bool) -> TrainConfig:
             size = st.number_input(
                 "Image size, px", 32, max(512, start.image_size), start.image_size, step=2,
                 key=f"train_size_{start.from_model or start.network}",
-                help="Larger shows finer structure; time grows with its square.",
+                help="Larger images show finer structure; time grows with the square.",
             )  # fmt: skip
         with grid:
             batch = st.number_input(
-                "Photographs a step", 1, 256, default.batch_size, key="train_batch",
-                help="Fewer need less memory; batch normalization wants some.",
+                "Batch size", 1, 256, default.batch_size, key="train_batch",
+                help="Photographs per step. Small batches save memory but blur batch statistics.",
             )  # fmt: skip
         with grid:
             rate = st.number_input(
                 "Learning rate", 1e-6, 0.1, default.learning_rate, format="%.1e", step=1e-4,
-                key="train_rate", help="Its peak, after the warm-up. Lower where going on.",
+                key="train_rate", help="The peak, after warm-up. Lower it for fine-tuning.",
             )  # fmt: skip
         with grid:
             strength = st.selectbox(
                 "Augmentation", list(augmentations.AUGMENTATIONS), key="train_augment",
-                help="How far photographs are changed, so that cameras are not learnt by heart.",
+                help="How strongly photographs are altered, so that cameras are not memorized.",
             )  # fmt: skip
         with grid:
             mixup = st.number_input(
                 "Mix-up", 0.0, 1.0, default.mixup, step=0.1, key="train_mixup",
-                help="Blends pairs of photographs by a share from Beta(m, m); 0: off.",
+                help="Blends pairs of photographs with weights from Beta(m, m); 0 turns it off.",
             )  # fmt: skip
     return TrainConfig(
         network=start.network,
@@ -209,13 +208,8 @@ def _ask_settings(start: _Start, *, is_quick: bool) -> TrainConfig:
     )
 
 
-def ask_balance() -> Plan:
-    """How classes are evened out."""
-    return balance_panel.choose("train")
-
-
 def card_of(plan: RunPlan, serving: Serving | None) -> Card | None:
-    """The card of the model that training goes on from, else of the one in use."""
+    """The card of the plan's parent, or of the model in use."""
     if plan.parent is not None:
         return store.read_card(store.model_dir(paths.models_dir(), plan.parent))
     return serving.model.card if serving else None

@@ -1,4 +1,4 @@
-"""What a training will learn from and how long it takes, shown before it is started."""
+"""The data of a training and the time it will take, shown before the start."""
 
 import math
 
@@ -18,84 +18,84 @@ from ui.formats import count, literal, small
 from ui.serving import Serving
 from ui.train import form
 
-_KEPT = "train_outlook"
+_CACHE = "train_outlook"
 _ORDER = [CODES.index(code) for code in CODES_BY_GROUP]
 
 
-def look(plan: RunPlan, serving: Serving | None) -> Outlook | None:
-    """The outlook of a plan, kept while its data and splits stay; None where they are refused."""
+def read(plan: RunPlan, serving: Serving | None) -> Outlook | None:
+    """The outlook of a plan, cached until its data or splits change; None if it is refused."""
     key = (plan.datasets, plan.splits, plan.split_by, plan.parents, plan.config.seed)
-    kept = st.session_state.get(_KEPT)
-    if kept is not None and kept[0] == key:
-        found: Outlook = kept[1]
-        return found
+    cached = st.session_state.get(_CACHE)
+    if cached is not None and cached[0] == key:
+        outlook: Outlook = cached[1]
+        return outlook
     with errors.shown(), st.spinner("Reading the data sets"):
         parents = [provenance.read(paths.models_dir(), name) for name in plan.parents]
-        found = preview.outlook(plan, parents, form.card_of(plan, serving))
-        st.session_state[_KEPT] = key, found
-        return found
+        outlook = preview.outlook(plan, parents, form.card_of(plan, serving))
+        st.session_state[_CACHE] = key, outlook
+        return outlook
     return None
 
 
-def show(found: Outlook) -> Plan:
-    """Classes by split with the plan that evens them out, and what stands in the way."""
-    for refusal in found.refusals:
+def show(outlook: Outlook) -> Plan:
+    """Why training cannot start, the classes by split, and the choice of their balancing."""
+    for refusal in outlook.refusals:
         errors.show(f"**Training cannot start with these settings.** {literal(refusal)}")
-    counts = {split: rows[_ORDER] for split, rows in found.counts.items()}
-    is_there = np.sum(list(counts.values()), axis=0) > 0
-    codes = [code for code, there in zip(CODES_BY_GROUP, is_there, strict=True) if there]
-    shown = {split: rows[is_there] for split, rows in counts.items()}
+    counts = {split: rows[_ORDER] for split, rows in outlook.counts.items()}
+    is_present = np.sum(list(counts.values()), axis=0) > 0
+    codes = [code for code, present in zip(CODES_BY_GROUP, is_present, strict=True) if present]
+    shown = {split: rows[is_present] for split, rows in counts.items()}
     with st.container(border=True):
-        st.subheader("What it will learn from, before and after evening out", anchor=False)
-        plan = form.ask_balance()
+        st.subheader("Training data, before and after balancing", anchor=False)
+        plan = balance_panel.choose("train")
         if shown["train"].sum():
             balance_panel.show_plan(shown, codes, "train", plan)
-        st.markdown(small("Before the data doctor has looked; what it drops is said in the log."))
-    if found.renamed:
+        st.markdown(small("Counted before cleaning; the log will say what the data doctor drops."))
+    if outlook.renamed:
         with st.expander("How class folders were read", icon=":material/translate:"):
             st.table(
                 {
-                    "Folder": [literal(name) for name in found.renamed],
-                    "Diagnosis": [literal(name) for name in found.renamed.values()],
+                    "Folder": [literal(name) for name in outlook.renamed],
+                    "Diagnosis": [literal(name) for name in outlook.renamed.values()],
                 },
                 hide_index=True, alt="Class folders and their diagnoses",
             )  # fmt: skip
-    if found.warnings:
+    if outlook.warnings:
         with st.container(border=True):
-            st.subheader("Worth knowing before it starts", anchor=False)
-            for warning in found.warnings:
+            st.subheader("Worth knowing before you start", anchor=False)
+            for warning in outlook.warnings:
                 st.markdown(f":orange[:material/warning:] {literal(warning)}")
     return plan
 
 
-def show_time(plan: RunPlan, found: Outlook, serving: Serving | None) -> None:
-    """How long it will take, and where that is known from."""
-    counts = found.counts["train"]
-    num_taught = int(
+def show_time(plan: RunPlan, outlook: Outlook, serving: Serving | None) -> None:
+    """How long training will take, and what the estimate is based on."""
+    counts = outlook.counts["train"]
+    num_drawn = int(
         balance.planned_counts(counts, plan.config.balance, plan.config.balance_by).sum()
     )
     expected = preview.duration(
         plan,
-        num_taught,
-        found.num_files,
+        num_drawn,
+        outlook.num_files,
         paths.runs_dir(),
         serving.model.network if serving else None,
     )
     if expected is None:
-        st.markdown("How long it will take is not known: nothing was trained here yet.")
+        st.markdown("How long it will take is not known, as nothing was trained here yet.")
         return
     st.markdown(f"**About {duration(expected.seconds)} on this machine.**")
     st.markdown(
         small(
             f"{literal(expected.reason[:1].upper() + expected.reason[1:])}; "
-            f"{count(num_taught)} photographs an epoch. Training has the lowest priority, so it "
-            "takes longer while others use the machine."
+            f"{count(num_drawn)} photographs per epoch. Training has the lowest priority, so it "
+            "takes longer while the machine is busy."
         )
     )
 
 
 def duration(seconds: float) -> str:
-    """A time that lies ahead, no finer than it is known.
+    """A remaining time, no finer than it can be estimated.
 
     >>> duration(70), duration(4000)
     ('2 min', '1 h 10 min')

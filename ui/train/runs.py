@@ -1,4 +1,4 @@
-"""The runs of this machine, and what stands around them on the page Train."""
+"""Starting and resuming runs on this machine, and the texts around them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,33 +22,33 @@ _EXPLORE, _MODELS = "pages/explore.py", "pages/models.py"
 
 
 def latest() -> Path | None:
-    """The folder of the run that was asked for last; of one that is at work, if any."""
+    """The folder of the run at work, or else of the newest one."""
     runs_dir = paths.runs_dir()
-    found = states.read_all(runs_dir)
-    at_work = next((run for run in found if run.state == State.RUNNING), None)
-    newest = at_work or next(iter(found), None)
+    states_of_runs = states.read_all(runs_dir)
+    at_work = next((run for run in states_of_runs if run.state == State.RUNNING), None)
+    newest = at_work or next(iter(states_of_runs), None)
     return runs_dir / newest.run_id if newest else None
 
 
 def start(plan: RunPlan, by: str, serving: Serving | None, *, is_sandbox: bool) -> None:
-    """Train in this session's sandbox or for good: what a button does before the page runs."""
-    with _kept():
+    """Start a training in this session's sandbox or on the server; the callback of a button."""
+    with _refusal_kept():
         if is_sandbox:
-            assert serving is not None  # the form offers quick training only where there is one
+            assert serving is not None  # without a model, the form offers no quick training
             sandbox.start(plan, serving)
         else:
             processes.start(plan, paths.runs_dir(), by)
 
 
 def resume(run_dir: Path, by: str) -> None:
-    """Go on with a run: what a button does before the page runs."""
-    with _kept():
+    """Resume a run; the callback of a button."""
+    with _refusal_kept():
         processes.resume(run_dir, by)
 
 
 @contextmanager
-def _kept() -> Iterator[None]:
-    """Keep a refusal for the page to show."""
+def _refusal_kept() -> Iterator[None]:
+    """Keep the reason of a refusal for the page to show."""
     st.session_state.pop(_REFUSAL, None)
     try:
         yield
@@ -57,7 +57,7 @@ def _kept() -> Iterator[None]:
 
 
 def show_refusal() -> None:
-    """Why the training that was asked for last did not start, once."""
+    """Show once why the last requested training did not start."""
     refusal = st.session_state.pop(_REFUSAL, None)
     if refusal:
         errors.show(refusal)
@@ -65,34 +65,34 @@ def show_refusal() -> None:
 
 def show_rule(*, is_sandbox: bool) -> None:
     """The line under the title."""
-    words = (
-        "You may try a quick training on this server: a real one, whose candidate stays in this "
-        "session and can never be put into use."
+    rule = (
+        "You may try a quick training on this server. It is real, but its candidate stays in this "
+        "session and can never be promoted."
         if is_sandbox
-        else "A training makes a candidate. The model in use stays in use until a person puts "
-        "another one into use."
+        else "Training makes a candidate. The model in use stays in use until a person promotes "
+        "another one."
     )
-    st.markdown(small(words))
+    st.markdown(small(rule))
 
 
 def show_others(holder: Holder) -> None:
-    """The run that the machine is busy with, where it lies among this server's runs."""
+    """The run that keeps the machine busy, if it is one of this server's runs."""
     run_dir = paths.runs_dir() / holder.run_id
     if run_dir.is_dir():
         watch.watch(run_dir, may_stop=False)
 
 
-def show_expectations() -> None:
-    """What to do, where no data set is chosen."""
+def show_first_step() -> None:
+    """What to do while no data set is chosen."""
     st.markdown(
-        "**Choose a data set** to see what a training would learn from it, how even its classes "
-        "are, and how long it takes."
+        "**Choose a data set** to see what training would use, how balanced its classes are, and "
+        "how long it would take."
     )
-    st.page_link(_EXPLORE, label="Look into a data set first", icon=":material/grid_view:")
+    st.page_link(_EXPLORE, label="Explore a data set first", icon=":material/grid_view:")
 
 
 def show_next_step(run: RunState, run_dir: Path, by: str) -> None:
-    """What can be done with a run that has ended."""
+    """What to do with a run that has ended."""
     if run.can_resume:
         st.button("Resume", icon=":material/play_arrow:", on_click=resume, args=(run_dir, by))
     if run.state == State.FINISHED:

@@ -1,4 +1,4 @@
-"""A run on the screen: where it stands, its curves, its log, and what can be done about it."""
+"""A run on screen: its progress, curves and log, and the buttons to stop it."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from melanoma_core.runs import locks, plans, processes, states
 from melanoma_core.runs.locks import Holder
 from melanoma_core.runs.states import RunState, State
 from ui import errors, model_charts, theme, training_charts
-from ui.formats import day, literal, small
+from ui.formats import NARROW_SPACE, day, literal, small
 from ui.train.outlook import duration
 
 SECONDS_BETWEEN = 2.0
@@ -17,44 +17,69 @@ _PHASES = {
     "starting": "Starting",
     "reading": "Reading the data",
     "checking the data": "Checking the data",
-    "embedding": "Reading photographs through the network",
+    "embedding": "Running the photographs through the network",
     "fitting": "Fitting the last layer",
     "compiling": "Compiling the network (up to a minute)",
     "exporting": "Exporting the network",
-    "measuring": "Evaluating on the photographs held out",
+    "measuring": "Running the held-out photographs through the network",
     "calibrating": "Calibrating",
     "choosing the threshold": "Choosing the threshold on validation data",
     "evaluating": "Evaluating on the test split",
     "saving": "Saving",
 }
+# The steps of each recipe, as the phases that belong to them.
+_FIRST_STEPS = (("reading", "checking the data"),)
+_LAST_STEPS = (
+    ("measuring", "exporting"), ("calibrating", "choosing the threshold"), ("evaluating",),
+    ("saving",),
+)  # fmt: skip
+_STEPS = {
+    "full": (*_FIRST_STEPS, ("compiling", "epoch"), *_LAST_STEPS),
+    "head": (*_FIRST_STEPS, ("embedding",), ("fitting",), *_LAST_STEPS),
+    "ensemble": (*_FIRST_STEPS, *_LAST_STEPS),
+    "recalibrate": (*_FIRST_STEPS, *_LAST_STEPS),
+}
 
 
-def phase_in_words(run: RunState) -> str:
+def phase_text(run: RunState) -> str:
     """What a run is doing: "Training, epoch 3 of 20"."""
     if run.phase.startswith("epoch "):
         return f"Training, {run.phase}"
-    if run.phase == "compiling" and run.num_done:  # only the first epoch waits for it
+    if run.phase == "compiling" and run.num_done:  # only the first epoch compiles
         return f"Training, epoch {run.num_done + 1} of {run.num_epochs}"
     return _PHASES.get(run.phase, run.phase.capitalize())
 
 
+def progress_text(run: RunState) -> str:
+    """How far a run is: "Step 2 of 6, 37 %, about 12 min left"; empty if nothing is known."""
+    phase = "epoch" if run.phase.startswith("epoch ") else run.phase
+    steps = _STEPS[run.plan.recipe] if run.plan else ()
+    parts = [f"Step {n} of {len(steps)}" for n, phases in enumerate(steps, 1) if phase in phases]
+    if run.share is not None:
+        parts.append(f"{100 * run.share:.0f}{NARROW_SPACE}%")
+    if run.seconds_left:
+        parts.append(f"about {duration(run.seconds_left)} left")
+    return ", ".join(parts)
+
+
 def show_busy(holder: Holder) -> None:
-    """That a training is running which is not on this page."""
+    """Say that a training is running that is not on this page."""
     st.info(f"**{literal(locks.in_words(holder))}**", icon=":material/hourglass_top:")
 
 
 @st.fragment(run_every=SECONDS_BETWEEN)
 def watch(run_dir: Path, *, may_stop: bool) -> None:
-    """A run at work, looked at anew every two seconds; the page is run when it has ended."""
+    """A run at work, updated every two seconds; the whole page runs again when it has ended."""
     run = states.read(run_dir)
     if run.state != State.RUNNING:
         st.rerun(scope="app")
-    st.header(phase_in_words(run), anchor=False)
-    left = f"about {duration(run.seconds_left)} left" if run.seconds_left else ""
+    st.header(phase_text(run), anchor=False)
+    progress = progress_text(run)
     if run.share is not None:
-        st.progress(run.share, text=left or f"{100 * run.share:.0f} % of this")
+        st.progress(run.share, text=progress)
     else:
-        st.markdown(small("How long this takes is not known."))
+        step = f"{progress}. " if progress else ""
+        st.markdown(small(f"{step}How long this step takes is not known."))
     st.markdown(small(_about(run)))
     show_curves(run)
     if may_stop:
@@ -68,10 +93,10 @@ def watch(run_dir: Path, *, may_stop: bool) -> None:
             st.button(
                 "Stop now", icon=":material/cancel:", on_click=processes.stop_now,
                 args=(run_dir,),
-                help="What was done since the last whole epoch is lost.",
+                help="Work since the last finished epoch is lost.",
             )  # fmt: skip
         if is_asked:
-            st.markdown("It will stop when this epoch is done.")
+            st.markdown(f"It will stop after this {unit}.")
     show_log(run)
 
 
@@ -81,7 +106,7 @@ def _about(run: RunState) -> str:
 
 
 def show_curves(run: RunState) -> None:
-    """Loss and AUROC over the whole epochs, or over the fits of a quick training."""
+    """Loss and AUROC by epoch, or by fit of the last layer."""
     ground = theme.current()
     unit = "Fit" if run.plan and run.plan.recipe == "head" else "Epoch"
     charts = training_charts.of_history(run.history, ground)
@@ -98,12 +123,12 @@ def show_curves(run: RunState) -> None:
 
 
 def show_log(run: RunState) -> None:
-    """The last lines that the run printed."""
+    """The last lines of the run's log."""
     if not run.log:
         return
-    with st.expander("The last lines of the log", icon=":material/notes:"):
-        hidden = str(paths.runs_dir())
-        st.code("\n".join(line.replace(hidden, "runs") for line in run.log), language=None)
+    with st.expander("Last lines of the log", icon=":material/notes:"):
+        runs_dir = str(paths.runs_dir())
+        st.code("\n".join(line.replace(runs_dir, "runs") for line in run.log), language=None)
 
 
 def show_end(run: RunState) -> None:
@@ -119,8 +144,8 @@ def show_end(run: RunState) -> None:
         st.info(f"**{_stopped(run)}** Nothing is lost.", icon=":material/stop_circle:")
     else:
         st.warning(
-            f"**{_stopped(run)}** Its process ended without a word: the machine was switched off, "
-            "or memory ran out. Nothing is lost.",
+            f"**{_stopped(run)}** Its process ended unexpectedly: the machine was switched off, or "
+            "memory ran out. Nothing is lost.",
             icon=":material/power_off:",
         )
     st.markdown(small(_about(run)))
@@ -128,7 +153,7 @@ def show_end(run: RunState) -> None:
 
 def _stopped(run: RunState) -> str:
     if run.plan and not run.plan.has_epochs:
-        return "Stopped before it was done."
+        return "Stopped before it was finished."
     if not run.num_done:
-        return "Stopped before the first epoch was done."
+        return "Stopped before the first epoch was finished."
     return f"Stopped after epoch {run.num_done} of {run.num_epochs}."

@@ -1,10 +1,10 @@
-"""Files that cannot be read, that are there twice, or that are filed in two classes."""
+"""Unreadable files, duplicates, and photographs in two classes."""
 
 from melanoma_core.audit import duplicate_checks
 from tests.support import made_evidence
 
 
-def test_clean_set_has_no_findings():
+def test_a_clean_set_has_no_findings():
     evidence = made_evidence.of(("a", "NV", "train"), ("b", "MEL", "test"))
     checks = (
         duplicate_checks.unreadable,
@@ -18,56 +18,56 @@ def test_clean_set_has_no_findings():
 
 
 def test_unreadable_files_are_named_with_the_reason():
-    found = duplicate_checks.unreadable(
+    finding = duplicate_checks.unreadable(
         made_evidence.of(("a", "NV"), ("b", "NV"), refused={1: "“b.jpg” is empty."})
     )
-    assert (found.count, found.ids, found.groups) == (1, ("b",), ((1,),))
-    assert found.parts == {"“b.jpg” is empty.": 1}
+    assert (finding.count, finding.ids, finding.groups) == (1, ("b",), ((1,),))
+    assert finding.parts == {"“b.jpg” is empty.": 1}
 
 
 def test_exact_copies_are_pairs_of_names():
     evidence = made_evidence.of(
         ("a", "NV"), ("a (1)", "NV"), ("b", "NV"), ("c", "NV"), ("d", "NV"), pixels="xxyzy"
     )
-    found = duplicate_checks.exact_copies(evidence)
-    assert found.pairs == (("a", "a (1)"), ("b", "d"))
-    assert (found.count, found.ids) == (2, ("a", "b", "d"))
+    finding = duplicate_checks.exact_copies(evidence)
+    assert finding.pairs == (("a", "a (1)"), ("b", "d"))
+    assert (finding.count, finding.ids) == (2, ("a", "b", "d"))
 
 
-def test_one_name_in_two_folders_is_two_classes_and_no_copy_under_another_name():
+def test_one_name_in_two_folders_means_two_classes_and_not_a_copy():
     evidence = made_evidence.of(("a", "NV", "train"), ("a", "MEL", "test"), pixels="xx")
     assert duplicate_checks.exact_copies(evidence) is None
-    found = duplicate_checks.two_classes(evidence)
-    assert (found.count, found.ids) == (1, ("a",))
-    assert found.parts == {"test Melanoma and train Nevus": 1}
+    finding = duplicate_checks.two_classes(evidence)
+    assert (finding.count, finding.ids) == (1, ("a",))
+    assert finding.parts == {"test Melanoma and train Nevus": 1}
 
 
-def test_same_pixels_under_two_names_and_two_diagnoses_are_two_classes():
+def test_the_same_pixels_under_two_diagnoses_mean_two_classes():
     evidence = made_evidence.of(("a", "NV"), ("b", "SK"), ("c", "NV"), pixels="xxy")
-    found = duplicate_checks.two_classes(evidence)
-    assert (found.count, found.ids) == (1, ("a", "b"))
-    assert found.parts == {"Nevus and Seborrheic keratosis": 1}
+    finding = duplicate_checks.two_classes(evidence)
+    assert (finding.count, finding.ids) == (1, ("a", "b"))
+    assert finding.parts == {"Nevus and Seborrheic keratosis": 1}
 
 
-def test_near_copies_under_two_diagnoses_are_named_as_such():
+def test_near_copies_under_two_diagnoses_are_listed_separately():
     rows = [("a", "NV"), ("b", "NV"), ("c", "MEL"), ("a", "SK")]
     evidence = made_evidence.of(*rows, near=[(0, 1), (0, 2), (0, 3)])
     assert duplicate_checks.near_copies(evidence).pairs == (("a", "b"), ("a", "c"))
     assert duplicate_checks.near_copies_in_two_classes(evidence).pairs == (("a", "c"),)
 
 
-def test_class_is_a_copy_where_nine_in_ten_of_its_files_are_filed_elsewhere_too():
+def test_a_class_with_nine_in_ten_files_in_another_class_is_a_copy():
     keratoses = [(f"k{n}", "SK") for n in range(10)]
     melanomas = [(f"k{n}", "MEL") for n in range(9)] + [(f"m{n}", "MEL") for n in range(30)]
-    found = duplicate_checks.copied_classes(made_evidence.of(*keratoses, *melanomas))
-    assert found.parts == {
+    finding = duplicate_checks.copied_classes(made_evidence.of(*keratoses, *melanomas))
+    assert finding.parts == {
         "of 10 files of Seborrheic keratosis are also filed as Melanoma, not k9": 9
     }
-    assert found.count == 1
-    assert len(found.ids) == 9
+    assert finding.count == 1
+    assert len(finding.ids) == 9
 
 
-def test_class_that_shares_less_is_no_copy():
+def test_a_class_with_fewer_shared_files_is_not_a_copy():
     keratoses = [(f"k{n}", "SK") for n in range(10)]
     melanomas = [(f"k{n}", "MEL") for n in range(8)] + [(f"m{n}", "MEL") for n in range(30)]
     assert duplicate_checks.copied_classes(made_evidence.of(*keratoses, *melanomas)) is None

@@ -1,56 +1,56 @@
-"""Rows are joined into groups, and references are believed as far as they tell diagnoses apart."""
+"""Rows are grouped, and references contradict only the diagnoses that they distinguish."""
 
 import pytest
 
-from melanoma_core.audit.findings import Official
+from melanoma_core.audit.findings import ReferenceRecord
 from melanoma_core.data import row_groups
 from tests.support import made_evidence
 
 
-def test_rows_that_share_a_row_are_one_group():
+def test_groups_that_share_a_row_are_merged():
     assert row_groups.connected(7, [(5, 1), (3, 5), (0, 6)]) == [(0, 6), (1, 3, 5), (2,), (4,)]
 
 
-def test_file_is_called_by_its_id_and_what_a_copy_adds():
+def test_file_names_are_image_ids_with_the_suffix_of_copies():
     evidence = made_evidence.of(("a", "NV"), ("a (1)", "NV"), ("b(2)", "NV"))
     assert evidence.names == ["a", "a (1)", "b(2)"]
     assert evidence.ids == ["a", "a", "b"]
 
 
-def test_photograph_is_known_by_its_id_or_by_its_pixels():
+def test_photographs_are_grouped_by_id_and_by_pixels():
     evidence = made_evidence.of(
         ("a", "NV"), ("b", "NV"), ("a(1)", "NV"), ("c", "NV"), pixels="xyzy"
     )
     assert evidence.photographs == [(0, 2), (1, 3)]
 
 
-def test_near_copy_of_one_file_is_one_of_all_files_with_its_pixels():
+def test_a_near_copy_of_a_file_is_one_of_all_its_exact_copies():
     rows = [("a", "NV"), ("b", "NV"), ("c", "NV"), ("c(1)", "NV")]
     evidence = made_evidence.of(*rows, pixels="xxyz", near=[(0, 2), (2, 3)])
     assert evidence.near_pairs == [(0, 2), (1, 2)]
 
 
 @pytest.mark.parametrize(
-    ("official", "here", "is_denied"),
+    ("official", "here", "is_contradiction"),
     [("MEL", "SK", True), ("MEL", "MEL", False), ("AK", "SCC", False), ("AK", "NV", True),
      ("SCC", "AK", True), ("PBK", "SK", False), ("SK", "PBK", True), ("PBK", "AK", True)],
 )  # fmt: skip
-def test_table_denies_what_it_tells_apart(official, here, is_denied):
-    known = Official("ham10000", official, None, is_label=True, is_ak_with_bowen=True)
-    assert known.contradicts(here) is is_denied
+def test_a_table_contradicts_the_diagnoses_that_it_distinguishes(official, here, is_contradiction):
+    record = ReferenceRecord("ham10000", official, None, is_label=True, is_ak_with_bowen=True)
+    assert record.contradicts(here) is is_contradiction
 
 
-def test_table_that_has_squamous_cell_carcinoma_denies_it_where_it_says_keratosis():
-    known = Official("isic2019", "AK", None, is_label=True, is_ak_with_bowen=False)
-    assert known.contradicts("SCC")
+def test_a_table_with_squamous_cell_carcinoma_distinguishes_it_from_keratosis():
+    record = ReferenceRecord("isic2019", "AK", None, is_label=True, is_ak_with_bowen=False)
+    assert record.contradicts("SCC")
 
 
-def test_folders_of_a_reference_deny_nothing():
-    known = Official("folders", "MEL", None, is_label=False, is_ak_with_bowen=False)
-    assert not known.contradicts("NV")
+def test_folder_names_of_a_reference_contradict_nothing():
+    record = ReferenceRecord("folders", "MEL", None, is_label=False, is_ak_with_bowen=False)
+    assert not record.contradicts("NV")
 
 
-def test_lesion_and_source_come_from_the_reference_that_knows_the_photograph():
+def test_lesion_and_source_come_from_the_reference_that_lists_the_photograph():
     reference = made_evidence.dataset(("a", "NV", None, "L1"), ("b", "NV", None, "L2"), name="ham")
     evidence = made_evidence.of(
         ("a", "NV", None, "own"), ("b", "NV"), ("c", "NV"), references=[reference]

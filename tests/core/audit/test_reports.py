@@ -1,4 +1,4 @@
-"""The audit on the command line: one JSON object or words, and a clear answer to a refusal."""
+"""The audit on the command line: a JSON object or text, and clear errors."""
 
 import json
 
@@ -15,7 +15,7 @@ def invoke(*arguments: object):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A nevus twice in training and once, as melanoma, in the test; one hostile, empty file."""
+    """A nevus twice in training and once in test as melanoma; an empty file of hostile name."""
     pictures = [reading.jpeg(synthetic.lesion(seed, (90, 120))) for seed in range(3)]
     files = {
         "Train/nevus/ISIC_0000001.jpg": pictures[0],
@@ -34,7 +34,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def reference(tmp_path):
-    """A published table that calls the nevus a nevus."""
+    """A published table that labels the nevus correctly."""
     root = tmp_path / "ham"
     root.mkdir()
     rows = ["lesion_id,image_id,dx,dx_type,age,sex,localization", "L1,ISIC_0000001,nv,,,,"]
@@ -49,27 +49,27 @@ def test_json_has_counts_findings_and_the_clean_table(folder):
     report = json.loads(result.stdout)
     assert (report["num_files"], report["num_ids"]) == (6, 5)
     assert report["class_counts"] == {"train": {"MEL": 1, "NV": 3}, "test": {"MEL": 2}}
-    found = {finding["kind"]: finding for finding in report["findings"]}
-    assert found["two_classes"]["count"] == 1
-    assert found["two_classes"]["ids"] == ["ISIC_0000001", "ISIC_0000002"]
-    assert found["same_photograph_in_two_splits"]["severity"] == "Invalidates the test"
-    assert found["exact_copies"]["pairs"] == [["ISIC_0000001", "ISIC_0000002"]]
+    findings = {finding["kind"]: finding for finding in report["findings"]}
+    assert findings["two_classes"]["count"] == 1
+    assert findings["two_classes"]["ids"] == ["ISIC_0000001", "ISIC_0000002"]
+    assert findings["same_photograph_in_two_splits"]["severity"] == "Invalidates the test"
+    assert findings["exact_copies"]["pairs"] == [["ISIC_0000001", "ISIC_0000002"]]
     assert report["clean"]["num_photographs"] == 2
     assert report["clean"]["num_dropped"] == len(report["clean"]["changes"]) == 4
 
 
-def test_reference_settles_what_two_folders_say(folder, reference):
+def test_a_reference_resolves_contradictory_folders(folder, reference):
     report = json.loads(invoke(folder, "--reference", reference, "--json").stdout)
-    (known,) = report["references"]
-    assert (known["name"], known["num_files"], known["num_ids"]) == ("ham10000", 2, 1)
-    assert {"reference": "NV", "here": "MEL", "num_files": 1} in known["filed"]
-    (denied,) = (f for f in report["findings"] if f["kind"] == "contradicts_table")
-    assert denied["ids"] == ["ISIC_0000001"]
-    # It stays once, as a nevus; so do the third and the fourth.
+    (overlap,) = report["references"]
+    assert (overlap["name"], overlap["num_files"], overlap["num_ids"]) == ("ham10000", 2, 1)
+    assert {"reference": "NV", "here": "MEL", "num_files": 1} in overlap["filed"]
+    (contradicted,) = (f for f in report["findings"] if f["kind"] == "contradicts_table")
+    assert contradicted["ids"] == ["ISIC_0000001"]
+    # It is kept once, as a nevus, like the third and the fourth.
     assert report["clean"]["num_photographs"] == 3
 
 
-def test_words_name_gravity_count_and_examples(folder):
+def test_text_has_severity_count_and_examples(folder):
     result = invoke(folder)
     assert result.exit_code == 0
     assert "made: 6 files of 5 image ids" in result.stdout
@@ -78,14 +78,14 @@ def test_words_name_gravity_count_and_examples(folder):
     )
     assert "test Melanoma and train Nevus" in result.stdout
     assert "Clean table: 2 photographs" in result.stdout
-    assert "  3  Filed as Melanoma and Nevus; no published table says which." in result.stdout
+    assert "  3  Filed as Melanoma and Nevus; no published table says which" in result.stdout
 
 
-def test_names_of_files_steer_no_terminal(folder):
+def test_file_names_have_no_terminal_control_characters(folder):
     assert "\x1b" not in invoke(folder).stdout
 
 
-def test_set_that_is_refused_is_named_and_ends_with_code_2(tmp_path):
+def test_a_refused_set_is_named_and_exits_with_code_2(tmp_path):
     result = invoke(tmp_path / "nothing.zip", "--json")
     assert result.exit_code == 2
     record = json.loads(result.stdout)
@@ -95,7 +95,7 @@ def test_set_that_is_refused_is_named_and_ends_with_code_2(tmp_path):
     assert "Traceback" not in result.stderr
 
 
-def test_reference_that_is_refused_ends_with_code_2(folder, tmp_path):
+def test_a_refused_reference_exits_with_code_2(folder, tmp_path):
     result = invoke(folder, "--reference", tmp_path / "gone.zip")
     assert result.exit_code == 2
     assert "gone.zip" in result.stderr

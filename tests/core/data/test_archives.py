@@ -1,4 +1,4 @@
-"""Promise 9: unsafe archives are refused whole, with nothing written outside or left behind."""
+"""Promise 9: unsafe archives are refused, with nothing written outside or left behind."""
 
 import io
 import multiprocessing
@@ -19,7 +19,7 @@ from melanoma_core.errors import DatasetError
 
 
 def zip_of(*members: tuple[str | zipfile.ZipInfo, bytes], method: int = zipfile.ZIP_DEFLATED):
-    """A zip's bytes; `zipfile` writes any name that it is given."""
+    """A zip's bytes; `zipfile` accepts any name."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive:
         for name, data in members:
@@ -38,7 +38,7 @@ def member(name: str, *, mode: int | None = None) -> zipfile.ZipInfo:
 
 
 def renamed(old: bytes, new: bytes) -> bytes:
-    """A zip of one member, its name overwritten by another of the same length."""
+    """A zip of one member, with its name overwritten by another of the same length."""
     assert len(old) == len(new)
     return zip_of((old.decode(), b"x")).replace(old, new)
 
@@ -71,7 +71,7 @@ def with_every_size(data: bytes, num_bytes: int, num_packed: int) -> bytes:
 
 
 def deflated(data: bytes) -> bytes:
-    """What `zip_of` packs this into."""
+    """The compressed bytes that `zip_of` makes of this."""
     packer = zlib.compressobj(-1, zlib.DEFLATED, -15)
     return packer.compress(data) + packer.flush()
 
@@ -92,7 +92,7 @@ REFUSED = {
     "encrypted": (with_central(zip_of(("a.jpg", b"x")), 8, b"\x01\x00"), "encrypted"),
     "bzip2": (zip_of(("a.jpg", b"x"), method=zipfile.ZIP_BZIP2), "deflate"),
     "folder with content": (renamed(b"ab", b"a/"), "folder with content"),
-    "file as a folder": (zip_of(("a", b"x"), ("a/b.jpg", b"x")), "inside what is a file"),
+    "file as a folder": (zip_of(("a", b"x"), ("a/b.jpg", b"x")), "that is a file"),
     "same path spelt twice": (zip_of(("a/b.jpg", b"x"), ("a/./b.jpg", b"y")), "twice"),
     "overlap": (overlapping(), "overlaps"),
     "huge member": (zip_of(("a.jpg", b"\0" * 50_000_001)), "larger than 50 MB"),
@@ -102,7 +102,7 @@ REFUSED = {
         "100 times",
     ),
     "20 GB in all": (
-        # The refusal comes from what is declared, so that may lie.
+        # Refused for the declared sizes, which need not be true.
         with_every_size(
             zip_of(*((f"{i}.jpg", NOISE) for i in range(500)), method=zipfile.ZIP_STORED),
             num_bytes=50_000_000,
@@ -159,7 +159,7 @@ def test_two_entries_of_one_name_are_refused(tmp_path):
 def test_more_than_40000_members_are_refused(tmp_path):
     entry = zip_of(("a", b""))
     central = entry[entry.index(b"PK\x01\x02") : entry.index(b"PK\x05\x06")]
-    # Half a million entries in the directory, of which the end record admits one.
+    # Half a million entries in the directory, but one according to the end record.
     data = entry.replace(central, central * 500_000)
     end = data.rindex(b"PK\x05\x06")
     data = data[: end + 12] + struct.pack("<I", len(central) * 500_000) + data[end + 16 :]
@@ -170,12 +170,12 @@ def test_more_than_40000_members_are_refused(tmp_path):
     assert time.monotonic() - started < 2
 
 
-def test_sound_archive_is_unpacked_as_it_is(tmp_path):
+def test_a_valid_archive_is_unpacked_unchanged(tmp_path):
     data = zip_of(
         ("set/a.jpg", NOISE),
         ("set/Zürich (1).jpg", b"x"),
         ("set/empty/", b""),
-        ("set/table.csv", b"image,MEL\n" * 5000),  # deflates 400 times, and is no bomb
+        ("set/table.csv", b"image,MEL\n" * 5000),  # compresses 400 times and is not a bomb
         (member("set/plain.jpg", mode=stat.S_IFREG | 0o600), b""),
     )
     (tmp_path / "set.zip").write_bytes(data)
@@ -200,7 +200,7 @@ def test_stored_entries_are_unpacked(tmp_path):
     assert (target / "a.jpg").read_bytes() == NOISE
 
 
-def test_folder_that_is_there_already_is_kept(tmp_path):
+def test_an_existing_folder_is_kept(tmp_path):
     (tmp_path / "set.zip").write_bytes(zip_of(("a.jpg", b"x")))
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "mine.jpg").write_bytes(b"y")
@@ -208,12 +208,12 @@ def test_folder_that_is_there_already_is_kept(tmp_path):
     assert [path.name for path in (tmp_path / "set").iterdir()] == ["mine.jpg"]
 
 
-def test_full_disk_leaves_nothing(tmp_path, monkeypatch):
-    def no_room(*args):
+def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
+    def disk_full(*args):
         raise OSError(28, "No space left on device")
 
     (tmp_path / "set.zip").write_bytes(zip_of(("a.jpg", b"x")))
-    monkeypatch.setattr(archives, "_write_member", no_room)
+    monkeypatch.setattr(archives, "_write_member", disk_full)
     with pytest.raises(DatasetError, match="No space left on device"):
         archives.unpack(tmp_path / "set.zip", tmp_path / "cache" / "set")
     assert list((tmp_path / "cache").iterdir()) == []
@@ -227,7 +227,7 @@ def _unpack_and_die(zip_path: Path, target_dir: Path) -> None:
     archives.unpack(zip_path, target_dir)
 
 
-def test_what_a_killed_unpacking_left_is_cleared_by_the_next(tmp_path):
+def test_files_of_a_killed_process_are_removed_by_the_next_one(tmp_path):
     cache = tmp_path / "cache"
     (tmp_path / "set.zip").write_bytes(zip_of(("a.jpg", b"x")))
     process = multiprocessing.get_context("spawn").Process(
@@ -236,7 +236,7 @@ def test_what_a_killed_unpacking_left_is_cleared_by_the_next(tmp_path):
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
-    assert [path.name for path in cache.iterdir()] != []  # the folder that it was filling
+    assert [path.name for path in cache.iterdir()] != []  # the unfinished folder
     assert not (cache / "set").exists()
     archives.unpack(tmp_path / "set.zip", cache / "set")
     assert [path.name for path in cache.iterdir()] == ["set"]

@@ -1,4 +1,4 @@
-"""How often each class is drawn: counts by hand, sums kept, rows drawn as planned."""
+"""Class balancing: counts by hand, constant epoch lengths, rows drawn as planned."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,9 @@ from melanoma_core.data.balance import (
     class_weights,
     draw_rows,
     effective_classes,
+    effective_counts,
+    imbalance_ratio,
     planned_counts,
-    ratio,
-    taught,
 )
 
 
@@ -19,8 +19,8 @@ from melanoma_core.data.balance import (
         ([900, 100], "none", [900, 100]),
         ([900, 100], "sqrt", [750, 250]),  # 30 to 10
         ([900, 100], "even", [500, 500]),
-        ([1, 4, 25], "sqrt", [4, 7, 19]),  # 30 in the shares 1 : 2 : 5 is 3.75, 7.5, 18.75
-        ([5, 3, 2], "even", [4, 3, 3]),  # a third of 10 each; the first gets the odd one
+        ([1, 4, 25], "sqrt", [4, 7, 19]),  # 30 divided 1 : 2 : 5 is 3.75, 7.5, 18.75
+        ([5, 3, 2], "even", [4, 3, 3]),  # a third of 10 each; the first gets the remainder
         ([10, 0, 6], "even", [8, 0, 8]),
     ],
 )
@@ -29,7 +29,7 @@ def test_planned_counts_by_hand(counts, balance, planned):
 
 
 @pytest.mark.parametrize("balance", ["none", "sqrt", "even"])
-def test_epoch_keeps_its_length_and_empty_classes_stay_empty(balance):
+def test_the_epoch_keeps_its_length_and_empty_classes_stay_empty(balance):
     rng = np.random.default_rng(5)
     for _ in range(200):
         counts = rng.integers(0, 300, size=9) * (rng.random(9) < 0.8)
@@ -40,11 +40,11 @@ def test_epoch_keeps_its_length_and_empty_classes_stay_empty(balance):
 
 
 @pytest.mark.parametrize("method", ["sampling", "copies", "weights"])
-def test_epoch_without_images_is_empty(method):
+def test_an_epoch_without_images_is_empty(method):
     assert planned_counts([0, 0], "sqrt", method).tolist() == [0, 0]
 
 
-def test_unknown_balance_fails():
+def test_an_unknown_balance_fails():
     with pytest.raises(KeyError):
         planned_counts([1, 2], "cubic")
 
@@ -57,7 +57,7 @@ def test_rows_are_drawn_as_planned(balance):
     assert np.bincount(labels[rows], minlength=4).tolist() == planned.tolist()
 
 
-def test_row_comes_again_only_when_its_class_has_come_once():
+def test_a_row_is_repeated_only_after_its_whole_class_was_drawn():
     labels = np.repeat([0, 1], [16, 4])
     rows = draw_rows(labels, "even", (0, 0))
     times = np.bincount(rows, minlength=20)
@@ -66,13 +66,13 @@ def test_row_comes_again_only_when_its_class_has_come_once():
     assert sorted(times[16:]) == [2, 2, 3, 3]
 
 
-def test_without_balance_every_row_comes_once_and_in_another_order():
+def test_without_balance_every_row_is_drawn_once_in_another_order():
     rows = draw_rows(np.zeros(50, int), "none", (0, 0))
     assert sorted(rows) == list(range(50))
     assert rows.tolist() != list(range(50))
 
 
-def test_same_seed_draws_the_same_rows_and_another_epoch_others():
+def test_the_same_seed_draws_the_same_rows_and_another_epoch_others():
     labels = np.repeat([0, 1], [40, 10])
     rows = draw_rows(labels, "sqrt", (7, 1)).tolist()
     assert draw_rows(labels, "sqrt", (7, 1)).tolist() == rows
@@ -80,7 +80,7 @@ def test_same_seed_draws_the_same_rows_and_another_epoch_others():
     assert draw_rows(labels, "sqrt", (8, 1)).tolist() != rows
 
 
-def test_class_weights_give_each_class_the_same_share_and_the_average_photograph_one():
+def test_class_weights_balance_the_classes_and_have_mean_one_over_images():
     counts = np.array([80, 15, 0, 5])
     weights = class_weights(counts)
     np.testing.assert_allclose(weights * counts, [100 / 3, 100 / 3, 0, 100 / 3])
@@ -97,21 +97,21 @@ def test_class_weights_give_each_class_the_same_share_and_the_average_photograph
         ([50, 10], "floor:200", [200, 200]),
     ],
 )
-def test_copies_take_nothing_away_and_let_the_epoch_grow(counts, balance, planned):
+def test_copies_keep_every_photograph_and_lengthen_the_epoch(counts, balance, planned):
     assert planned_counts(counts, balance, "copies").tolist() == planned
 
 
-def test_a_floor_by_sampling_is_in_the_same_shares_and_keeps_the_length():
+def test_a_floor_by_sampling_has_the_same_proportions_and_keeps_the_length():
     assert planned_counts([90, 10, 0], "floor:30", "sampling").tolist() == [75, 25, 0]
 
 
-def test_weights_leave_the_epoch_as_it_is():
+def test_weights_leave_the_epoch_unchanged():
     assert planned_counts([90, 10], "even", "weights").tolist() == [90, 10]
     labels = np.repeat([0, 1], [90, 10])
     assert sorted(draw_rows(labels, "even", (0, 0), "weights")) == list(range(100))
 
 
-def test_copies_draw_every_photograph_and_further_views_of_rare_ones():
+def test_copies_draw_every_photograph_once_and_rare_ones_more_often():
     rows = draw_rows(np.repeat([0, 1], [8, 3]), "even", (0, 0), "copies")
     times = np.bincount(rows, minlength=11)
     assert times[:8].tolist() == [1] * 8
@@ -119,23 +119,25 @@ def test_copies_draw_every_photograph_and_further_views_of_rare_ones():
 
 
 @pytest.mark.parametrize("balance", ["none", "sqrt", "even", "floor:30"])
-def test_weights_teach_what_sampling_teaches_up_to_rounding(balance):
+def test_weights_and_sampling_have_the_same_effective_counts_up_to_rounding(balance):
     counts = [90, 10, 0, 5]
     np.testing.assert_allclose(
-        taught(counts, balance, "weights"), taught(counts, balance, "sampling"), atol=1
+        effective_counts(counts, balance, "weights"),
+        effective_counts(counts, balance, "sampling"),
+        atol=1,
     )
-    assert taught(counts, balance, "weights").sum() == pytest.approx(105)
+    assert effective_counts(counts, balance, "weights").sum() == pytest.approx(105)
 
 
-def test_weights_of_an_unchanged_balance_are_all_one():
+def test_weights_without_balancing_are_all_one():
     np.testing.assert_allclose(class_weights([90, 10, 0], "none"), [1, 1, 0])
 
 
-def test_unevenness_by_hand():
-    assert ratio([462, 77, 0]) == 6
+def test_imbalance_by_hand():
+    assert imbalance_ratio([462, 77, 0]) == 6
     assert effective_classes([1, 1, 1]) == pytest.approx(3)
     assert effective_classes([100, 0]) == 1
     # exp(-(0.9 ln 0.9 + 0.1 ln 0.1))
     assert effective_classes([90, 10]) == pytest.approx(1.38414, abs=1e-5)
-    assert np.isnan(ratio([0, 0]))
+    assert np.isnan(imbalance_ratio([0, 0]))
     assert np.isnan(effective_classes([]))

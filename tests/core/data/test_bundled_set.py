@@ -1,4 +1,4 @@
-"""The embedded data set: DATA.md's counts, and the same facts that the archives give."""
+"""The bundled data set: its counts are those of DATA.md, its facts those of the archives."""
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ TRAIN = {
 }  # fmt: skip
 
 
-def test_counts_are_those_of_the_set_as_it_is_downloaded():
+def test_counts_are_those_of_the_downloaded_set():
     table = bundled_set.read().table
     assert len(table) == 2_359
     assert table["image_id"].nunique() == 2_202
@@ -25,7 +25,7 @@ def test_counts_are_those_of_the_set_as_it_is_downloaded():
     assert test.to_dict() == dict.fromkeys(CODES, 16) | {"SK": 3, "VASC": 3}
 
 
-def test_it_holds_what_an_audit_needs():
+def test_it_has_what_an_audit_needs():
     table = bundled_set.read().table
     assert bundled_set.num_contradictory(table) == 155
     by_pixels = table.groupby("pixels")["diagnosis"].nunique()
@@ -39,7 +39,7 @@ def test_it_holds_what_an_audit_needs():
     assert bundled_set.read().table["age_approx"].dtype == "float64"
 
 
-def test_its_official_words_serve_as_references():
+def test_its_official_labels_serve_as_references():
     table = bundled_set.read().table
     ham, isic2017 = bundled_set.references(table)
     assert (ham.name, len(ham.table), ham.is_ak_with_bowen) == ("ham10000", 1_437, True)
@@ -53,21 +53,21 @@ def test_its_official_words_serve_as_references():
     assert ham.table["split"].isna().all()
 
 
-def test_what_is_not_known_is_none_and_no_text():
+def test_unknown_values_are_none_rather_than_text():
     table = bundled_set.read().table
     assert {type(value) for value in table["sex"]} == {str, type(None)}
 
 
-def test_table_comes_back_as_it_was_packed_and_packs_to_the_same_bytes(tmp_path):
+def test_a_packed_table_is_read_back_unchanged_and_packs_to_the_same_bytes(tmp_path):
     dataset = bundled_set.read()
-    packed = bundled_set.packed(dataset.table)
-    assert packed == bundled_set.packed(dataset.table)
+    packed = bundled_set.pack(dataset.table)
+    assert packed == bundled_set.pack(dataset.table)
     path = tmp_path / "a.csv.gz"
     path.write_bytes(packed)
     pd.testing.assert_frame_equal(bundled_set.read(path).table, dataset.table)
 
 
-def test_facts_come_from_the_files_and_from_the_official_tables(tmp_path):
+def test_facts_come_from_the_files_and_the_official_tables(tmp_path):
     nine = made(tmp_path / "nine", "Test/nevus/", "Train/melanoma/")
     picture = Image.fromarray(np.full((70, 80, 3), 120, np.uint8))
     for name in ("Test/nevus/ISIC_1.png", "Train/melanoma/ISIC_1.png", "Train/melanoma/ISIC_2.png"):

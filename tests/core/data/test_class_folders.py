@@ -1,4 +1,4 @@
-"""Class-folder sets: wrapped or not, divided or not, with the names that people give."""
+"""Class-folder sets: nested or not, divided or not, with all sorts of names."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def rows(root) -> set[tuple[str, str, str | None]]:
 
 
 @pytest.mark.parametrize("wrapping", ["", "Skin cancer/", "a/b/"])
-def test_divided_set_is_read_with_or_without_wrapping_folders(tmp_path, wrapping):
+def test_a_divided_set_is_read_at_any_depth(tmp_path, wrapping):
     made(
         tmp_path,
         f"{wrapping}Train/melanoma/ISIC_1.jpg",
@@ -32,21 +32,21 @@ def test_classes_at_top_level_have_no_split(tmp_path):
     assert rows(tmp_path) == {("ISIC_1", "NV", None), ("ISIC_2", "BCC", None)}
 
 
-def test_set_is_named_after_its_folder_and_its_license_is_not_known(tmp_path):
+def test_a_set_is_named_after_its_folder_and_its_license_is_unknown(tmp_path):
     dataset = datasets.read(made(tmp_path / "My Lesions", "nevus/a.jpg", "melanoma/b.jpg"))
     assert (dataset.name, dataset.license) == ("my-lesions", "not stated")
     assert set(dataset.table["source"]) == {"my-lesions"}
     assert not dataset.is_official
 
 
-@pytest.mark.parametrize("path", ["LICENSE", "license.txt", "LICENSE.TXT", "Skin cancer/License"])
-def test_license_is_the_first_line_of_the_file_that_lies_above_all_photographs(tmp_path, path):
+@pytest.mark.parametrize("path", ["LICENSE", "license.txt", "LICENCE.TXT", "Skin cancer/Licence"])
+def test_the_license_is_the_first_line_of_the_file_above_all_photographs(tmp_path, path):
     made(tmp_path, "Skin cancer/nevus/a.jpg", "Skin cancer/melanoma/b.jpg")
     (tmp_path / path).write_text("\ufeff\n \n  CC BY-NC 4.0\x1b[2J \nThe rest of it.\n")
     assert datasets.read(tmp_path).license == "CC BY-NC 4.0[2J"
 
 
-def test_long_license_is_cut_and_one_of_some_photographs_or_an_empty_one_is_not_taken(tmp_path):
+def test_a_long_license_is_cut_and_an_empty_or_partial_one_is_ignored(tmp_path):
     made(tmp_path, "nevus/a.jpg", "melanoma/b.jpg")
     (tmp_path / "nevus" / "LICENSE").write_text("CC0")
     (tmp_path / "LICENSE").write_text(" \n\n")
@@ -62,7 +62,7 @@ def test_every_file_has_a_row_and_contradictions_are_noted(tmp_path):
     assert dataset.notes == ("Photographs filed under two diagnoses: 1.",)
 
 
-def test_plain_names_that_folders_repeat_are_told_apart(tmp_path):
+def test_different_photographs_of_the_same_plain_name_get_their_path_as_id(tmp_path):
     made(tmp_path, "nevus/1.jpg", "melanoma/1.jpg", "nevus/2.jpg")
     (tmp_path / "nevus" / "1.jpg").write_text("another photograph")
     assert rows(tmp_path) == {
@@ -80,27 +80,27 @@ def test_metadata_beside_the_folders_is_merged(tmp_path):
     assert table.loc["ISIC_1", "sex"] is None
 
 
-def test_unknown_class_is_named_with_its_folder_and_count(tmp_path):
+def test_an_unknown_class_is_named_with_its_folder_and_count(tmp_path):
     made(tmp_path, "Train/nevus/1.jpg", "Train/freckle/2.jpg", "Train/freckle/3.jpg")
     message = r"folder “Train/freckle” \(photographs: 2\): “freckle” is not a diagnosis"
     with pytest.raises(DatasetError, match=message):
         datasets.read(tmp_path)
 
 
-def test_photograph_outside_the_class_folders_is_refused(tmp_path):
+def test_a_photograph_outside_the_class_folders_is_refused(tmp_path):
     made(tmp_path, "Train/nevus/1.jpg", "Train/2.jpg")
     with pytest.raises(DatasetError, match=r"folder “Train” \(photographs: 1\)"):
         datasets.read(tmp_path)
 
 
-def test_empty_class_folder_is_named(tmp_path):
+def test_an_empty_class_folder_is_named(tmp_path):
     made(tmp_path, "Train/nevus/1.jpg", "Train/melanoma/notes.txt")
-    with pytest.raises(DatasetError, match=r"class folder “Train/melanoma” holds no photographs"):
+    with pytest.raises(DatasetError, match=r"class folder “Train/melanoma” has no photographs"):
         datasets.read(tmp_path)
 
 
 @pytest.mark.parametrize("folder", ["", "images/"])
-def test_photographs_in_one_nameless_folder_are_no_data_set(tmp_path, folder):
+def test_photographs_in_one_folder_without_a_diagnosis_are_refused(tmp_path, folder):
     made(tmp_path, f"{folder}1.jpg", f"{folder}2.jpg")
     with pytest.raises(DatasetError, match="no table of diagnoses and no class folders"):
         datasets.read(tmp_path)

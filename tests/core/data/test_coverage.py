@@ -1,4 +1,4 @@
-"""What was seen is counted in lesions from the training table, and what was not is said."""
+"""Training data is lesion_counts in lesions, and values with too few of them are reported."""
 
 import math
 
@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from melanoma_core.data import coverage, schema
-from melanoma_core.data.coverage import Outside
+from melanoma_core.data.coverage import CoverageGap
 
 
 def table(*rows):
@@ -16,7 +16,7 @@ def table(*rows):
 
 
 def test_lesions_are_counted_not_photographs():
-    counted = coverage.seen(
+    lesion_counts = coverage.count_lesions(
         table(
             ("i0", "a", 45, "male", "back", "ham10000"),
             ("i1", "a", 45, "male", "back", "ham10000"),
@@ -25,38 +25,38 @@ def test_lesions_are_counted_not_photographs():
             ("i4", None, None, "male", None, "isic2017"),
         )
     )
-    assert counted == {
+    assert lesion_counts == {
         "age": {"0–9": 1, "40–49": 1, "80–89": 1, "not recorded": 1},
         "sex": {"female": 1, "male": 2, "not recorded": 1},
         "site": {"back": 1, "nail": 1, "not recorded": 2},
         "source": {"ham10000": 2, "isic2017": 2},
         "skin_tone": {"not recorded": 4},
     }
-    assert tuple(counted) == coverage.ATTRIBUTES
+    assert tuple(lesion_counts) == coverage.ATTRIBUTES
 
 
-def test_a_lesion_whose_photographs_differ_counts_once_under_its_first_record():
-    counted = coverage.seen(
+def test_a_lesion_counts_once_under_its_first_recorded_value():
+    lesion_counts = coverage.count_lesions(
         table(
             ("i0", "a", None, None, "foot", "x"),
             ("i1", "a", 39, "male", "hand", "x"),
             ("i2", "a", 40, "female", None, "y"),
         )
     )
-    assert counted["age"] == {"30–39": 1}
-    assert counted["sex"] == {"male": 1}
-    assert counted["site"] == {"foot": 1}
-    assert counted["source"] == {"x": 1}
+    assert lesion_counts["age"] == {"30–39": 1}
+    assert lesion_counts["sex"] == {"male": 1}
+    assert lesion_counts["site"] == {"foot": 1}
+    assert lesion_counts["source"] == {"x": 1}
 
 
-def test_no_training_row_is_nothing_seen():
-    counted = coverage.seen(table())
-    assert {name: sum(part.values()) for name, part in counted.items()} == dict.fromkeys(
+def test_an_empty_training_table_has_no_lesions():
+    lesion_counts = coverage.count_lesions(table())
+    assert {name: sum(part.values()) for name, part in lesion_counts.items()} == dict.fromkeys(
         coverage.ATTRIBUTES, 0
     )
 
 
-def test_columns_are_those_of_a_data_set():
+def test_columns_exist_in_data_sets():
     assert set(coverage.COLUMNS.values()) <= set(schema.COLUMNS)
 
 
@@ -64,16 +64,16 @@ def test_columns_are_those_of_a_data_set():
     ("age", "band"),
     [(0, "0–9"), (9.9, "0–9"), (10, "10–19"), (89, "80–89"), (90, "90+"), (104.0, "90+")],
 )
-def test_ages_lie_in_decades(age, band):
+def test_ages_are_grouped_in_decades(age, band):
     assert coverage.age_band(age) == band
 
 
 @pytest.mark.parametrize("age", [-1, math.nan])
-def test_an_age_that_is_none_is_refused(age):
+def test_an_invalid_age_is_refused(age):
     with pytest.raises(ValueError, match="age"):
         coverage.age_band(age)
     with pytest.raises(ValueError, match="age"):
-        coverage.outside({"age": {}}, age=age)
+        coverage.coverage_gaps({"age": {}}, age=age)
 
 
 SEEN = {
@@ -83,20 +83,20 @@ SEEN = {
 }
 
 
-def test_what_fewer_than_twenty_lesions_share_lies_outside():
-    assert coverage.outside(SEEN, 5, "female", "nail") == (
-        Outside("age", "0–9", 19, 100),
-        Outside("sex", "female", 0, 100),
-        Outside("site", "nail", 0, 100),
+def test_values_with_fewer_than_twenty_lesions_are_gaps():
+    assert coverage.coverage_gaps(SEEN, 5, "female", "nail") == (
+        CoverageGap("age", "0–9", 19, 100),
+        CoverageGap("sex", "female", 0, 100),
+        CoverageGap("site", "nail", 0, 100),
     )
-    assert coverage.outside(SEEN, 40, "male", "back") == ()
-    assert coverage.outside(SEEN, 95) == (Outside("age", "90+", 0, 100),)
+    assert coverage.coverage_gaps(SEEN, 40, "male", "back") == ()
+    assert coverage.coverage_gaps(SEEN, 95) == (CoverageGap("age", "90+", 0, 100),)
 
 
-def test_nothing_is_said_of_what_is_not_given():
-    assert coverage.outside({"age": {}, "sex": {}, "site": {}}) == ()
+def test_missing_values_are_not_checked():
+    assert coverage.coverage_gaps({"age": {}, "sex": {}, "site": {}}) == ()
 
 
-def test_the_sites_to_choose_from_hold_those_that_the_archives_lack():
+def test_the_list_of_sites_includes_those_missing_from_the_archives():
     assert {"nail", "mucosa", "acral", "back"} <= set(coverage.SITES)
     assert len(set(coverage.SITES)) == len(coverage.SITES) == 16

@@ -1,4 +1,4 @@
-"""Data sets from folders and zips, joined to one table with one row a photograph."""
+"""Data sets from folders and zips, combined in a table with one row per photograph."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from melanoma_core.errors import DatasetError
 from tests.support.made_sets import HAM_HEADER, lines, made, zipped
 
 REAL = Path(__file__).resolve().parents[4] / "shared" / "data"
-needs_real_archives = pytest.mark.skipif(not REAL.is_dir(), reason="the archives are not here")
+needs_real_archives = pytest.mark.skipif(not REAL.is_dir(), reason="the archives are not available")
 
 
 def ham(root, **diagnoses: str) -> datasets.Dataset:
@@ -43,7 +43,7 @@ def labels(dataset: datasets.Dataset) -> dict[str, str]:
 # Reading folders and zips
 
 
-def test_zip_gives_what_its_folder_gives(tmp_path):
+def test_a_zip_is_read_like_its_folder(tmp_path):
     root = made(tmp_path / "Moles", "wrap/Train/nevus/ISIC_1.jpg", "wrap/Test/mel/ISIC_2 (1).jpg")
     folder = datasets.read(root)
     packed = datasets.read(zipped(root, tmp_path / "Moles.zip"), tmp_path / "cache")
@@ -55,7 +55,7 @@ def test_zip_gives_what_its_folder_gives(tmp_path):
     ]
 
 
-def test_unchanged_zip_is_unpacked_once_and_a_changed_one_again(tmp_path, monkeypatch):
+def test_a_zip_is_unpacked_once_per_content(tmp_path, monkeypatch):
     unpacked = []
     unpack = archives.unpack
     monkeypatch.setattr(archives, "unpack", lambda *a: unpacked.append(a[0].name) or unpack(*a))
@@ -71,19 +71,19 @@ def test_unchanged_zip_is_unpacked_once_and_a_changed_one_again(tmp_path, monkey
     assert labels(second) == {"ISIC_2": "MEL", "ISIC_1": "NV"}
 
 
-def test_zips_are_unpacked_where_the_settings_say(tmp_path):
+def test_zips_are_unpacked_into_the_configured_folder(tmp_path):
     zip_path = zipped(made(tmp_path / "set", "nevus/ISIC_1.jpg"), tmp_path / "set.zip")
     (path,) = datasets.read(zip_path).table["path"]
     assert Path(path).is_relative_to(paths.datasets_dir())
 
 
-def test_empty_class_folder_of_a_zip_is_named(tmp_path):
+def test_an_empty_class_folder_of_a_zip_is_named(tmp_path):
     root = made(tmp_path / "set", "nevus/ISIC_1.jpg", "melanoma/")
-    with pytest.raises(DatasetError, match=r"set.zip: the class folder “melanoma” holds no"):
+    with pytest.raises(DatasetError, match=r"set.zip: the class folder “melanoma” has no"):
         datasets.read(zipped(root, tmp_path / "set.zip"), tmp_path / "cache")
 
 
-def test_what_is_refused_stays_where_it_lay_and_is_not_kept_unpacked(tmp_path):
+def test_a_refused_set_keeps_its_files_and_leaves_nothing_unpacked(tmp_path):
     root = made(tmp_path / "set", "wart/ISIC_1.jpg")
     zip_path = zipped(root, tmp_path / "set.zip")
     for path in (zip_path, root):
@@ -94,13 +94,13 @@ def test_what_is_refused_stays_where_it_lay_and_is_not_kept_unpacked(tmp_path):
     assert (root / "wart" / "ISIC_1.jpg").is_file()
 
 
-def test_what_is_not_there_is_refused_by_its_name(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(DatasetError, match=r"no file or folder moles.zip") as refusal:
         datasets.read(tmp_path / "moles.zip")
     assert str(tmp_path) not in str(refusal.value)
 
 
-def test_checksum_follows_content_and_not_place(tmp_path):
+def test_the_checksum_depends_on_content_and_not_on_location(tmp_path):
     first = folders(tmp_path / "a", "nevus/ISIC_1.jpg", "melanoma/ISIC_2.jpg")
     same = folders(tmp_path / "b", "nevus/ISIC_1.jpg", "melanoma/ISIC_2.jpg")
     other_label = folders(tmp_path / "c", "nevus/ISIC_1.jpg", "nevus/ISIC_2.jpg")
@@ -112,7 +112,7 @@ def test_checksum_follows_content_and_not_place(tmp_path):
 # Combining
 
 
-def test_published_table_beats_a_folder_and_its_file_is_taken(tmp_path):
+def test_a_published_table_overrules_a_folder_and_its_file_is_used(tmp_path):
     official = ham(tmp_path / "ham", ISIC_1="mel")
     filed = folders(tmp_path / "nine", "Train/nevus/ISIC_1.jpg", "Train/nevus/ISIC_2.jpg")
     for order in ([official, filed], [filed, official]):
@@ -124,7 +124,7 @@ def test_published_table_beats_a_folder_and_its_file_is_taken(tmp_path):
         assert table.loc["ISIC_1", ["lesion_id", "sex"]].tolist() == ["HAM_ISIC_1", "female"]
 
 
-def test_akiec_is_squamous_only_where_folders_say_so_alone(tmp_path):
+def test_akiec_is_squamous_only_if_that_is_its_only_folder(tmp_path):
     official = ham(tmp_path / "ham", **{f"ISIC_{n}": "akiec" for n in range(1, 7)}, ISIC_7="nv")
     filed = folders(
         tmp_path / "nine",
@@ -146,16 +146,16 @@ def test_akiec_is_squamous_only_where_folders_say_so_alone(tmp_path):
     }
 
 
-def test_akiec_is_told_apart_by_another_table_first(tmp_path):
+def test_another_table_takes_precedence_in_splitting_akiec(tmp_path):
     official = ham(tmp_path / "ham", ISIC_1="akiec", ISIC_2="akiec", ISIC_3="akiec")
     finer = challenge(tmp_path / "2019", 2019, ISIC_1="SCC", ISIC_2="AK", ISIC_3="MEL")
     filed = folders(tmp_path / "nine", "scc/ISIC_2.jpg")
     combined = datasets.combine([official, finer, filed])
     assert labels(combined) == {"ISIC_1": "SCC", "ISIC_2": "AK"}
-    assert "Left out, as published tables call them by two names: 1." in combined.notes
+    assert "Left out, because published tables disagree on the diagnosis: 1." in combined.notes
 
 
-def test_ids_that_folders_alone_file_twice_are_left_out_and_counted(tmp_path):
+def test_ids_in_the_folders_of_two_diagnoses_are_left_out_and_counted(tmp_path):
     filed = folders(
         tmp_path / "nine",
         *("nevus/ISIC_1.jpg", "melanoma/ISIC_1.jpg"),
@@ -163,7 +163,7 @@ def test_ids_that_folders_alone_file_twice_are_left_out_and_counted(tmp_path):
     )
     combined = datasets.combine([filed])
     assert labels(combined) == {"ISIC_2": "NV", "ISIC_3": "MEL"}
-    assert "Left out, as folders alone call them by two names: 1." in combined.notes
+    assert "Left out, because they are in the folders of two diagnoses: 1." in combined.notes
 
 
 def test_copies_count_once_and_stay_held_out(tmp_path):
@@ -175,25 +175,23 @@ def test_copies_count_once_and_stay_held_out(tmp_path):
         "ISIC_1": "test",
         "2": "train",
     }
-    assert combined.notes == (
-        "Further files of photographs that are there already, not counted again: 1.",
-    )
+    assert combined.notes == ("Duplicate files of photographs, counted once: 1.",)
 
 
-def test_plain_names_in_two_sets_are_two_photographs(tmp_path):
+def test_the_same_plain_name_in_two_sets_means_two_photographs(tmp_path):
     combined = datasets.combine(
         [folders(tmp_path / "a", "nevus/1.jpg"), folders(tmp_path / "b", "mel/1.jpg", "nv/2.jpg")]
     )
     assert labels(combined) == {"a/1": "NV", "b/1": "MEL", "2": "NV"}
 
 
-def test_two_class_folder_sets_of_one_name_are_refused(tmp_path):
+def test_two_class_folder_sets_of_the_same_name_are_refused(tmp_path):
     pair = [folders(tmp_path / x / "set", "nevus/1.jpg") for x in "ab"]
     with pytest.raises(DatasetError, match="Two class-folder sets are called set"):
         datasets.combine(pair)
 
 
-def test_parts_of_one_challenge_are_joined(tmp_path):
+def test_parts_of_a_challenge_are_combined(tmp_path):
     combined = datasets.combine(
         [
             challenge(tmp_path / "a", 2019, "Training", ISIC_1="NV"),
@@ -212,17 +210,17 @@ def test_unknown_cells_are_filled_from_another_table(tmp_path):
     assert (row.source, row.lesion_id, row.sex) == ("isic2019", "HAM_ISIC_1", "female")
 
 
-def test_patients_that_one_set_knows_reach_the_split(tmp_path):
+def test_patients_known_to_one_set_are_used_for_the_split(tmp_path):
     (tmp_path / "a").mkdir()
     made(tmp_path / "a", meta="image_id,patient_id\nISIC_1,IP_7\nISIC_2,IP_7\n")
-    known = folders(tmp_path / "a", "nevus/ISIC_1.jpg", "melanoma/ISIC_2.jpg")
-    combined = datasets.combine([known, ham(tmp_path / "ham", ISIC_1="nv", ISIC_3="mel")])
+    with_patients = folders(tmp_path / "a", "nevus/ISIC_1.jpg", "melanoma/ISIC_2.jpg")
+    combined = datasets.combine([with_patients, ham(tmp_path / "ham", ISIC_1="nv", ISIC_3="mel")])
     patients = dict(combined.table[["image_id", "patient_id"]].itertuples(index=False))
     assert patients == {"ISIC_1": "IP_7", "ISIC_2": "IP_7", "ISIC_3": None}
     assert splits.assign(combined.table)["group_id"].nunique() == 2
 
 
-def test_combined_set_says_what_it_is_made_of(tmp_path):
+def test_a_combined_set_names_its_parts(tmp_path):
     parts = [ham(tmp_path / "h", ISIC_1="bkl"), folders(tmp_path / "Nine", "nevus/ISIC_2.jpg")]
     combined = datasets.combine(parts)
     assert combined.name == "ham10000+nine"
@@ -232,7 +230,7 @@ def test_combined_set_says_what_it_is_made_of(tmp_path):
     assert combined.sha256 == datasets.combine(parts[::-1]).sha256
 
 
-def test_what_other_sets_made_of_a_photograph_is_told_beside_its_row(tmp_path):
+def test_files_of_the_same_photograph_in_other_sets_are_listed(tmp_path):
     official = ham(tmp_path / "h", ISIC_1="nv", ISIC_2="mel")
     nine = folders(tmp_path / "Nine", "nevus/ISIC_1.jpg", "melanoma/ISIC_1.jpg", "nevus/ISIC_3.jpg")
     combined = datasets.combine([nine, official])
@@ -248,7 +246,7 @@ def test_nothing_to_combine_is_refused():
         datasets.combine([])
 
 
-# The archives that the shipped model learns from, where they are at hand
+# The archives that the shipped model was trained on, if available
 
 
 @pytest.fixture(scope="module")

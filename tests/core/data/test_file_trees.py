@@ -1,4 +1,4 @@
-"""What is taken for a photograph, a table, an id and a split."""
+"""Photographs, tables, ids and splits are recognized by name."""
 
 from pathlib import PurePosixPath
 
@@ -10,7 +10,7 @@ from melanoma_core.errors import DatasetError
 from tests.support.made_sets import made
 
 
-def test_photographs_are_found_with_their_sizes_and_nothing_else_is(tmp_path):
+def test_only_photographs_are_found_with_their_sizes(tmp_path):
     made(
         tmp_path,
         *("a/1.jpg", "a/2.JPEG", "a/deep/3.png", "4.webp", "5.tif", "6.tiff"),
@@ -25,7 +25,7 @@ def test_photographs_are_found_with_their_sizes_and_nothing_else_is(tmp_path):
     assert set(tree.empty_dirs) == {PurePosixPath("b"), PurePosixPath("c")}
 
 
-def test_tables_of_thumbnails_are_passed_over(tmp_path):
+def test_tables_of_thumbnails_are_ignored(tmp_path):
     made(tmp_path, "1.jpg", meta="image,age\n", hmnist_8_8_L="pixel0000,pixel0001\n1,2\n")
     made(tmp_path, "HAM10000_metadata")
     assert [t.name for t in file_trees.scan(tmp_path, "s").tables] == [
@@ -34,13 +34,13 @@ def test_tables_of_thumbnails_are_passed_over(tmp_path):
     ]
 
 
-def test_folder_without_photographs_is_refused(tmp_path):
+def test_a_folder_without_photographs_is_refused(tmp_path):
     made(tmp_path, "images.zip", table="image,age\n")
     with pytest.raises(DatasetError, match=r"set.zip holds no photographs .* zips of their own"):
         file_trees.scan(tmp_path, "set.zip")
 
 
-def test_file_that_cannot_be_read_is_named(tmp_path):
+def test_an_unreadable_file_is_named(tmp_path):
     made(tmp_path, "nevus/1.jpg")
     (tmp_path / "nevus" / "2.jpg").symlink_to(tmp_path / "gone.jpg")
     with pytest.raises(DatasetError, match=r"moles: 2.jpg cannot be read: No such file") as refusal:
@@ -62,13 +62,13 @@ def test_copies_and_small_versions_have_the_id_of_their_original(stem, image_id)
     assert file_trees.image_id_of(stem) == image_id
 
 
-def test_what_is_held_out_anywhere_is_held_out():
-    assert file_trees.strictest(["train", None, "test", "val"]) == "test"
-    assert file_trees.strictest([None, "train", "val"]) == "val"
-    assert file_trees.strictest([None, None]) is None
+def test_a_photograph_held_out_anywhere_stays_held_out():
+    assert file_trees.strictest_split(["train", None, "test", "val"]) == "test"
+    assert file_trees.strictest_split([None, "train", "val"]) == "val"
+    assert file_trees.strictest_split([None, None]) is None
 
 
-def test_metadata_is_translated_and_joined_over_tables(tmp_path):
+def test_metadata_is_translated_and_merged_over_tables(tmp_path):
     made(
         tmp_path,
         "1.jpg",
@@ -84,13 +84,13 @@ def test_metadata_is_translated_and_joined_over_tables(tmp_path):
     }
 
 
-def test_age_below_0_is_named_with_file_line_and_column(tmp_path):
+def test_a_negative_age_is_named_with_file_line_and_column(tmp_path):
     made(tmp_path, "1.jpg", ages="image,age\n1,0\n2,-5\n")
     with pytest.raises(DatasetError, match=r"ages.csv, line 3, column age: the age “-5” is below"):
         file_trees.metadata(file_trees.scan(tmp_path, "set").tables)
 
 
-def test_age_that_is_no_number_is_named_with_file_line_and_column(tmp_path):
+def test_an_age_that_is_not_a_number_is_named_with_file_line_and_column(tmp_path):
     made(tmp_path, "1.jpg", ages="image,age\n1,old\n")
     with pytest.raises(DatasetError, match=r"ages.csv, line 2, column age: “old” is not a number"):
         file_trees.metadata(file_trees.scan(tmp_path, "set").tables)

@@ -1,4 +1,4 @@
-"""HAM10000 and the ISIC challenge sets of 2016 to 2019, in small."""
+"""Small versions of HAM10000 and the ISIC challenge sets of 2016 to 2019."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def labels(root) -> dict[str, tuple[str, str | None]]:
 
 
 def ham(root, *rows: str):
-    """HAM10000 as it is published: images in two parts, thumbnails as tables."""
+    """HAM10000 as published: images in two parts, thumbnails as tables."""
     made(root, "HAM10000_images_part_1/ISIC_1.jpg", "HAM10000_images_part_2/ISIC_2.jpg")
     return made(
         root,
@@ -27,7 +27,7 @@ def ham(root, *rows: str):
     )
 
 
-def test_ham10000_is_read_with_its_words_translated(tmp_path):
+def test_ham10000_labels_and_metadata_are_translated(tmp_path):
     ham(
         tmp_path,
         "HAM_7,ISIC_1,akiec,histo,80.0,male,scalp",
@@ -59,22 +59,22 @@ def test_ham10000_is_read_with_its_words_translated(tmp_path):
     )
 
 
-def test_paths_lead_to_the_files(tmp_path):
+def test_paths_point_to_the_files(tmp_path):
     ham(tmp_path, "HAM_7,ISIC_1,nv,,,,", "HAM_8,ISIC_2,mel,,,,")
     for row in datasets.read(tmp_path).table.itertuples():
         with open(row.path) as file:
             assert file.read() == f"{row.image_id}.jpg"
 
 
-def test_larger_of_two_files_of_a_photograph_is_taken_and_unnamed_files_are_noted(tmp_path):
+def test_the_larger_of_two_files_is_used_and_unlisted_files_are_noted(tmp_path):
     ham(tmp_path, "HAM_7,ISIC_1,nv,,,,")
     (made(tmp_path, "a/ISIC_1.jpg", "z/ISIC_1.jpg") / "z" / "ISIC_1.jpg").write_text("larger file")
     dataset = datasets.read(tmp_path)
     assert dataset.table["path"].tolist() == [str(tmp_path / "z" / "ISIC_1.jpg")]
-    assert dataset.notes == ("Image files that no table names are left out: 1.",)
+    assert dataset.notes == ("Image files that no table lists are left out: 1.",)
 
 
-def test_2016_benign_is_left_out_as_it_is_no_diagnosis(tmp_path):
+def test_2016_benign_is_left_out_because_it_is_not_a_diagnosis(tmp_path):
     made(
         tmp_path,
         *("Train/ISIC_1.jpg", "Train/ISIC_2.jpg", "Test/ISIC_3.jpg", "Test/ISIC_4.jpg"),
@@ -84,7 +84,7 @@ def test_2016_benign_is_left_out_as_it_is_no_diagnosis(tmp_path):
     assert labels(tmp_path) == {"ISIC_4": ("MEL", "test"), "ISIC_1": ("MEL", "train")}
     dataset = datasets.read(tmp_path)
     assert (dataset.name, dataset.license) == ("isic2016", "CC0")
-    assert dataset.notes == ("“benign”, which says no diagnosis, is left out: 2.",)
+    assert dataset.notes == ("“benign”, which is not a diagnosis, is left out: 2.",)
 
 
 def test_2017_with_its_parts_and_metadata(tmp_path):
@@ -116,7 +116,7 @@ def test_2017_with_its_parts_and_metadata(tmp_path):
     assert dataset.table["age_approx"].dropna().tolist() == [55]
 
 
-def test_2018_keeps_bowens_disease_under_actinic_keratosis(tmp_path):
+def test_2018_counts_bowens_disease_as_actinic_keratosis(tmp_path):
     made(
         tmp_path,
         *("Input/ISIC_1.jpg", "Input/ISIC_2.jpg"),
@@ -135,7 +135,7 @@ def test_2018_keeps_bowens_disease_under_actinic_keratosis(tmp_path):
     assert len(dataset.notes) == 2
 
 
-def test_2019_leaves_unknown_out_and_knows_small_versions(tmp_path):
+def test_2019_leaves_out_unknown_and_recognizes_downsampled_files(tmp_path):
     rows = (
         "ISIC_1_downsampled,1,0,0,0,0,0,0,0,0",
         "ISIC_2,0,0,0,1,0,0,0,0,0",
@@ -159,15 +159,15 @@ def test_2019_leaves_unknown_out_and_knows_small_versions(tmp_path):
     dataset = datasets.read(tmp_path)
     assert dataset.table["anatom_site_general"].tolist() == ["anterior torso", None, None]
     assert not dataset.is_ak_with_bowen
-    assert dataset.notes == ("“UNK”, which is none of the diagnoses, is left out: 1.",)
+    assert dataset.notes == ("“UNK”, which is not a diagnosis, is left out: 1.",)
 
 
-def test_row_that_repeats_an_id_with_its_diagnosis_counts_once(tmp_path):
+def test_a_repeated_id_with_the_same_diagnosis_counts_once(tmp_path):
     ham(tmp_path, "HAM_7,ISIC_1,nv,,,,", "HAM_7,ISIC_1,nv,,,,", "HAM_8,ISIC_2,mel,,,,")
     assert labels(tmp_path) == {"ISIC_1": ("NV", None), "ISIC_2": ("MEL", None)}
 
 
-def test_photograph_in_two_parts_of_a_challenge_is_held_out(tmp_path):
+def test_a_photograph_in_two_parts_of_a_challenge_is_held_out(tmp_path):
     header = "image_id,melanoma,seborrheic_keratosis"
     made(
         tmp_path,
@@ -198,7 +198,7 @@ def test_photograph_in_two_parts_of_a_challenge_is_held_out(tmp_path):
         (["HAM_7,ISIC_1,nv"], r"line 2: 3 cells where the header has 7"),
     ],
 )
-def test_row_that_does_not_fit_is_named(tmp_path, rows, message):
+def test_an_invalid_row_is_named(tmp_path, rows, message):
     with pytest.raises(DatasetError, match=message) as refusal:
         datasets.read(ham(tmp_path / "ham", *rows))
     assert str(tmp_path) not in str(refusal.value)
@@ -223,12 +223,12 @@ def test_row_that_does_not_fit_is_named(tmp_path, rows, message):
         (lines("ISIC_1,benign", "ISIC_2,perhaps"), r"truth.csv, line 2: “ISIC_2, perhaps” where"),
     ],
 )
-def test_table_that_does_not_fit_is_named(tmp_path, table, message):
+def test_an_invalid_table_is_named(tmp_path, table, message):
     with pytest.raises(DatasetError, match=message):
         datasets.read(made(tmp_path, "ISIC_1.jpg", truth=table))
 
 
-def test_challenge_of_no_known_year_is_named_after_its_folder(tmp_path):
+def test_a_challenge_without_a_year_is_named_after_its_folder(tmp_path):
     table = lines(ONE_HOT_2018, "ISIC_1,1,0,0,0,0,0,0")
     dataset = datasets.read(made(tmp_path / "Clinic A", "ISIC_1.jpg", truth=table))
     assert (dataset.name, dataset.license) == ("clinic-a", "not stated")

@@ -1,4 +1,4 @@
-"""The map of a data set: its coordinates, its shares of mixed neighbors, and the one shipped."""
+"""The map of a data set: coordinates, overlap of diagnoses, and the shipped map."""
 
 import numpy as np
 import pandas as pd
@@ -51,30 +51,30 @@ POINTS = points_of(
 )
 
 
-def test_a_share_of_mixed_neighbors_counts_by_hand():
-    mix = embedding_maps.overlap(POINTS, "MEL", "NV")
-    assert mix.share.value == pytest.approx(3 / 6)
-    assert (mix.share.num_photographs, mix.share.num_lesions) == (3, 2)
-    # Of six compared: two nevi among the four or five that are not of the same lesion.
-    assert mix.chance == pytest.approx((2 / 4 + 2 / 4 + 2 / 5) / 3)
-    assert mix.share.low <= mix.share.value <= mix.share.high
+def test_overlap_by_hand():
+    overlap = embedding_maps.overlap(POINTS, "MEL", "NV")
+    assert overlap.proportion.value == pytest.approx(3 / 6)
+    assert (overlap.proportion.num_photographs, overlap.proportion.num_lesions) == (3, 2)
+    # Six are compared: two of the four or five of other lesions are nevi.
+    assert overlap.chance == pytest.approx((2 / 4 + 2 / 4 + 2 / 5) / 3)
+    assert overlap.proportion.low <= overlap.proportion.value <= overlap.proportion.high
 
 
-def test_a_share_may_be_asked_of_some_photographs_and_of_every_other_diagnosis():
+def test_overlap_of_some_photographs_with_any_other_diagnosis():
     asked = np.array([False, False, False, True, True, True, True])
-    mix = embedding_maps.overlap(POINTS, "NV", None, asked)
-    assert mix.share.value == pytest.approx(2 / 4)
-    assert mix.share.num_photographs == 2
-    assert mix.chance == pytest.approx(4 / 5)
+    overlap = embedding_maps.overlap(POINTS, "NV", None, asked)
+    assert overlap.proportion.value == pytest.approx(2 / 4)
+    assert overlap.proportion.num_photographs == 2
+    assert overlap.chance == pytest.approx(4 / 5)
 
 
-def test_a_diagnosis_that_is_not_there_has_no_share():
-    mix = embedding_maps.overlap(POINTS, "DF")
-    assert mix.share.num_photographs == 0
-    assert np.isnan([mix.share.value, mix.chance]).all()
+def test_a_missing_diagnosis_has_no_overlap():
+    overlap = embedding_maps.overlap(POINTS, "DF")
+    assert overlap.proportion.num_photographs == 0
+    assert np.isnan([overlap.proportion.value, overlap.chance]).all()
 
 
-def test_a_map_has_a_point_for_each_photograph_and_says_what_was_held_out(made, drawn):
+def test_a_map_has_a_point_for_each_photograph_and_marks_held_out_ones(made, drawn):
     assert made.model_id == "tiny-1"
     assert made.points["image_id"].tolist() == drawn.table["image_id"].tolist()
     assert np.isfinite(made.points[["x", "y"]]).all(axis=None)
@@ -83,7 +83,7 @@ def test_a_map_has_a_point_for_each_photograph_and_says_what_was_held_out(made, 
     assert made.num_neighbors == 10
 
 
-def test_pairs_are_of_a_melanoma_and_a_nevus_by_row(made, drawn):
+def test_pairs_are_rows_of_a_melanoma_and_a_nevus(made, drawn):
     assert made.pairs
     for pair in made.pairs:
         assert drawn.table["diagnosis"].iloc[[pair.first, pair.second]].tolist() == ["MEL", "NV"]
@@ -96,7 +96,7 @@ def test_the_same_photographs_give_the_same_map(made, model, drawn):
     pd.testing.assert_frame_equal(again.points, made.points)
 
 
-def test_what_lies_apart_in_the_embedding_lies_apart_on_the_map():
+def test_clusters_of_the_embedding_are_apart_on_the_map():
     rng = np.random.default_rng(0)
     vectors = np.concatenate([rng.normal(center, 0.1, (30, 8)) for center in np.eye(8)[:2]])
     xy = embedding_maps.coordinates(vectors.astype(np.float32))
@@ -105,12 +105,12 @@ def test_what_lies_apart_in_the_embedding_lies_apart_on_the_map():
     assert np.abs(xy).max() == pytest.approx(1)
 
 
-def test_a_large_set_is_drawn_by_a_sample_that_is_always_the_same(monkeypatch, model, drawn):
+def test_a_large_data_set_is_sampled_reproducibly(monkeypatch, model, drawn):
     monkeypatch.setattr(embedding_maps, "MAX_PHOTOGRAPHS", 30)
-    told = []
-    made = embedding_maps.of_dataset(model, drawn, (), lambda *done: told.append(done))
+    progress = []
+    made = embedding_maps.of_dataset(model, drawn, (), lambda *done: progress.append(done))
     assert len(made.points) == 30
-    assert told[-1] == (30, 30)
+    assert progress[-1] == (30, 30)
     assert made.num_photographs == 48
     again = embedding_maps.of_dataset(model, drawn, ())
     assert again.points.index.tolist() == made.points.index.tolist()
@@ -124,20 +124,20 @@ def test_too_few_photographs_are_refused_with_how_many_are_needed(model, drawn):
         embedding_maps.of_dataset(model, few, ())
 
 
-def test_what_was_held_out_comes_from_the_evaluation_of_the_model(trained_models):
+def test_held_out_ids_are_those_of_the_evaluation(trained_models):
     held_out = embedding_maps.held_out_ids(trained_models, "tiny-1", "drawn")
     assert held_out
     assert all(name.rpartition("_")[2].isdigit() for name in held_out)
-    # Other sets may call other photographs by the same names.
+    # Other data sets may have other photographs with the same ids.
     assert embedding_maps.held_out_ids(trained_models, "tiny-1", "another set") == frozenset()
 
 
-def test_the_shipped_map_is_of_the_embedded_data_set():
+def test_the_shipped_map_is_of_the_bundled_data_set():
     made, table = embedding_maps.read(), bundled_set.read().table
     assert made.points.index.tolist() == list(range(len(table)))
     for column in ("image_id", "diagnosis", "split"):
         assert made.points[column].tolist() == table[column].tolist()
-    # Ids of two diagnoses take no part, nor do further files of one photograph.
+    # Ids with two diagnoses are not compared, nor are further files of the same photograph.
     assert made.num_contradictory == bundled_set.num_contradictory(table)
     num_diagnoses = table.groupby("image_id")["diagnosis"].transform("nunique")
     assert made.points.loc[num_diagnoses.to_numpy() > 1, "lesion"].isna().all()
@@ -151,7 +151,7 @@ def test_the_shipped_map_is_of_the_embedded_data_set():
     assert (lesions[compared.index].groupby(compared).nunique() == 1).all()
 
 
-def test_the_shipped_map_packs_to_the_same_bytes_and_reads_back(tmp_path):
+def test_the_shipped_map_is_written_reproducibly_and_read_back(tmp_path):
     made = embedding_maps.read()
     files = bundled_set.read().table["file"]
     path = tmp_path / "map.csv.gz"
@@ -161,19 +161,17 @@ def test_the_shipped_map_packs_to_the_same_bytes_and_reads_back(tmp_path):
     assert embedding_maps.read(path).pairs == made.pairs
 
 
-def test_photographs_that_a_model_never_saw_lie_more_mixed():
+def test_diagnoses_overlap_more_in_held_out_photographs():
     points = embedding_maps.read().points
     held_out = points["is_held_out"].to_numpy(bool)
     unseen = embedding_maps.overlap(points, "MEL", "NV", held_out)
-    taught = embedding_maps.overlap(points, "MEL", "NV", ~held_out)
-    assert unseen.share.num_photographs + taught.share.num_photographs == 375
-    assert unseen.share.value > taught.share.value
+    trained = embedding_maps.overlap(points, "MEL", "NV", ~held_out)
+    assert unseen.proportion.num_photographs + trained.proportion.num_photographs == 375
+    assert unseen.proportion.value > trained.proportion.value
 
 
-def test_one_command_makes_the_shipped_map_of_the_photographs(
-    tmp_path, model, trained_models, monkeypatch
-):
-    """The facts of the embedded set, with drawn lesions in the place of its photographs."""
+def test_one_command_makes_the_shipped_map(tmp_path, model, trained_models, monkeypatch):
+    """With the table of the bundled data set and drawn lesions instead of its photographs."""
     root = draw_class_folders(tmp_path / "nine" / "Train", num_each=6)
     nine = datasets.read(root.parent)
     facts = nine.table.assign(file=bundled_map.file_names(nine.table))

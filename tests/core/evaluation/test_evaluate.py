@@ -85,12 +85,12 @@ def test_figures_by_hand():
         group_id=["g0", "g1", "g2", "g2", "g4"],
     )
     figures = evaluate.figures(measured, COUNTS, 0.5)
-    shares = {
+    proportions = {
         "sensitivity": (1 / 2, 2, 2, 1),
         "specificity": (2 / 3, 3, 2, 2),
         "accuracy": (3 / 5, 5, 4, 3),
     }
-    for name, (value, num_photographs, num_lesions, num_hits) in shares.items():
+    for name, (value, num_photographs, num_lesions, num_hits) in proportions.items():
         figure = figures[name]
         assert figure.value == pytest.approx(value), name
         assert (figure.num_photographs, figure.num_lesions) == (num_photographs, num_lesions)
@@ -116,13 +116,13 @@ def test_a_lesion_exactly_on_the_threshold_is_referred():
     assert evaluate.specificity(measured, 0.5).value == 0
 
 
-def test_a_photograph_of_no_known_lesion_is_a_lesion_of_its_own():
+def test_a_photograph_without_a_lesion_id_is_a_lesion_of_its_own():
     measured = made(["NV"] * 4, [spread("NV", 0.9)] * 4, lesion_id=["a", "a", None, float("nan")])
     assert measured.num_lesions() == 3
     assert measured.num_lesions(np.array([True, True, False, False])) == 1
 
 
-def test_what_cannot_be_measured_is_nan_and_counts_nothing():
+def test_undefined_figures_are_nan_and_have_no_counts():
     figures = evaluate.figures(made(["NV"] * 3, [spread("NV", 0.9)] * 3), COUNTS, 0.5)
     assert math.isnan(figures["melanoma_auroc"].value)
     assert math.isnan(figures["macro_auroc"].value)
@@ -133,7 +133,7 @@ def test_what_cannot_be_measured_is_nan_and_counts_nothing():
     assert figures["accuracy"].value == 1
 
 
-def test_one_lesion_found_in_part_gives_a_value_without_an_interval():
+def test_a_single_lesion_gives_a_value_without_an_interval():
     y_prob = [spread("MEL", p) for p in (0.9, 0.9, 0.1)]
     measured = made(["MEL"] * 3, y_prob, group_id="g", lesion_id="l")
     figure = evaluate.sensitivity(measured, 0.5)
@@ -142,7 +142,7 @@ def test_one_lesion_found_in_part_gives_a_value_without_an_interval():
     assert math.isnan(figure.high)
 
 
-def test_all_or_none_found_is_no_proof_and_photographs_of_one_lesion_add_nothing():
+def test_a_proportion_of_0_or_1_has_a_wilson_interval_over_lesions():
     y_prob = [spread("MEL", 0.9)] * 18
     measured = made(["MEL"] * 18, y_prob, group_id=[f"g{row // 2}" for row in range(18)])
     everything = evaluate.sensitivity(measured, 0.5)
@@ -156,13 +156,13 @@ def test_all_or_none_found_is_no_proof_and_photographs_of_one_lesion_add_nothing
     assert nothing.high == pytest.approx(1.959964**2 / (9 + 1.959964**2), abs=1e-6)
 
 
-def test_a_class_that_was_never_taught_cannot_be_chosen_when_adjusted_for_priors():
-    # Melanoma leads by its probability; without one in training the nevus is chosen.
+def test_prior_adjustment_never_chooses_a_class_without_training_photographs():
+    # Melanoma is likeliest; without training melanomas nevus is chosen.
     measured = made(["NV", "MEL"], [spread("MEL", 0.6), spread("MEL", 0.6)])
-    taught = evaluate.figures(measured, COUNTS, 0.5)["prior_adjusted_balanced_accuracy"]
-    never = evaluate.figures(measured, {"NV": 100}, 0.5)["prior_adjusted_balanced_accuracy"]
-    assert taught.value == pytest.approx(1 / 2)  # both called melanoma
-    assert never.value == pytest.approx(1 / 2)  # both called nevus
+    trained = evaluate.figures(measured, COUNTS, 0.5)["prior_adjusted_balanced_accuracy"]
+    untrained = evaluate.figures(measured, {"NV": 100}, 0.5)["prior_adjusted_balanced_accuracy"]
+    assert trained.value == pytest.approx(1 / 2)  # both called melanoma
+    assert untrained.value == pytest.approx(1 / 2)  # both called nevus
     only_nevus = made(["NV"], [spread("MEL", 0.6)])
     assert evaluate.figures(only_nevus, COUNTS, 0.5)["prior_adjusted_balanced_accuracy"].value == 0
     assert (
@@ -171,14 +171,14 @@ def test_a_class_that_was_never_taught_cannot_be_chosen_when_adjusted_for_priors
     )
 
 
-def test_prior_adjusted_balanced_accuracy_divides_by_how_often_a_class_was_taught():
+def test_prior_adjusted_balanced_accuracy_divides_by_training_frequency():
     measured = made(["MEL"], [spread("MEL", 0.2)])
     rare = COUNTS | {"MEL": 10}  # 0.2 / 10 against 0.8 / 100
     assert evaluate.figures(measured, COUNTS, 0.5)["prior_adjusted_balanced_accuracy"].value == 0
     assert evaluate.figures(measured, rare, 0.5)["prior_adjusted_balanced_accuracy"].value == 1
 
 
-def test_each_source_is_measured_apart_and_all_together(random_evaluation):
+def test_figures_are_computed_for_each_data_set_and_for_all(random_evaluation):
     by_source = evaluate.figures_by_source(random_evaluation, COUNTS, 0.2)
     assert list(by_source) == ["all", "ham10000", "isic2017"]
     counts = {source: part["accuracy"].num_photographs for source, part in by_source.items()}
@@ -202,21 +202,21 @@ def test_the_threshold_comes_from_validation_and_its_figures_from_test():
     assert (point.val_photographs, point.val_lesions) == (4, 3)
     assert (point.sensitivity.value, point.specificity.value) == (0.5, 0)
     assert evaluate.operating_point(val, test, 0.6).threshold == 0.5
-    with pytest.raises(DatasetError, match="holds no melanoma"):
+    with pytest.raises(DatasetError, match="has no melanomas"):
         evaluate.operating_point(test.where(np.array([False, False, True])), test, 0.95)
 
 
 @pytest.mark.parametrize(("num_melanomas", "num_found"), [(137, 132), (39, 38), (38, 38), (5, 5)])
-def test_threshold_finds_as_many_as_new_melanomas_are_expected_to_ask_for(num_melanomas, num_found):
+def test_threshold_finds_enough_for_the_target_on_new_melanomas(num_melanomas, num_found):
     prob = np.linspace(0.05, 0.9, num_melanomas)
     val = made(["MEL"] * num_melanomas, [spread("MEL", p) for p in prob])
     point = evaluate.operating_point(val, val, 0.95)
     assert (prob >= point.threshold).sum() == num_found == point.sensitivity.num_hits
-    # A new melanoma is as likely to lie in any of the gaps between these and beyond them.
+    # A new melanoma is equally likely to lie in each of the n + 1 gaps between and beyond these.
     assert num_found / (num_melanomas + 1) >= min(0.95, num_melanomas / (num_melanomas + 1))
 
 
-def test_an_evaluation_survives_being_written_and_read(random_evaluation):
+def test_an_evaluation_is_written_and_read_back(random_evaluation):
     text = evaluate.to_json(random_evaluation)
     read = evaluate.from_json(text)
     pd.testing.assert_frame_equal(read.table, random_evaluation.table, check_dtype=False)
@@ -230,7 +230,7 @@ def test_an_evaluation_survives_being_written_and_read(random_evaluation):
 
 
 @pytest.mark.parametrize("missing", [None, float("nan")])
-def test_unknown_lesions_survive_as_unknown(missing):
+def test_missing_lesion_ids_stay_missing(missing):
     measured = made(["NV", "MEL"], [spread("NV", 0.9)] * 2, lesion_id=["a", missing])
     text = evaluate.to_json(measured)
     assert "NaN" not in text
@@ -240,7 +240,7 @@ def test_unknown_lesions_survive_as_unknown(missing):
 
 
 @pytest.mark.parametrize("missing", [None, float("nan")])
-def test_what_is_not_recorded_of_a_case_survives_as_such(missing):
+def test_missing_case_data_stay_missing(missing):
     y_prob = [spread("NV", 0.9)] * 2
     columns = {"age_approx": [55, missing], "sex": ["male", missing]}
     text = evaluate.to_json(made(["NV", "MEL"], y_prob, **columns, anatom_site_general=missing))
@@ -255,7 +255,7 @@ def test_what_is_not_recorded_of_a_case_survives_as_such(missing):
 
 
 @pytest.mark.parametrize("damage", ["", "[]", "null", "{}", "no row", "other diagnoses", "short"])
-def test_what_is_no_evaluation_is_refused(damage):
+def test_text_that_is_not_an_evaluation_is_refused(damage):
     record = json.loads(evaluate.to_json(made(["NV"], [spread("NV", 0.9)])))
     if damage == "no row":
         record["rows"] = []
@@ -269,7 +269,7 @@ def test_what_is_no_evaluation_is_refused(damage):
 
 
 def test_the_differential_is_chosen_on_validation_and_measured_on_test():
-    # Of 9 melanomas and of 9 nevi each (9 + 1) · 0.9 = 9 must be held: the least probable decides.
+    # (9 + 1) · 0.9 = 9 of 9 melanomas and of 9 nevi must be included: the least probable decides.
     val = made(
         ["MEL"] * 9 + ["NV"] * 9,
         [spread("MEL", p) for p in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)]
@@ -281,24 +281,26 @@ def test_the_differential_is_chosen_on_validation_and_measured_on_test():
         [spread("MEL", p) for p in (0.15, 0.7, 0.5, 0.65)],
         lesion_id=["a", "a", "b", "c"],
     )
-    found = evaluate.differential(val, test)
-    assert (found.level, found.val_photographs, found.val_melanomas) == (0.9, 9, 9)
-    assert (found.melanoma_cutoff, found.other_cutoff) == (0.2, 0.4)
-    coverage = found.coverage
+    differential = evaluate.differential(val, test)
+    assert (differential.level, differential.val_photographs, differential.val_melanomas) == (
+        0.9,
+        9,
+        9,
+    )
+    assert (differential.melanoma_cutoff, differential.other_cutoff) == (0.2, 0.4)
+    coverage = differential.coverage
     assert (coverage.value, coverage.num_hits, coverage.num_photographs) == (0.5, 2, 4)
     assert coverage.num_lesions == 3
-    melanoma = found.melanoma_coverage
+    melanoma = differential.melanoma_coverage
     assert (melanoma.value, melanoma.num_photographs, melanoma.num_lesions) == (0.5, 2, 1)
-    assert found.mean_size.value == 1.25
-    assert found.mean_size.low < 1.25 < found.mean_size.high
-    assert (found.review_share.value, found.review_share.num_hits) == (0.25, 1)
+    assert differential.mean_size.value == 1.25
+    assert differential.mean_size.low < 1.25 < differential.mean_size.high
+    assert (differential.review_share.value, differential.review_share.num_hits) == (0.25, 1)
 
 
 @pytest.mark.parametrize("class_bias", [(), tuple(np.linspace(-1, 0.6, 9))])
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 2.7])
-def test_before_calibration_the_probabilities_are_those_of_the_plain_logits(
-    temperature, class_bias
-):
+def test_probabilities_before_calibration_are_those_of_the_plain_logits(temperature, class_bias):
     logits = np.random.default_rng(0).normal(scale=3, size=(40, 9))
     moved = logits + class_bias if class_bias else logits
     measured = made(["NV"] * 40, calibration.probabilities(moved, Calibration(temperature)))
@@ -307,7 +309,7 @@ def test_before_calibration_the_probabilities_are_those_of_the_plain_logits(
     assert before.table is measured.table
 
 
-def test_before_calibration_a_probability_of_0_stays_0_and_none_is_lost():
+def test_probabilities_of_0_and_even_ones_survive_undoing_calibration():
     before = evaluate.before_calibration(made(["NV"], [spread("NV", 1.0)]), 20.0)
     assert before.y_prob[0, CODES.index("NV")] == 1
     even = evaluate.before_calibration(made(["NV"], [np.full(9, 1 / 9)]), 400.0)
@@ -320,7 +322,7 @@ def drawn_table(tmp_path):
     return datasets.read(folder).table
 
 
-def test_scores_are_those_that_classify_gives(trained_models, drawn_table):
+def test_logits_are_those_of_classify(trained_models, drawn_table):
     model = predict.load(trained_models / "tiny-1")
     progress = []
     logits, rows, refused = evaluate.score(
@@ -334,7 +336,7 @@ def test_scores_are_those_that_classify_gives(trained_models, drawn_table):
         np.testing.assert_array_equal(logits[row], prediction.logits)
 
 
-def test_photographs_that_cannot_be_read_are_named_and_left_out(trained_models, drawn_table):
+def test_unreadable_photographs_are_named_and_left_out(trained_models, drawn_table):
     model = predict.load(trained_models / "tiny-1")
     whole, _, _ = evaluate.score(model.network, drawn_table)
     paths = [Path(path) for path in drawn_table["path"]]
@@ -353,5 +355,5 @@ def test_photographs_that_cannot_be_read_are_named_and_left_out(trained_models, 
         path.write_bytes(b"")
     with pytest.raises(DatasetError, match="None of the 8 photographs"):
         evaluate.score(model.network, drawn_table)
-    with pytest.raises(DatasetError, match="Name a split that holds some"):
+    with pytest.raises(DatasetError, match="Choose a split that has some"):
         evaluate.score(model.network, drawn_table.iloc[:0])

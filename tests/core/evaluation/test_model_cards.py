@@ -244,7 +244,7 @@ def test_data_coverage_is_that_of_the_card(text):
     assert "- Age (years): 0–9: 12; 40–49: 2,100; 70–79: 900; 90+: 4; not recorded: 90." in section
     assert "- Source: HAM10000: 3,066; my\\*set\\*: 40." in section
     assert "- Skin tone: not recorded: 3,106." in section
-    assert "Groups with fewer than 20 are treated as unseen" in section
+    assert "Groups with fewer than 20 are treated as not seen" in section
 
 
 def test_color_cast_limits_are_given_if_there_are_any(card, measured):

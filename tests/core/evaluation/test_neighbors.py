@@ -1,4 +1,4 @@
-"""Neighbors in an embedding: whom a photograph is held against, and pairs across a border."""
+"""Neighbors in an embedding: which photographs are compared, and pairs across a border."""
 
 import numpy as np
 import pandas as pd
@@ -20,31 +20,31 @@ def directions(*degrees):
     return (np.stack([np.cos(angles), np.sin(angles)], axis=1) * lengths).astype(np.float32)
 
 
-def test_a_photograph_that_is_filed_twice_is_compared_once():
+def test_a_photograph_filed_twice_is_compared_once():
     rows = table(("a", None, "MEL"), ("a", None, "MEL"), ("b", None, "NV"), ("c", None, "NV"))
     vectors = directions(0, 0, 30, 60)
     vectors[1] = vectors[0]
     vectors[3] = vectors[2]  # the same picture under another id
-    found = neighbors.comparable_rows(rows, vectors)
-    assert found.rows.tolist() == [0, 2]
-    assert found.num_contradictory == 0
+    comparable = neighbors.comparable_rows(rows, vectors)
+    assert comparable.rows.tolist() == [0, 2]
+    assert comparable.num_contradictory == 0
 
 
-def test_what_is_filed_under_two_diagnoses_is_not_compared_and_counted():
+def test_photographs_with_two_diagnoses_are_counted_but_not_compared():
     rows = table(("a", None, "MEL"), ("a", None, "SK"), ("b", None, "NV"), ("c", None, "NV"))
-    found = neighbors.comparable_rows(rows, directions(0, 0, 30, 60))
-    assert found.rows.tolist() == [2, 3]
-    assert found.num_contradictory == 1
+    comparable = neighbors.comparable_rows(rows, directions(0, 0, 30, 60))
+    assert comparable.rows.tolist() == [2, 3]
+    assert comparable.num_contradictory == 1
 
 
-def test_what_cannot_be_read_is_not_compared():
+def test_unreadable_photographs_are_not_compared():
     rows = table(("a", None, "MEL"), ("b", None, "NV"))
     vectors = directions(0, 30)
     vectors[0] = np.nan
     assert neighbors.comparable_rows(rows, vectors).rows.tolist() == [1]
 
 
-def test_photographs_of_one_lesion_share_its_number():
+def test_photographs_of_one_lesion_have_the_same_number():
     rows = table(("a", "L1", "MEL"), ("b", None, "NV"), ("c", "L1", "MEL"), ("d", None, "NV"))
     first, second, third, fourth = neighbors.comparable_rows(
         rows, directions(0, 10, 20, 30)
@@ -53,7 +53,7 @@ def test_photographs_of_one_lesion_share_its_number():
     assert len({first, second, fourth}) == 3
 
 
-def test_neighbors_are_the_nearest_of_other_lesions():
+def test_neighbors_are_the_nearest_photographs_of_other_lesions():
     codes = ["MEL", "NV", "MEL", "BCC"]
     counts = neighbors.neighbor_counts(
         directions(0, 1, 2, 40), codes, np.array([0, 1, 0, 2]), num_neighbors=1
@@ -68,19 +68,19 @@ def test_neighbors_agree_with_scikit_learn():
     codes = rng.choice(CODES, 700).tolist()
     counts = neighbors.neighbor_counts(vectors, codes, np.arange(700))
     search = NearestNeighbors(n_neighbors=neighbors.NUM_NEIGHBORS, metric="cosine").fit(vectors)
-    nearest = search.kneighbors(return_distance=False)  # of itself it knows
+    nearest = search.kneighbors(return_distance=False)  # excludes the photograph itself
     for row, others in zip(counts, nearest, strict=True):
         assert row.tolist() == [[codes[k] for k in others].count(code) for code in CODES]
 
 
-def test_no_more_neighbors_are_looked_at_than_the_largest_lesion_leaves():
+def test_there_are_no_more_neighbors_than_the_largest_lesion_leaves():
     counts = neighbors.neighbor_counts(
         directions(0, 1, 2, 3), ["MEL"] * 3 + ["NV"], np.array([0, 0, 0, 1])
     )
     assert counts.sum(axis=1).tolist() == [1, 1, 1, 1]
 
 
-def test_the_closest_pairs_come_first_and_no_lesion_comes_twice():
+def test_the_closest_pairs_come_first_and_use_each_lesion_once():
     vectors = directions(0, 50, 4, 51, 90)
     lesions = np.array([0, 1, 2, 3, 4])
     pairs, typical = neighbors.closest_pairs(
@@ -99,7 +99,7 @@ def test_two_photographs_of_one_lesion_are_no_pair():
     assert [(pair.first, pair.second) for pair in pairs] == [(0, 2)]
 
 
-def test_without_one_side_there_is_no_pair():
+def test_there_is_no_pair_if_one_side_is_empty():
     pairs, typical = neighbors.closest_pairs(
         directions(0, 1), np.arange(2), np.array([0, 1]), np.array([], np.int64), 5
     )

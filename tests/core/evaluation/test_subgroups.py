@@ -1,4 +1,4 @@
-"""Breakdowns of hand-made evaluations, and against scikit-learn."""
+"""Figures by diagnosis, subgroup and threshold: by hand, and against scikit-learn."""
 
 import math
 import time
@@ -13,11 +13,11 @@ from melanoma_core.metrics import calibration, classification
 from tests.support.made_evaluations import drawn, made, spread
 
 
-def of_codes(**shares):
+def of_codes(**probabilities):
     """A row of probabilities by code; they sum to 1."""
     row = np.zeros(len(CODES))
-    for code, share in shares.items():
-        row[CODES.index(code)] = share
+    for code, probability in probabilities.items():
+        row[CODES.index(code)] = probability
     return row
 
 
@@ -34,7 +34,9 @@ def test_diagnoses_by_hand():
     measured = made(
         ["SK", "SK", "PBK", "NV", "NV"],
         [
-            of_codes(SK=0.3, PBK=0.3, NV=0.4),  # of the nine the nevus leads, of the seven BKL
+            of_codes(
+                SK=0.3, PBK=0.3, NV=0.4
+            ),  # nevus is the likeliest of the nine, BKL of the seven
             of_codes(SK=0.9, NV=0.1),
             of_codes(SK=0.6, PBK=0.4),  # the wrong keratosis
             of_codes(NV=0.8, SK=0.2),
@@ -42,45 +44,45 @@ def test_diagnoses_by_hand():
         ],
         lesion_id=["a", "a", "b", "c", "d"],
     )
-    found = subgroups.by_diagnosis(measured)
-    assert list(found) == [*CODES, "BKL", "AKIEC"]
-    counts = {code: (part.num_photographs, part.num_lesions) for code, part in found.items()}
+    by_diagnosis = subgroups.by_diagnosis(measured)
+    assert list(by_diagnosis) == [*CODES, "BKL", "AKIEC"]
+    counts = {code: (part.num_photographs, part.num_lesions) for code, part in by_diagnosis.items()}
     assert counts["SK"] == (2, 1)
     assert counts["PBK"] == (1, 1)
     assert counts["BKL"] == (3, 2)
     assert counts["NV"] == (2, 2)
     assert counts["AKIEC"] == (0, 0)
-    recalls = {code: part.recall.value for code, part in found.items()}
-    assert (recalls["SK"], recalls["PBK"], recalls["NV"]) == (0.5, 0, 1)
-    assert recalls["BKL"] == 1
-    assert found["SK"].recall.num_hits == 1
-    assert math.isnan(recalls["MEL"])
+    sensitivities = {code: part.sensitivity.value for code, part in by_diagnosis.items()}
+    assert (sensitivities["SK"], sensitivities["PBK"], sensitivities["NV"]) == (0.5, 0, 1)
+    assert sensitivities["BKL"] == 1
+    assert by_diagnosis["SK"].sensitivity.num_hits == 1
+    assert math.isnan(sensitivities["MEL"])
     # Of the six pairs of an SK and another: 0.3 beats 0.2; 0.9 beats all three.
-    assert found["SK"].auroc.value == pytest.approx(4 / 6)
-    assert found["SK"].auroc.num_photographs == 5
-    assert found["BKL"].auroc.value == 1
-    assert math.isnan(found["MEL"].auroc.value)
+    assert by_diagnosis["SK"].auroc.value == pytest.approx(4 / 6)
+    assert by_diagnosis["SK"].auroc.num_photographs == 5
+    assert by_diagnosis["BKL"].auroc.value == 1
+    assert math.isnan(by_diagnosis["MEL"].auroc.value)
 
 
 def test_diagnoses_agree_with_scikit_learn_and_with_the_card(random_evaluation):
     measured = random_evaluation
-    found = subgroups.by_diagnosis(measured)
+    by_diagnosis = subgroups.by_diagnosis(measured)
     diagnosis = measured.table["diagnosis"]
     likeliest = measured.y_prob.argmax(axis=1)
     for column, code in enumerate(CODES):
-        assert found[code].auroc.value == pytest.approx(
+        assert by_diagnosis[code].auroc.value == pytest.approx(
             sk.roc_auc_score(diagnosis == code, measured.y_prob[:, column])
         )
-        assert found[code].recall.value == pytest.approx(
+        assert by_diagnosis[code].sensitivity.value == pytest.approx(
             sk.recall_score(diagnosis == code, likeliest == column)
         )
     figures = evaluate.figures(measured, dict.fromkeys(CODES, 1), 0.2)
-    assert found["MEL"].auroc == figures["melanoma_auroc"]
-    assert found["BKL"].auroc == figures["keratoses_auroc"]
+    assert by_diagnosis["MEL"].auroc == figures["melanoma_auroc"]
+    assert by_diagnosis["BKL"].auroc == figures["keratoses_auroc"]
     low, high = classification.bootstrap_interval(
         classification.auroc, (measured.is_melanoma, measured.melanoma_probability), measured.groups
     )
-    assert (found["MEL"].auroc.low, found["MEL"].auroc.high) == (low, high)
+    assert (by_diagnosis["MEL"].auroc.low, by_diagnosis["MEL"].auroc.high) == (low, high)
 
 
 def test_subgroups_by_hand():
@@ -109,22 +111,22 @@ def test_subgroups_by_hand():
 
 
 def test_subgroups_by_source_are_those_of_the_card(random_evaluation):
-    found = subgroups.by_attribute(random_evaluation, "source", 0.2)
+    by_value = subgroups.by_attribute(random_evaluation, "source", 0.2)
     card = evaluate.figures_by_source(random_evaluation, dict.fromkeys(CODES, 1), 0.2)
-    assert list(found) == ["ham10000", "isic2017"]
-    for source, figures in found.items():
+    assert list(by_value) == ["ham10000", "isic2017"]
+    for source, figures in by_value.items():
         assert figures == {name: card[source][name] for name in figures}
 
 
 @pytest.mark.parametrize("attribute", ["age", "sex", "site", "source"])
-def test_subgroups_hold_every_photograph_once(random_evaluation, attribute):
-    found = subgroups.by_attribute(random_evaluation, attribute, 0.2)
-    total = sum(part["melanoma_auroc"].num_photographs for part in found.values())
-    melanomas = sum(part["sensitivity"].num_photographs for part in found.values())
+def test_every_photograph_is_in_one_subgroup(random_evaluation, attribute):
+    by_value = subgroups.by_attribute(random_evaluation, attribute, 0.2)
+    total = sum(part["melanoma_auroc"].num_photographs for part in by_value.values())
+    melanomas = sum(part["sensitivity"].num_photographs for part in by_value.values())
     assert (total, melanomas) == (300, random_evaluation.is_melanoma.sum())
 
 
-def test_confusion_has_the_true_diagnosis_in_rows():
+def test_rows_of_the_confusion_are_true_diagnoses():
     measured = made(
         ["MEL", "MEL", "NV", "VASC"],
         [spread("NV", 0.9), spread("MEL", 0.9), spread("NV", 0.8), spread("VASC", 0.7)],
@@ -144,11 +146,11 @@ def test_confusion_and_curve_agree_with_scikit_learn(random_evaluation):
     ties = made(measured.table["diagnosis"], np.round(measured.y_prob, 1))
     for part in (measured, ties):
         expected = sk.roc_curve(part.is_melanoma, part.melanoma_probability)
-        for found, wanted in zip(subgroups.roc(part), expected, strict=True):
-            np.testing.assert_allclose(found, wanted)
+        for actual, desired in zip(subgroups.roc(part), expected, strict=True):
+            np.testing.assert_allclose(actual, desired)
 
 
-def test_curve_rises_from_nothing_referred_to_everything_referred():
+def test_curve_starts_with_nothing_referred_and_ends_with_everything():
     measured = made(["MEL", "MEL", "NV", "NV"], [spread("MEL", p) for p in (0.9, 0.3, 0.5, 0.1)])
     rates, sensitivities, thresholds = subgroups.roc(measured)
     assert rates.tolist() == [0, 0, 0.5, 0.5, 1]
@@ -158,16 +160,16 @@ def test_curve_rises_from_nothing_referred_to_everything_referred():
 
 def test_curve_passes_through_every_operating_point(random_evaluation):
     rates, sensitivities, thresholds = subgroups.roc(random_evaluation)
-    for rate, found, threshold in zip(rates, sensitivities, thresholds, strict=True):
+    for rate, expected, threshold in zip(rates, sensitivities, thresholds, strict=True):
         sensitivity, specificity = subgroups.at_threshold(random_evaluation, threshold)
-        assert (found, rate) == pytest.approx((sensitivity.value, 1 - specificity.value))
+        assert (expected, rate) == pytest.approx((sensitivity.value, 1 - specificity.value))
     assert np.trapezoid(sensitivities, rates) == pytest.approx(
         classification.auroc(random_evaluation.is_melanoma, random_evaluation.melanoma_probability)
     )
 
 
 @pytest.mark.parametrize("code", ["MEL", "NV"])
-def test_one_class_alone_has_no_curve(code):
+def test_a_single_class_has_no_curve(code):
     curve = subgroups.roc(made([code] * 3, [spread("MEL", 0.5)] * 3))
     assert [len(part) for part in curve] == [0, 0, 0]
 
@@ -179,7 +181,7 @@ def test_figures_at_a_threshold_are_those_of_the_card(random_evaluation):
     )  # fmt: skip
 
 
-def test_whole_breakdown_of_a_test_split_takes_a_few_seconds():
+def test_all_figures_of_a_test_split_take_a_few_seconds():
     rng = np.random.default_rng(0)
     measured = drawn(
         2400,
@@ -193,18 +195,18 @@ def test_whole_breakdown_of_a_test_split_takes_a_few_seconds():
     assert time.process_time() - started < 8
 
 
-def test_what_came_true_in_each_bin_has_the_shares_of_the_reliability_bins():
+def test_observed_proportions_are_those_of_the_reliability_bins():
     measured = made(
         ["MEL", "NV", "NV", "MEL", "NV"],
-        [spread("MEL", share) for share in (0.9, 0.85, 0.2, 0.1, 0.5)],
+        [spread("MEL", p) for p in (0.9, 0.85, 0.2, 0.1, 0.5)],
         group_id=["a", "a", "b", "c", "d"],
     )
     hits, prob = measured.is_melanoma == 1, measured.melanoma_probability
-    found = subgroups.observed_proportions(measured, hits, prob, 2)
+    observed = subgroups.observed_proportions(measured, hits, prob, 2)
     bins = calibration.reliability(hits, prob, 2)
-    assert [share.value for share in found] == [b.share for b in bins] == [1 / 3, 1 / 2]
-    assert [share.num_hits for share in found] == [b.num_hits for b in bins] == [1, 1]
-    assert (found[0].low, found[0].high) == (0, 1)  # drawn from three groups
+    assert [bin_.value for bin_ in observed] == [b.observed for b in bins] == [1 / 3, 1 / 2]
+    assert [bin_.num_hits for bin_ in observed] == [b.num_hits for b in bins] == [1, 1]
+    assert (observed[0].low, observed[0].high) == (0, 1)  # resampled from three groups
     assert math.isnan(
         subgroups.observed_proportions(measured, hits, prob, 20)[0].value
-    )  # nobody there
+    )  # an empty bin

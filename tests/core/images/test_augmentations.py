@@ -1,4 +1,4 @@
-"""Augmented views: the same for the same seed, and changed only in the way that was asked for."""
+"""Augmented images: the same for the same seed, and changed only as configured."""
 
 import dataclasses
 from dataclasses import replace
@@ -24,7 +24,7 @@ def lesion():
 
 @pytest.fixture
 def noise():
-    """Every pixel of its own color, so that a pixel out of place is seen."""
+    """Random pixels, so that a misplaced pixel is noticed."""
     return np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
 
 
@@ -36,14 +36,14 @@ def plain(level):
     return np.full((SIZE, SIZE, 3), level, np.uint8)
 
 
-def test_same_seed_gives_the_same_view_and_another_seed_another(lesion):
+def test_the_same_seed_gives_the_same_image_and_another_seed_another(lesion):
     again = augment(lesion, (1, 2, 3), ALL)
     np.testing.assert_array_equal(augment(lesion, (1, 2, 3), ALL), again)
     assert not np.array_equal(augment(lesion, (1, 2, 4), ALL), again)
     assert not np.array_equal(augment(lesion, (2, 1, 3), ALL), again)
 
 
-def test_view_is_of_the_same_shape_and_kind_and_leaves_the_photograph_alone(lesion):
+def test_augmentation_keeps_shape_and_type_and_does_not_modify_its_input(lesion):
     before = lesion.copy()
     for view in views(lesion, ALL):
         assert view.shape == lesion.shape
@@ -51,13 +51,13 @@ def test_view_is_of_the_same_shape_and_kind_and_leaves_the_photograph_alone(lesi
     np.testing.assert_array_equal(lesion, before)
 
 
-def test_without_settings_nothing_changes(noise):
+def test_no_augmentation_changes_nothing(noise):
     for view in views(noise, NO_AUGMENTATION, 5):
         np.testing.assert_array_equal(view, noise)
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(AugmentConfig)])
-def test_each_setting_alone_changes_views(noise, name):
+def test_each_setting_has_an_effect_alone(noise, name):
     config = replace(NO_AUGMENTATION, **{name: getattr(ALL, name)})
     assert any(not np.array_equal(view, noise) for view in views(noise, config))
 
@@ -65,13 +65,13 @@ def test_each_setting_alone_changes_views(noise, name):
 def test_flips_and_quarter_turns_are_the_eight_symmetries_of_the_square(noise):
     turns = [np.rot90(noise, k).astype(int) for k in range(4)]
     symmetries = [view for turn in turns for view in (turn, turn[:, ::-1])]
-    seen = set()
+    symmetries_drawn = set()
     for view in views(noise, replace(NO_AUGMENTATION, flip=True), 100):
-        # Pillow cuts fractions off, so 1e-14 below a whole level is one level below.
+        # Pillow truncates, so 1e-14 below a whole level is one level below.
         matches = [k for k in range(8) if np.abs(view - symmetries[k]).max() <= 1]
         assert len(matches) == 1
-        seen.update(matches)
-    assert seen == set(range(8))
+        symmetries_drawn.update(matches)
+    assert symmetries_drawn == set(range(8))
 
 
 def test_rotation_keeps_the_mean_color(lesion):
@@ -79,12 +79,12 @@ def test_rotation_keeps_the_mean_color(lesion):
         np.testing.assert_allclose(view.mean(axis=(0, 1)), lesion.mean(axis=(0, 1)), atol=6)
 
 
-def test_margins_are_mirrored_so_no_corner_is_empty():
+def test_margins_are_mirrored_so_that_no_corner_is_empty():
     for view in views(plain(200), GEOMETRY, 500):
         np.testing.assert_array_equal(view, 200)
 
 
-def test_shift_moves_by_no_more_than_its_share_of_the_side():
+def test_shift_is_limited_to_its_fraction_of_the_side():
     image = plain(0)
     image[SIZE // 2, SIZE // 2] = 255
     shifts = []
@@ -96,7 +96,7 @@ def test_shift_moves_by_no_more_than_its_share_of_the_side():
     assert max(shifts) > 0.2 * SIZE
 
 
-def test_scale_makes_a_disc_larger_and_smaller_alike():
+def test_scale_enlarges_and_shrinks_equally():
     rows, columns = np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2
     image = plain(0)
     image[rows**2 + columns**2 < 10**2] = 255
@@ -107,14 +107,14 @@ def test_scale_makes_a_disc_larger_and_smaller_alike():
     assert np.median(areas) == pytest.approx(1, abs=0.1)
 
 
-def test_gray_stays_gray_under_hue_and_saturation():
+def test_hue_and_saturation_keep_gray():
     image = np.repeat(np.arange(SIZE * SIZE).reshape(SIZE, SIZE, 1) % 256, 3, axis=2)
     image = image.astype(np.uint8)
     for view in views(image, replace(NO_AUGMENTATION, hue_degrees=180, saturation=1)):
         np.testing.assert_array_equal(view, image)
 
 
-def test_hue_turns_colors_and_keeps_their_mean_level():
+def test_hue_rotates_colors_and_keeps_their_mean_level():
     red = plain(80)
     red[..., 0] = 140
     turned = views(red, replace(NO_AUGMENTATION, hue_degrees=60))
@@ -128,19 +128,19 @@ def test_hue_turns_colors_and_keeps_their_mean_level():
     # 60 is 67.5 below mid gray.
     [("brightness", 60 * 0.8, 60 * 1.2), ("contrast", 127.5 - 67.5 * 1.2, 127.5 - 67.5 * 0.8)],
 )
-def test_brightness_and_contrast_stay_within_their_range_and_reach_its_ends(name, low, high):
+def test_brightness_and_contrast_cover_exactly_their_range(name, low, high):
     config = replace(NO_AUGMENTATION, **{name: 0.2})
     levels = [view[0, 0, 0] for view in views(plain(60), config, 200)]
     assert low - 1 <= min(levels) < low + 2
     assert high - 2 < max(levels) <= high + 1
 
 
-def test_contrast_leaves_mid_gray_alone():
+def test_contrast_keeps_mid_gray():
     for view in views(plain(127), replace(NO_AUGMENTATION, contrast=0.5), 20):
         assert np.abs(view.astype(int) - 127).max() <= 1
 
 
-def test_blur_comes_to_about_one_view_in_four_and_cutout_to_one_in_two(noise):
+def test_about_one_image_in_four_is_blurred_and_one_in_two_has_a_cutout(noise):
     blurred = views(noise, replace(NO_AUGMENTATION, blur=3), 200)
     assert 30 < sum(not np.array_equal(view, noise) for view in blurred) < 70
     cut = views(noise, replace(NO_AUGMENTATION, cutout=0.3), 200)
@@ -151,7 +151,7 @@ def sharpness(view):
     return np.abs(np.diff(view.astype(float), axis=1)).mean()
 
 
-def test_sharpening_comes_to_about_one_view_in_four_and_never_to_a_blurred_one(noise):
+def test_about_one_image_in_four_is_sharpened_and_never_a_blurred_one(noise):
     sharpened = views(noise, replace(NO_AUGMENTATION, sharpen=2), 200)
     changed = [view for view in sharpened if not np.array_equal(view, noise)]
     assert 30 < len(changed) < 70
@@ -160,7 +160,7 @@ def test_sharpening_comes_to_about_one_view_in_four_and_never_to_a_blurred_one(n
     assert 70 < sum(not np.array_equal(view, noise) for view in both) < 130
 
 
-def test_noise_has_at_most_the_deviation_asked_for_and_no_bias():
+def test_noise_has_at_most_the_configured_deviation_and_no_bias():
     gray = np.full((64, 64, 3), 128, np.uint8)
     noisy = views(gray, replace(NO_AUGMENTATION, noise=8), 200)
     deviations = [view.std() for view in noisy if view.std() > 0]
@@ -179,7 +179,7 @@ def test_compression_loses_more_at_a_lower_quality(lesion):
     assert 2 * loss(95) < loss(10)
 
 
-def test_cutout_is_one_square_of_the_mean_color_no_larger_than_asked(noise):
+def test_cutout_is_a_square_in_the_mean_color_of_limited_size(noise):
     mean = noise.mean(axis=(0, 1)).astype(np.uint8)
     for view in views(noise, replace(NO_AUGMENTATION, cutout=0.3)):
         rows, columns = np.nonzero((view != noise).any(axis=2))
@@ -189,7 +189,7 @@ def test_cutout_is_one_square_of_the_mean_color_no_larger_than_asked(noise):
             assert (square == mean).all()
 
 
-def test_dark_corners_are_on_one_view_in_four_and_leave_the_middle(noise):
+def test_about_one_image_in_four_has_dark_corners_and_an_unchanged_middle(noise):
     cornered = views(noise, replace(NO_AUGMENTATION, dark_corners=0.35), 200)
     changed = [view for view in cornered if not np.array_equal(view, noise)]
     assert 30 < len(changed) < 70

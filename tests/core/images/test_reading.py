@@ -1,4 +1,4 @@
-"""Promises 1, 2, 3 and 5: bad files are refused in words, good ones give their own pixels."""
+"""Promises 1, 2, 3 and 5: bad files are refused clearly, good ones are read exactly."""
 
 import io
 import json
@@ -26,12 +26,12 @@ REFUSED = [key for key, case in CASES.items() if case.refusal]
 READ = [key for key, case in CASES.items() if not case.refusal]
 MAX_GROWTH_BYTES = 200 * 2**20
 LESION = synthetic.lesion(0, (96, 128))
-GREY = np.asarray(Image.fromarray(LESION).convert("L"))
+GRAY = np.asarray(Image.fromarray(LESION).convert("L"))
 
 
 @pytest.fixture(scope="module")
 def results() -> dict[str, dict[str, Any]]:
-    """What became of each file, each in a process of its own."""
+    """The result for each file, each in a separate process."""
     run = subprocess.run(
         [sys.executable, str(Path(bad_images.__file__))],
         capture_output=True,
@@ -53,14 +53,18 @@ def test_at_least_sixty_bad_files_are_tried() -> None:
 
 
 @pytest.mark.parametrize("key", REFUSED)
-def test_a_bad_file_is_refused_in_words(results: dict[str, dict[str, Any]], key: str) -> None:
+def test_a_bad_file_is_refused_with_reason_and_remedy(
+    results: dict[str, dict[str, Any]], key: str
+) -> None:
     result, case = results[key], CASES[key]
     assert "died" not in result
     assert "error" in result, f"read as a picture of {result.get('shape')}"
     message = result["error"]
     assert re.search(case.refusal, message)
-    # The name, the reason, and as the last sentence what to do.
-    assert re.match(r"“[^\n]+” (is|holds|claims|needs) .*\. (Copy|Export|Upload|Crop)\b", message)
+    # The name, the reason, and what to do in the last sentence.
+    assert re.match(
+        r"“[^\n]+” (is|contains|claims|needs) .*\. (Copy|Export|Upload|Crop)\b", message
+    )
     assert message.endswith(".")
     assert message.isprintable()
     assert not re.search(r"Traceback|Error|0x[0-9a-f]|/tmp|/home|site-packages|\bPIL\b", message)
@@ -69,7 +73,7 @@ def test_a_bad_file_is_refused_in_words(results: dict[str, dict[str, Any]], key:
 
 
 @pytest.mark.parametrize("key", READ)
-def test_a_large_but_sound_file_is_read_within_the_memory_allowed(
+def test_a_large_valid_file_is_read_within_the_memory_limit(
     results: dict[str, dict[str, Any]], key: str
 ) -> None:
     assert results[key].get("error") is None
@@ -77,7 +81,7 @@ def test_a_large_but_sound_file_is_read_within_the_memory_allowed(
     assert results[key]["growth"] <= MAX_GROWTH_BYTES
 
 
-def test_a_refusal_shows_the_name_literally_and_short() -> None:
+def test_a_refusal_shows_the_name_unchanged_and_shortened() -> None:
     for name in bad_images.HOSTILE_NAMES:
         with pytest.raises(ImageError) as caught:
             reading.read(b"", name)
@@ -102,22 +106,20 @@ def test_a_refusal_shows_the_name_literally_and_short() -> None:
         ("WEBP", {"lossless": True}),
     ],
 )
-def test_lossless_files_give_exactly_their_pixels(
-    file_format: str, options: dict[str, Any]
-) -> None:
+def test_lossless_files_are_read_exactly(file_format: str, options: dict[str, Any]) -> None:
     data = saved(Image.fromarray(LESION), file_format, **options)
     assert np.array_equal(reading.read(data), LESION)
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0, "quality": 50}])
-def test_a_jpeg_gives_what_pillow_decodes(options: dict[str, Any]) -> None:
+def test_a_jpeg_is_read_as_pillow_decodes_it(options: dict[str, Any]) -> None:
     data = saved(Image.fromarray(LESION), "JPEG", **options)
     assert np.array_equal(reading.read(data), np.asarray(Image.open(io.BytesIO(data))))
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "TIFF", "WEBP"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_every_orientation_comes_out_upright(file_format: str, orientation: int) -> None:
+def test_every_orientation_is_read_upright(file_format: str, orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     options = {"lossless": True} if file_format == "WEBP" else {}
@@ -141,8 +143,8 @@ def gray_as_rgb(values: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
 def test_sixteen_bit_gray_is_scaled_not_clipped(file_format: str) -> None:
-    wide = Image.fromarray(GREY.astype(np.uint16) * 257)
-    assert np.array_equal(reading.read(saved(wide, file_format)), gray_as_rgb(GREY))
+    wide = Image.fromarray(GRAY.astype(np.uint16) * 257)
+    assert np.array_equal(reading.read(saved(wide, file_format)), gray_as_rgb(GRAY))
 
 
 def test_sixteen_bit_color_keeps_its_high_byte() -> None:
@@ -169,16 +171,16 @@ def test_a_float_picture_of_one_value_is_black() -> None:
     assert (reading.read(bad_images.plain("F", (96, 96), "TIFF")) == 0).all()
 
 
-def test_wide_gray_that_counts_from_white_is_turned_round() -> None:
-    pixels = GREY.astype("<u2") * 257
+def test_sixteen_bit_gray_with_white_as_zero_is_inverted() -> None:
+    pixels = GRAY.astype("<u2") * 257
     tags: dict[int, Any] = {256: 128, 257: 96, 258: (3, 1, 16), 259: 1, 262: 0, 273: -1}
     data = bad_images.tiff(tags | {277: 1, 278: 96, 279: pixels.nbytes}, pixels.tobytes())
-    assert np.array_equal(reading.read(data), gray_as_rgb(255 - GREY))
+    assert np.array_equal(reading.read(data), gray_as_rgb(255 - GRAY))
 
 
 def test_gray_palette_and_cmyk_become_rgb() -> None:
     image = Image.fromarray(LESION)
-    assert np.array_equal(reading.read(saved(image.convert("L"), "PNG")), gray_as_rgb(GREY))
+    assert np.array_equal(reading.read(saved(image.convert("L"), "PNG")), gray_as_rgb(GRAY))
     palette = image.quantize(64)
     assert np.array_equal(reading.read(saved(palette, "PNG")), np.asarray(palette.convert("RGB")))
     for file_format in ("TIFF", "JPEG"):
@@ -188,7 +190,7 @@ def test_gray_palette_and_cmyk_become_rgb() -> None:
 
 @pytest.mark.parametrize("file_format", ["PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
-def test_transparency_lies_on_white(file_format: str, mode: str) -> None:
+def test_transparent_areas_become_white(file_format: str, mode: str) -> None:
     image = Image.fromarray(LESION).convert(mode)
     alpha = np.zeros((96, 128), np.uint8)
     alpha[:, 64:] = 255
@@ -204,14 +206,14 @@ def test_half_transparent_black_is_gray() -> None:
     assert (reading.read(data) == 127).all()
 
 
-def test_transparent_palette_entries_lie_on_white() -> None:
+def test_transparent_palette_entries_become_white() -> None:
     palette = bad_images.png_chunk(b"PLTE", bytes(range(256)) * 3)
-    see_through = palette + bad_images.png_chunk(b"tRNS", bytes(256))
-    assert (reading.read(bad_images.png(96, 96, 8, 3, see_through)) == 255).all()
+    transparent = palette + bad_images.png_chunk(b"tRNS", bytes(256))
+    assert (reading.read(bad_images.png(96, 96, 8, 3, transparent)) == 255).all()
 
 
 def test_interlaced_png_files_are_read() -> None:
-    # Adam7 of one value: seven passes whose rows are all alike, so they can be written by hand.
+    # Adam7 of a single value: the rows of all seven passes are equal, so they are easy to write.
     rows = b""
     for columns, lines in ((13, 9), (12, 9), (25, 8), (25, 17), (50, 16), (50, 33), (100, 33)):
         rows += (b"\0" + b"\x07" * columns) * lines
@@ -221,32 +223,32 @@ def test_interlaced_png_files_are_read() -> None:
     whole = head + bad_images.png_chunk(b"IDAT", zlib.compress(rows)) + tail
     assert (reading.read(whole) == 7).all()
     short = head + bad_images.png_chunk(b"IDAT", zlib.compress(rows[:-1])) + tail
-    with pytest.raises(ImageError, match="lack rows"):
+    with pytest.raises(ImageError, match="rows are missing"):
         reading.read(short)
 
 
-def test_a_phone_file_of_several_jpegs_gives_the_first() -> None:
+def test_the_first_jpeg_of_a_phone_file_is_read() -> None:
     first, second = Image.fromarray(LESION), Image.new("RGB", (128, 96))
     data = saved(first, "MPO", save_all=True, append_images=[second])
     assert np.abs(reading.read(data).astype(int) - LESION).mean() < 4
 
 
-def test_bytes_behind_the_picture_change_nothing() -> None:
+def test_bytes_after_the_picture_are_ignored() -> None:
     for file_format in ("JPEG", "PNG"):
         data = saved(Image.fromarray(LESION), file_format)
-        behind = data + b"PK\x03\x04<script>alert(1)</script>" + bytes(1000)
-        assert np.array_equal(reading.read(behind), reading.read(data))
+        extended = data + b"PK\x03\x04<script>alert(1)</script>" + bytes(1000)
+        assert np.array_equal(reading.read(extended), reading.read(data))
 
 
 @pytest.mark.parametrize("searched_bytes", [1, 2, 3, 7])
-def test_the_end_of_a_jpeg_is_found_across_the_pieces_that_are_searched(
+def test_the_end_of_a_jpeg_is_found_across_searched_blocks(
     monkeypatch: pytest.MonkeyPatch, searched_bytes: int
 ) -> None:
     data = saved(Image.fromarray(LESION), "JPEG")
     image = reading.read(data)
     monkeypatch.setattr(file_formats, "_SEARCHED_BYTES", searched_bytes)
     assert np.array_equal(reading.read(data + bytes(9) + data), image)
-    with pytest.raises(ImageError, match="no end of the picture"):
+    with pytest.raises(ImageError, match="ends before the picture is complete"):
         reading.read(data[:-1])
 
 
@@ -254,7 +256,7 @@ def test_the_wrong_extension_does_not_matter() -> None:
     assert np.array_equal(reading.read(reading.png(LESION), "lesion.jpg"), LESION)
 
 
-def test_a_phone_photograph_is_reduced_and_fed_to_the_network_like_a_small_one() -> None:
+def test_a_phone_photograph_looks_like_a_small_one_to_the_network() -> None:
     lesion = synthetic.lesion(2, (450, 600))
     small = reading.read(saved(Image.fromarray(lesion).resize((258, 194)), "JPEG", quality=95))
     large_file = Image.fromarray(lesion).resize((4032, 3024), Image.Resampling.BICUBIC)
@@ -264,7 +266,7 @@ def test_a_phone_photograph_is_reduced_and_fed_to_the_network_like_a_small_one()
     assert np.abs(difference).mean() < 2
 
 
-def test_large_files_of_other_formats_are_averaged_down() -> None:
+def test_large_files_of_other_formats_are_reduced_by_averaging() -> None:
     stripes = np.zeros((2_400, 3_600, 3), np.uint8)
     stripes[::2] = 200
     image = reading.read(saved(Image.fromarray(stripes), "PNG", compress_level=1))
@@ -284,7 +286,7 @@ def test_reduce_keeps_proportions_and_never_enlarges() -> None:
     assert reading.reduce(np.zeros((1, 900, 3), np.uint8), 90).shape == (1, 90, 3)
 
 
-def test_encoded_images_carry_no_metadata() -> None:
+def test_encoded_images_have_no_metadata() -> None:
     exif = Image.Exif()
     exif[0x010E] = "CANARY-EXIF"
     text = PngInfo()
@@ -304,7 +306,7 @@ def test_encoded_images_carry_no_metadata() -> None:
     assert np.abs(reading.read(reading.jpeg(LESION)).astype(int) - LESION).mean() < 4
 
 
-def test_mutated_files_are_read_or_refused_and_nothing_else() -> None:
+def test_mutated_files_are_either_read_or_refused() -> None:
     rng = random.Random(0)
     files = [make() for make in bad_images.FORMATS.values()]
     num_refused = 0

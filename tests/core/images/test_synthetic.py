@@ -1,4 +1,4 @@
-"""Drawn lesions are the same every time and show what tells their kinds apart."""
+"""Synthetic lesions are reproducible and show the features of their kind."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def test_a_melanoma_varies_more_in_color_than_a_nevus() -> None:
     spread = {}
     for kind in ("melanoma", "nevus"):
         images = [synthetic.lesion(seed, (150, 200), kind) for seed in range(8)]
-        # Means of blocks larger than the network's mesh, within the lesion.
+        # Means of blocks inside the lesion, larger than the mesh of the pigment network.
         blocks = [
             luminance(image)[45:105, 70:130].reshape(4, 15, 4, 15).mean(axis=(1, 3))
             for image in images
@@ -53,7 +53,7 @@ def test_a_melanoma_varies_more_in_color_than_a_nevus() -> None:
     assert spread["melanoma"] > 2 * spread["nevus"]
 
 
-def test_every_drawing_leaves_skin_at_its_margin() -> None:
+def test_every_lesion_has_skin_at_its_margin() -> None:
     for seed in range(10):
         image = luminance(synthetic.lesion(seed, (150, 200)))
         assert image[:, :6].min() > 110

@@ -18,8 +18,8 @@ def rng():
     return np.random.default_rng(7)
 
 
-def drawn(logits, temperature, rng):
-    """Class indices drawn from the probabilities that the logits have at this temperature."""
+def sample(logits, temperature, rng):
+    """Class indices drawn from the probabilities of the logits at this temperature."""
     prob = softmax(logits / temperature, axis=1)
     return (prob.cumsum(axis=1) > rng.random((len(prob), 1))).argmax(axis=1)
 
@@ -39,7 +39,7 @@ def test_probabilities_of_huge_logits_do_not_overflow():
     assert calibration.probabilities([-1e4, -1e4]).tolist() == [0.5, 0.5]
 
 
-def test_temperature_makes_milder_and_never_reorders(rng):
+def test_a_higher_temperature_flattens_probabilities_and_keeps_their_order(rng):
     logits = rng.normal(size=(50, 9))
     cold, warm = (calibration.probabilities(logits, Calibration(t)) for t in (0.5, 3.0))
     assert (cold.max(axis=1) > warm.max(axis=1)).all()
@@ -83,7 +83,7 @@ def test_prior_shift_turns_probabilities_for_even_classes_into_those_for_real_on
 
 def test_fit_is_class_bias_then_temperature_on_the_shifted_logits(rng):
     logits = rng.normal(size=(300, 4)) * 2
-    truth = drawn(logits + np.array([1.0, 0.0, -1.0, 0.5]), 1.4, rng)
+    truth = sample(logits + np.array([1.0, 0.0, -1.0, 0.5]), 1.4, rng)
     prior_shift = (0.4, 0.0, -0.2, 0.0)
     fitted = calibration.fit(logits, truth, prior_shift)
     class_bias = calibration.fit_class_bias(logits + prior_shift, truth)
@@ -109,15 +109,15 @@ def test_probabilities_refuse_damaged_logits(logit):
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
-def test_fit_finds_the_temperature_that_the_answers_were_drawn_with(rng, temperature):
+def test_fit_recovers_the_temperature_that_labels_were_drawn_with(rng, temperature):
     logits = rng.normal(size=(20_000, 5)) * 3
-    fitted = calibration.fit_temperature(logits, drawn(logits, temperature, rng))
+    fitted = calibration.fit_temperature(logits, sample(logits, temperature, rng))
     assert fitted == pytest.approx(temperature, rel=0.05)
 
 
-def test_fit_equals_the_minimum_that_scipy_finds(rng):
+def test_fit_equals_scipys_minimum(rng):
     logits = rng.normal(size=(200, 4)) * 2
-    truth = drawn(logits, 1.6, rng)
+    truth = sample(logits, 1.6, rng)
 
     def loss(log_temperature):
         prob = softmax(logits / math.exp(log_temperature), axis=1)
@@ -129,14 +129,14 @@ def test_fit_equals_the_minimum_that_scipy_finds(rng):
     assert loss(math.log(fitted)) <= loss(math.log(expected)) + 1e-12
 
 
-def test_fit_undoes_a_scaling_of_the_logits_exactly(rng):
+def test_fit_scales_with_the_logits(rng):
     logits = rng.normal(size=(300, 3))
-    truth = drawn(logits, 1.2, rng)
+    truth = sample(logits, 1.2, rng)
     once = calibration.fit_temperature(logits, truth)
     assert calibration.fit_temperature(3 * logits, truth) == pytest.approx(3 * once, rel=1e-12)
 
 
-def test_fit_stays_within_its_bounds_when_all_answers_are_right_or_wrong():
+def test_fit_stays_within_its_bounds_if_all_rows_are_right_or_wrong():
     logits = np.array([[5.0, 0.0], [0.0, 5.0]])
     all_right = calibration.fit_temperature(logits, [0, 1])
     all_wrong = calibration.fit_temperature(logits, [1, 0])
@@ -145,34 +145,34 @@ def test_fit_stays_within_its_bounds_when_all_answers_are_right_or_wrong():
     assert calibration.MIN_TEMPERATURE <= all_right < all_wrong <= calibration.MAX_TEMPERATURE
 
 
-def test_fit_leaves_logits_that_say_nothing_alone():
+def test_fit_of_constant_logits_is_1():
     assert calibration.fit_temperature(np.zeros((4, 3)), [0, 1, 2, 0]) == 1.0
 
 
 @pytest.mark.parametrize("temperature", [0.5, 2.0])
-def test_class_biases_undo_proportions_that_are_wrong(rng, temperature):
-    """Drawn with other biases than the logits have: both come out, up to what all classes share."""
+def test_class_biases_correct_wrong_class_proportions(rng, temperature):
+    """Labels drawn with extra biases: temperature and biases are recovered, up to a constant."""
     logits = rng.normal(size=(20_000, 4)) * 3
     missing = np.array([0.9, -0.3, 0.0, -0.6])
-    truth = drawn(logits + missing, temperature, rng)
-    found = calibration.fit_class_bias(logits, truth)
-    np.testing.assert_allclose(found - found.mean(), missing - missing.mean(), atol=0.1)
-    fitted = calibration.fit_temperature(logits + found, truth)
+    truth = sample(logits + missing, temperature, rng)
+    bias = calibration.fit_class_bias(logits, truth)
+    np.testing.assert_allclose(bias - bias.mean(), missing - missing.mean(), atol=0.1)
+    fitted = calibration.fit_temperature(logits + bias, truth)
     assert fitted == pytest.approx(temperature, rel=0.05)
-    shares = calibration.probabilities(logits + found, Calibration(fitted)).mean(axis=0)
-    np.testing.assert_allclose(shares, np.bincount(truth) / len(truth), atol=1e-3)
+    proportions = calibration.probabilities(logits + bias, Calibration(fitted)).mean(axis=0)
+    np.testing.assert_allclose(proportions, np.bincount(truth) / len(truth), atol=1e-3)
 
 
 @pytest.mark.parametrize("wrong_by", [0, 900])
-def test_class_biases_are_the_minimum_that_scipy_finds_without_slopes(rng, wrong_by):
-    """Also where a right answer is so unlikely that no float holds its probability."""
+def test_class_biases_equal_scipys_minimum_without_gradients(rng, wrong_by):
+    """Also if the true class is so unlikely that its probability underflows."""
     logits = rng.normal(size=(60, 3)) * 2
-    truth = drawn(logits + np.array([1.0, 0.0, -1.0]), 1.4, rng)
+    truth = sample(logits + np.array([1.0, 0.0, -1.0]), 1.4, rng)
     logits[0, truth[0]] -= wrong_by
 
-    def loss(found):
-        log_prob = log_softmax(math.exp(found[0]) * logits + found[1:], axis=1)
-        return -log_prob[np.arange(60), truth].sum() + 2 * np.sum(found[1:] ** 2)
+    def loss(parameters):
+        log_prob = log_softmax(math.exp(parameters[0]) * logits + parameters[1:], axis=1)
+        return -log_prob[np.arange(60), truth].sum() + 2 * np.sum(parameters[1:] ** 2)
 
     bounds = [(-math.log(calibration.MAX_TEMPERATURE), None), *[(None, None)] * 3]
     settings = {"xatol": 1e-9, "fatol": 1e-9, "maxiter": 10_000, "maxfev": 10_000}
@@ -192,18 +192,18 @@ def test_few_photographs_move_class_biases_less_than_many(rng):
     assert moved[1] == pytest.approx(math.log(3), abs=0.1)
 
 
-def test_class_without_a_photograph_keeps_its_bias(rng):
+def test_a_class_without_photographs_keeps_its_bias(rng):
     logits = rng.normal(size=(50, 3))
-    found = calibration.fit_class_bias(logits, drawn(logits[:, :2], 1.0, rng))
-    assert found[2] == 0
-    assert np.ptp(found[:2]) > 0
+    bias = calibration.fit_class_bias(logits, sample(logits[:, :2], 1.0, rng))
+    assert bias[2] == 0
+    assert np.ptp(bias[:2]) > 0
 
 
-def test_class_biases_hold_where_a_diagnosis_can_never_be(rng):
+def test_class_biases_stay_finite_if_a_diagnosis_is_masked(rng):
     logits = np.column_stack([rng.normal(size=(50, 2)), np.full(50, -1000.0)])
-    found = calibration.fit_class_bias(logits, drawn(logits[:, :2], 1.0, rng))
-    assert np.isfinite(found).all()
-    assert np.abs(found).max() < 2
+    bias = calibration.fit_class_bias(logits, sample(logits[:, :2], 1.0, rng))
+    assert np.isfinite(bias).all()
+    assert np.abs(bias).max() < 2
 
 
 def test_class_biases_need_a_photograph():
@@ -211,7 +211,7 @@ def test_class_biases_need_a_photograph():
         calibration.fit_class_bias(np.empty((0, 9)), [])
 
 
-def test_fit_refuses_an_empty_validation_split_in_words():
+def test_fit_refuses_an_empty_validation_split():
     with pytest.raises(RunError, match="validation split holds no photograph"):
         calibration.fit_temperature(np.empty((0, 9)), [])
 
@@ -220,7 +220,7 @@ def test_fit_refuses_an_empty_validation_split_in_words():
     ("logits", "truth"),
     [([[0.0, 1.0]], [0, 1]), ([0.0, 1.0], [0, 1]), ([[0.0, 1.0]], [2]), ([[0.0, 1.0]], [-1])],
 )
-def test_fit_refuses_input_that_does_not_fit(logits, truth):
+def test_fit_refuses_invalid_shapes_and_indices(logits, truth):
     with pytest.raises(ValueError, match=r"needed|must lie"):
         calibration.fit_temperature(logits, truth)
 
@@ -229,16 +229,16 @@ def test_reliability_by_hand():
     bins = calibration.reliability([1, 0, 1, 1], [0.0, 0.25, 0.5, 1.0], num_bins=2)
     low, high = bins
     assert (low.low, low.high, low.num_rows, low.num_hits) == (0.0, 0.5, 3, 2)
-    assert (low.mean_probability, low.share) == (0.25, 2 / 3)
+    assert (low.mean_probability, low.observed) == (0.25, 2 / 3)
     assert (high.low, high.high, high.num_rows, high.num_hits) == (0.5, 1.0, 1, 1)
-    assert (high.mean_probability, high.share) == (1.0, 1.0)
+    assert (high.mean_probability, high.observed) == (1.0, 1.0)
 
 
 def test_reliability_shows_an_empty_bin_as_undefined():
     middle = calibration.reliability([0, 1], [0.1, 0.9], num_bins=3)[1]
     assert (middle.num_rows, middle.num_hits) == (0, 0)
     assert math.isnan(middle.mean_probability)
-    assert math.isnan(middle.share)
+    assert math.isnan(middle.observed)
 
 
 def test_reliability_counts_every_row_once(rng):
@@ -252,6 +252,6 @@ def test_reliability_counts_every_row_once(rng):
 
 
 @pytest.mark.parametrize("prob", [-0.1, 1.1, math.nan])
-def test_reliability_refuses_what_is_no_probability(prob):
+def test_reliability_refuses_invalid_probabilities(prob):
     with pytest.raises(ValueError, match="outside 0 to 1"):
         calibration.reliability([1], [prob])

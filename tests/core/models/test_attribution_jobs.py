@@ -26,7 +26,7 @@ def _enough_memory(monkeypatch):
 
 @pytest.fixture
 def child(monkeypatch, tmp_path):
-    """Starts a job whose child runs this Python code; and the processes, to look at."""
+    """A function that starts a job whose child runs the given code, and the started processes."""
     processes = []
 
     def start(code, **options):
@@ -50,7 +50,7 @@ def child(monkeypatch, tmp_path):
 
 
 def waited_for(is_so, seconds=10):
-    """Whether it comes to be so."""
+    """Wait until it is so; True if it is in the end."""
     end = time.monotonic() + seconds
     while not is_so() and time.monotonic() < end:
         time.sleep(0.02)
@@ -58,7 +58,7 @@ def waited_for(is_so, seconds=10):
 
 
 def answering(maps):
-    """Code of a child that reads its pixels and gives these maps, an expression each."""
+    """Code of a child that reads its pixels and returns these maps, each given as an expression."""
     items = ", ".join(f"{name}=np.float32({value})" for name, value in maps.items())
     return (
         "import io, sys, numpy as np\n"
@@ -70,7 +70,7 @@ def answering(maps):
 FLAT = dict.fromkeys(attribution_jobs.METHODS, "[[1, 2]]")
 
 
-def test_child_gives_the_maps_that_the_methods_give(trained_models, tmp_path, monkeypatch):
+def test_child_returns_the_maps_of_the_methods(trained_models, tmp_path, monkeypatch):
     from melanoma_core.networks import attributions
 
     monkeypatch.setenv("TMPDIR", str(tmp_path))
@@ -89,7 +89,7 @@ def test_child_gives_the_maps_that_the_methods_give(trained_models, tmp_path, mo
     assert not list(tmp_path.iterdir())
 
 
-def test_damaged_model_is_told_in_the_childs_own_words(models_in_use):
+def test_damaged_model_is_reported_by_the_child(models_in_use):
     path = models_in_use / "tiny-1" / "network.weights.h5"
     path.write_bytes(path.read_bytes()[:-1])
     job = attribution_jobs.start(models_in_use / "tiny-1", IMAGE, "MEL")
@@ -97,7 +97,7 @@ def test_damaged_model_is_told_in_the_childs_own_words(models_in_use):
         job.result()
 
 
-def test_child_gets_the_pixels_and_what_to_do(child, tmp_path):
+def test_child_receives_pixels_model_and_diagnosis(child, tmp_path):
     start, _ = child
     job = start(
         "import io, sys, numpy as np\n"
@@ -112,7 +112,7 @@ def test_child_gets_the_pixels_and_what_to_do(child, tmp_path):
         np.testing.assert_array_equal(heat, IMAGE[..., 0])
 
 
-def test_killed_child_is_told_with_what_it_was_at_and_its_last_words_go_to_the_log(child, caplog):
+def test_killed_child_is_reported_with_its_progress_and_its_output_is_logged(child, caplog):
     start, processes = child
     job = start(
         "import sys, time\n"
@@ -123,15 +123,15 @@ def test_killed_child_is_told_with_what_it_was_at_and_its_last_words_go_to_the_l
     os.kill(processes[0].pid, signal.SIGKILL)
     with (
         caplog.at_level(logging.ERROR),
-        pytest.raises(MelanomaError, match="status -9 while at: Score-CAM, 3 of 16 channels"),
+        pytest.raises(MelanomaError, match="status -9 at: Score-CAM, 3 of 16 channels"),
     ):
         job.result()
     assert "Some words of TensorFlow" in caplog.text
 
 
-def test_child_that_dies_before_it_reads_its_pixels_is_told(child):
+def test_child_that_dies_before_reading_its_pixels_is_reported(child):
     start, _ = child
-    with pytest.raises(MelanomaError, match="ended with status 3 while at: Loading TensorFlow"):
+    with pytest.raises(MelanomaError, match="ended with status 3 at: Loading TensorFlow"):
         start("raise SystemExit(3)").result()
 
 
@@ -145,13 +145,13 @@ def test_child_that_dies_before_it_reads_its_pixels_is_told(child):
         {"score_cam": "[[1, 2]]"},
     ],
 )
-def test_maps_that_are_none_are_refused(child, maps):
+def test_invalid_maps_are_refused(child, maps):
     start, _ = child
     with pytest.raises(MelanomaError, match="computed maps cannot be read"):
         start(answering(maps)).result()
 
 
-def test_answer_that_holds_no_maps_is_refused(child):
+def test_answer_without_maps_is_refused(child):
     start, _ = child
     with pytest.raises(MelanomaError, match="computed maps cannot be read"):
         start("print('Epoch 1/1')").result()
@@ -160,12 +160,12 @@ def test_answer_that_holds_no_maps_is_refused(child):
 def test_late_child_is_killed(child):
     start, processes = child
     job = start(SLEEP, limit_seconds=0.3)
-    with pytest.raises(MelanomaError, match="took too long and was ended"):
+    with pytest.raises(MelanomaError, match="took too long and was stopped"):
         job.result()
     assert processes[0].returncode == -signal.SIGKILL
 
 
-def test_cancelled_child_is_killed(child):
+def test_canceled_child_is_killed(child):
     start, processes = child
     job = start(SLEEP)
     assert not job.is_done
@@ -175,7 +175,7 @@ def test_cancelled_child_is_killed(child):
     assert processes[0].returncode == -signal.SIGKILL
 
 
-def test_child_of_a_job_that_nobody_holds_is_killed(child, caplog):
+def test_child_of_a_discarded_job_is_killed(child, caplog):
     start, processes = child
     job = start(SLEEP)
     assert processes[0].poll() is None
@@ -196,7 +196,7 @@ def test_second_child_is_refused_until_the_first_has_ended(child):
     assert start(answering(FLAT)).result().keys() == attribution_jobs.METHODS.keys()
 
 
-def test_child_that_cannot_be_started_leaves_the_place_free(child, monkeypatch, tmp_path):
+def test_a_child_that_cannot_be_started_does_not_block_the_next(child, monkeypatch, tmp_path):
     start, _ = child
 
     def launch(*arguments):
@@ -208,9 +208,7 @@ def test_child_that_cannot_be_started_leaves_the_place_free(child, monkeypatch, 
     assert start(answering(FLAT)).result()
 
 
-def test_server_without_room_for_a_thread_ends_the_child_and_leaves_the_place_free(
-    child, monkeypatch
-):
+def test_child_is_killed_if_no_thread_can_be_started(child, monkeypatch):
     start, processes = child
     with monkeypatch.context() as patch:
 
@@ -226,17 +224,17 @@ def test_server_without_room_for_a_thread_ends_the_child_and_leaves_the_place_fr
         pipe.close()
 
 
-def test_short_memory_is_a_reason_in_words_and_starts_nothing(child, monkeypatch):
+def test_short_memory_is_explained_and_nothing_is_started(child, monkeypatch):
     start, processes = child
     monkeypatch.setattr(memory, "available", lambda: attribution_jobs.NEEDED_BYTES - 1)
     reason = attribution_jobs.shortage()
-    assert "needs 1.3 GB of memory for them, and 1.2 GB is free on the server" in reason
+    assert "needs 1.3 GB of memory, and 1.2 GB is free on the server" in reason
     with pytest.raises(MelanomaError, match=r"needs 1\.3 GB"):
         start(SLEEP)
     assert not processes
 
 
 @pytest.mark.parametrize("available", [None, attribution_jobs.NEEDED_BYTES])
-def test_enough_memory_or_a_system_that_does_not_say_is_no_reason(monkeypatch, available):
+def test_enough_or_unreported_memory_is_accepted(monkeypatch, available):
     monkeypatch.setattr(memory, "available", lambda: available)
     assert attribution_jobs.shortage() is None

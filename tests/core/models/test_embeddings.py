@@ -1,4 +1,4 @@
-"""Embeddings of files: what the model itself says of each, and a word for what it cannot read."""
+"""Embeddings of files: the same as those of assessment, with reasons for unreadable files."""
 
 import numpy as np
 import pytest
@@ -16,14 +16,16 @@ def files(tmp_path):
     return [tmp_path / name for name in ("0.png", "bad.png", "1.png")]
 
 
-def test_a_row_is_what_the_model_that_assesses_makes_of_the_photograph(trained_models, files):
+def test_rows_are_the_embeddings_of_assessment_and_unreadable_files_have_reasons(
+    trained_models, files
+):
     model, _ = predict.load_champion(trained_models)
-    told = []
-    found = embeddings.of_files(model.network, files, lambda *done: told.append(done))
+    progress = []
+    embedded = embeddings.of_files(model.network, files, lambda *done: progress.append(done))
     for place in (0, 2):
         expected = predict.classify(model, reading.read_file(files[place])).embedding
-        np.testing.assert_array_equal(found.vectors[place], expected)
-    assert np.isnan(found.vectors[1]).all()
-    assert list(found.refused) == [1]
-    assert "bad.png" in found.refused[1]
-    assert told == [(1, 3), (2, 3), (3, 3)]
+        np.testing.assert_array_equal(embedded.vectors[place], expected)
+    assert np.isnan(embedded.vectors[1]).all()
+    assert list(embedded.refused) == [1]
+    assert "bad.png" in embedded.refused[1]
+    assert progress == [(1, 3), (2, 3), (3, 3)]

@@ -1,4 +1,4 @@
-"""Grad-CAM without a gradient, held against tf-keras-vis, and how a map is drawn."""
+"""Grad-CAM without a gradient, compared with tf-keras-vis, and how a map is drawn."""
 
 import itertools
 from dataclasses import replace
@@ -24,7 +24,7 @@ def model(trained_models):
 
 @pytest.fixture(scope="module")
 def keras_network(trained_models, model):
-    """The network of the model as Keras has it."""
+    """The model's network in Keras."""
     from melanoma_core.networks import architectures
 
     network = architectures.build("tiny", model.card.image_size, len(CODES))
@@ -68,7 +68,7 @@ def test_maps_equal_those_of_tf_keras_vis(model, keras_network):
             )[0]
             for k in range(len(CODES))
         ]
-        # The tiny network's maps are faint, so the tolerance is held against the strongest place.
+        # The tiny network's maps are faint, so the tolerance is relative to the strongest cell.
         assert np.max(expected) > 1e-4
         np.testing.assert_allclose(maps, expected, atol=1e-4 * np.max(expected))
 
@@ -93,14 +93,14 @@ def test_maps_without_rectifying_sum_to_the_logit_without_its_bias(model):
     np.testing.assert_allclose(maps.sum(axis=(1, 2)), expected, rtol=1e-4)
 
 
-def test_maps_change_with_the_diagnosis_and_with_the_photograph(model):
+def test_maps_depend_on_the_diagnosis_and_the_photograph(model):
     maps = [grad_cam.grad_cams(model, predict.classify(model, image)) for image in PHOTOGRAPHS[:2]]
     drawn = {cam.tobytes() for cam in maps[0] if cam.any()}
     assert len(drawn) == sum(bool(cam.any()) for cam in maps[0]) > 1
     assert not np.allclose(maps[0], maps[1])
 
 
-def test_maps_hang_on_the_weights(model):
+def test_maps_depend_on_the_weights(model):
     """Sanity check of Adebayo et al. (2018): another head must give other maps."""
     prediction = predict.classify(model, PHOTOGRAPHS[0])
     maps = grad_cam.grad_cams(model, prediction)
@@ -136,8 +136,8 @@ def mean_correlation(first, second):
     return np.mean([correlation(*pair) for pair in pairs])
 
 
-def test_map_of_one_diagnosis_is_not_that_of_another(model):
-    """R11: one that stayed the same would show the photograph, not the evidence for a class."""
+def test_maps_of_different_diagnoses_differ(model):
+    """R11: equal maps would show the photograph, not the evidence for a diagnosis."""
     pairs = []
     for photograph in PHOTOGRAPHS:
         maps = grad_cam.grad_cams(model, predict.classify(model, photograph))
@@ -147,8 +147,8 @@ def test_map_of_one_diagnosis_is_not_that_of_another(model):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_maps_are_other_ones_when_the_weights_are_randomised(model, keras_network, seed):
-    """R11, after Adebayo et al. (NeurIPS 2018): every layer drawn anew."""
+def test_maps_change_when_the_weights_are_randomized(model, keras_network, seed):
+    """R11, after Adebayo et al. (NeurIPS 2018): every layer randomized."""
     import keras
 
     from melanoma_core.networks import architectures
@@ -158,8 +158,8 @@ def test_maps_are_other_ones_when_the_weights_are_randomised(model, keras_networ
     assert mean_correlation(trained[: len(CODES)], served) > 0.999
     keras.utils.set_random_seed(seed)
     random = architectures.build("tiny", model.card.image_size, len(CODES))
-    drawn_anew = [cam for image in PHOTOGRAPHS for cam in maps_of(random, image)]
-    assert mean_correlation(trained, drawn_anew) < 0.4  # measured -0.16 to 0.18 over eight seeds
+    randomized = [cam for image in PHOTOGRAPHS for cam in maps_of(random, image)]
+    assert mean_correlation(trained, randomized) < 0.4  # measured -0.16 to 0.18 over eight seeds
 
 
 def test_prediction_of_another_model_is_refused(model):
@@ -177,14 +177,14 @@ def test_network_without_feature_map_is_refused(model):
 # How much of a map lies inside the lesion
 
 
-def test_heat_is_counted_by_cell_where_the_outline_is_as_fine_as_the_map():
+def test_heat_is_counted_by_cell_for_an_outline_of_the_map_s_size():
     cam = np.array([[1, 2], [3, 4]], np.float32)
     assert grad_cam.heat_inside(cam, np.array([[True, False], [False, True]])) == 0.5
     assert grad_cam.heat_inside(cam, np.ones((2, 2), bool)) == 1
     assert grad_cam.heat_inside(cam, np.zeros((2, 2), bool)) == 0
 
 
-def test_cell_that_lies_partly_inside_counts_by_that_part():
+def test_a_cell_partly_inside_counts_in_part():
     """The outline holds the left three of four columns: all of one cell, half of the other."""
     outline = np.zeros((4, 4), bool)
     outline[:, :3] = True
@@ -192,24 +192,24 @@ def test_cell_that_lies_partly_inside_counts_by_that_part():
     assert grad_cam.heat_inside(cam, outline) == pytest.approx((1 + 1.5) / 4)
 
 
-def test_share_does_not_hang_on_the_strength_of_the_map_or_the_size_of_the_outline():
+def test_proportion_does_not_depend_on_the_map_s_strength_or_the_outline_s_size():
     rng = np.random.default_rng(0)
     cam = rng.random((6, 8)).astype(np.float32)
     outline = rng.random((6, 8)) < 0.4
-    share = grad_cam.heat_inside(cam, outline)
-    assert share == pytest.approx(cam[outline].sum() / cam.sum())
-    assert grad_cam.heat_inside(cam * 1e-3, outline) == pytest.approx(share)
+    proportion = grad_cam.heat_inside(cam, outline)
+    assert proportion == pytest.approx(cam[outline].sum() / cam.sum())
+    assert grad_cam.heat_inside(cam * 1e-3, outline) == pytest.approx(proportion)
     large = outline.repeat(25, axis=0).repeat(25, axis=1)
-    assert grad_cam.heat_inside(cam, large) == pytest.approx(share)
+    assert grad_cam.heat_inside(cam, large) == pytest.approx(proportion)
 
 
-def test_outline_coarser_than_the_map_is_spread_over_its_cells():
+def test_a_coarse_outline_is_spread_over_the_cells_of_the_map():
     cam = np.arange(16, dtype=np.float32).reshape(4, 4)
     outline = np.array([[True, False], [False, False]])
     assert grad_cam.heat_inside(cam, outline) == pytest.approx((0 + 1 + 4 + 5) / 120)
 
 
-def test_share_of_an_empty_map_is_not_known():
+def test_proportion_of_an_empty_map_is_nan():
     assert np.isnan(grad_cam.heat_inside(np.zeros((4, 4), np.float32), np.ones((9, 9), bool)))
 
 
@@ -223,7 +223,7 @@ def photograph():
 
 @pytest.fixture
 def cam():
-    """Evidence in the right half, twice as much in its lower part."""
+    """Evidence in the right half, twice as strong in its lower part."""
     heat = np.zeros((4, 6), np.float32)
     heat[:, 3:] = 0.5
     heat[2:, 3:] = 1.0
@@ -259,7 +259,7 @@ def test_empty_map_is_the_photograph(photograph, scale):
     assert drawn is not photograph
 
 
-def test_where_there_is_no_evidence_the_photograph_is_untouched(photograph, cam):
+def test_the_photograph_is_unchanged_where_there_is_no_evidence(photograph, cam):
     drawn = grad_cam.overlay(photograph, cam, 1.0)
     np.testing.assert_array_equal(drawn[:, :35], photograph[:, :35])
 
@@ -272,7 +272,7 @@ def test_full_evidence_is_yellow_at_the_strongest_opacity(photograph, cam):
     np.testing.assert_allclose(half[70, 100], (expected + 200) / 2, atol=1)
 
 
-def test_scale_is_that_of_all_diagnoses_so_a_weak_map_looks_weak(photograph, cam):
+def test_on_the_scale_of_all_diagnoses_a_weak_map_looks_weak(photograph, cam):
     """On its own scale every map would look the same."""
     strong = grad_cam.overlay(photograph, cam, scale=1.0)
     weak = grad_cam.overlay(photograph, cam / 3, scale=1.0)

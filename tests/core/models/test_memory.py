@@ -1,4 +1,4 @@
-"""How much memory is free, read from made-up files of a system and its control groups."""
+"""Free memory, read from made-up files of a system and its control groups."""
 
 from melanoma_core.models import memory
 
@@ -22,17 +22,17 @@ def group(folder, limit, used, cache):
     write(folder / "memory.stat", f"anon 5\nactive_file 7\ninactive_file {cache}\n")
 
 
-def test_without_a_limit_it_is_what_the_system_has_left(tmp_path):
+def test_without_a_limit_the_system_s_free_memory_counts(tmp_path):
     assert memory.available(*system(tmp_path, 2_000_000)) == 2_000_000 * 1024
 
 
-def test_limit_of_a_container_counts_without_what_can_be_given_back(tmp_path):
+def test_limit_of_a_container_counts_without_reclaimable_memory(tmp_path):
     places = system(tmp_path, 20_000_000, "0::/\n")
     group(places[1], 2 * GB, GB, 300)
     assert memory.available(*places) == GB + 300
 
 
-def test_limit_of_a_group_above_counts_too(tmp_path):
+def test_limit_of_a_parent_group_counts_too(tmp_path):
     places = system(tmp_path, 20_000_000, "0::/app.slice/server.service\n")
     group(places[1] / "app.slice", 3 * GB, 2 * GB, 0)
     group(places[1] / "app.slice" / "server.service", "max", GB, 0)
@@ -41,7 +41,7 @@ def test_limit_of_a_group_above_counts_too(tmp_path):
     assert memory.available(*places) == 400
 
 
-def test_group_that_is_seen_only_from_outside_the_container_is_left_out(tmp_path):
+def test_group_that_is_visible_only_outside_the_container_is_ignored(tmp_path):
     places = system(tmp_path, 20_000_000, "0::/docker/0123\n")
     group(places[1], 3 * GB, GB, 0)
     assert memory.available(*places) == 2 * GB
@@ -56,19 +56,19 @@ def test_limit_of_the_older_interface_is_read(tmp_path):
     assert memory.available(*places) == 1200
 
 
-def test_more_in_use_than_allowed_leaves_nothing(tmp_path):
+def test_usage_above_the_limit_leaves_nothing(tmp_path):
     places = system(tmp_path, 20_000_000, "0::/\n")
     group(places[1], GB, 2 * GB, 0)
     assert memory.available(*places) == 0
 
 
-def test_system_with_little_left_counts_below_a_large_limit(tmp_path):
+def test_little_free_memory_counts_below_a_large_limit(tmp_path):
     places = system(tmp_path, 1000, "0::/\n")
     group(places[1], 2**63, 0, 0)
     assert memory.available(*places) == 1_024_000
 
 
-def test_system_that_does_not_say_is_none(tmp_path):
+def test_a_system_that_does_not_report_memory_gives_none(tmp_path):
     assert memory.available(tmp_path / "proc", tmp_path / "cgroup") is None
 
 

@@ -182,8 +182,8 @@ def test_golden_inputs_bite_where_every_checksum_is_right(models_in_use):
     altered_models.add(models_in_use, "tiny-1", "milder", {}, temperature=2 * card.temperature)
     biased = (card.class_bias[0] + 0.01, *card.class_bias[1:])
     altered_models.add(models_in_use, "tiny-1", "biased", {}, class_bias=biased)
-    altered_models.add(models_in_use, "tiny-1", "unshifted", {}, prior_shift=())
-    for model_id in ("milder", "biased", "unshifted"):
+    altered_models.add(models_in_use, "tiny-1", "moved", {}, prior_shift=(0.01, *[0.0] * 8))
+    for model_id in ("milder", "biased", "moved"):
         with pytest.raises(ModelError, match=f"“{model_id}” answers"):
             predict.load(models_in_use / model_id)
 
@@ -282,13 +282,14 @@ def test_a_loaded_model_names_the_card_that_it_was_checked_against(model, traine
 
 
 def test_probabilities_are_the_calibrated_logits_and_sum_to_one(model):
-    prediction = predict.classify(model, LESION)
+    card = dataclasses.replace(
+        model.card, prior_shift=(0.5, *[0.0] * 8), class_bias=(0.0, -0.25, *[0.0] * 7)
+    )
+    prediction = predict.classify(dataclasses.replace(model, card=card), LESION)
     assert prediction.model_id == "tiny-1"
     assert prediction.codes == CODES
     assert prediction.probabilities.sum() == pytest.approx(1, abs=1e-12)
-    card = model.card
-    shifted = prediction.logits + card.prior_shift + card.class_bias
-    assert np.abs(shifted - prediction.logits).max() > 0.1
+    shifted = prediction.logits + np.array([0.5, -0.25, *[0.0] * 7])
     expected = np.exp(shifted / card.temperature)
     np.testing.assert_allclose(prediction.probabilities, expected / expected.sum(), atol=1e-12)
     head = prediction.embedding.astype(np.float64) @ model.network.kernel + model.network.bias

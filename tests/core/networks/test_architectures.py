@@ -187,7 +187,7 @@ def test_last_layer_of_a_model_is_read_from_its_own_file(trained_models, lesions
     kernel, bias = architectures.head(architectures.of_card(card, files))
     other = files | {"head.npz": artifacts.head_bytes(2 * kernel, bias + 1)}
     network = architectures.build("tiny", SIZE, 9)
-    architectures.load_model(network, other)
+    architectures.load_files(network, other)
     np.testing.assert_array_equal(architectures.head(network)[0], 2 * kernel)
     np.testing.assert_array_equal(architectures.head(network)[1], bias + 1)
     assert network.input_shape == (None, SIZE, SIZE, 3)  # at another size than its own

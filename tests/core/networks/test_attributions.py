@@ -1,4 +1,4 @@
-"""Grad-CAM++, Score-CAM and SmoothGrad: held against tf-keras-vis called directly, and by hand."""
+"""Grad-CAM++, Score-CAM and SmoothGrad, compared with tf-keras-vis called directly and by hand."""
 
 import shutil
 import tempfile
@@ -16,16 +16,16 @@ from tests.support import altered_models
 IMAGE = reading.resize(synthetic.lesion(21, (90, 120), "melanoma"), 32)
 BATCH = IMAGE[np.newaxis].astype(np.float32)
 MEL, NV = CODES.index("MEL"), CODES.index("NV")
-# tf-keras-vis hands a list to a network that takes one tensor; only its direct calls here do.
+# tf-keras-vis passes a list to a network with a single input tensor in the direct calls here.
 pytestmark = pytest.mark.filterwarnings("ignore:The structure of `inputs` doesn't match")
 
 
 @pytest.fixture(scope="module")
 def network(trained_models):
     """The network of the model, loaded without the code under test."""
-    found = architectures.build("tiny", 32, len(CODES))
-    found.load_weights(trained_models / "tiny-1" / "network.weights.h5")
-    return found
+    network = architectures.build("tiny", 32, len(CODES))
+    network.load_weights(trained_models / "tiny-1" / "network.weights.h5")
+    return network
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +37,13 @@ def maps(trained_models):
     return attributions.compute(loaded, IMAGE, MEL, reports.append), reports
 
 
-def test_every_method_has_one_map_none_below_0(maps):
-    found, reports = maps
-    assert set(found) == set(METHODS)
-    assert {name: heat.shape for name, heat in found.items()} == {
+def test_every_method_has_one_nonnegative_map(maps):
+    heat_by_method, reports = maps
+    assert set(heat_by_method) == set(METHODS)
+    assert {name: heat.shape for name, heat in heat_by_method.items()} == {
         "grad_cam_plus_plus": (8, 8), "score_cam": (8, 8), "smooth_grad": (32, 32),
     }  # fmt: skip
-    for heat in found.values():
+    for heat in heat_by_method.values():
         assert heat.dtype == np.float32
         assert heat.min() >= 0
         assert heat.std() > 0
@@ -64,7 +64,7 @@ def test_grad_cam_plus_plus_is_that_of_tf_keras_vis(network, maps):
 
 
 def test_grad_cam_plus_plus_by_hand(network, maps):
-    """Behind average pooling and one dense layer it is Grad-CAM without the negative weights."""
+    """After average pooling and one dense layer it is Grad-CAM without the negative weights."""
     import keras
 
     tapped = keras.Model(network.input, [network.get_layer("features").output, network.output])
@@ -85,7 +85,7 @@ def test_score_cam_is_that_of_tf_keras_vis(network, maps):
     np.testing.assert_allclose(maps[0]["score_cam"], np.asarray(expected)[0], rtol=1e-4)
 
 
-def test_score_cam_in_parts_is_the_same_and_says_how_far_it_is(network, maps):
+def test_score_cam_in_parts_is_the_same_and_reports_progress(network, maps):
     reports = []
     parts = attributions.score_cam(network, BATCH, MEL, reports.append, num_at_a_time=6)
     np.testing.assert_allclose(parts, maps[0]["score_cam"], rtol=1e-5)
@@ -104,20 +104,20 @@ def test_smooth_grad_is_that_of_tf_keras_vis_with_the_same_noise(network, maps):
     np.testing.assert_allclose(maps[0]["smooth_grad"], np.asarray(expected)[0], rtol=1e-4)
 
 
-def test_smooth_grad_repeats_itself(network, maps):
+def test_smooth_grad_is_reproducible(network, maps):
     again = attributions.smooth_grad(network, BATCH, MEL)
     np.testing.assert_allclose(again, maps[0]["smooth_grad"], rtol=1e-5)
 
 
-def test_photograph_with_an_empty_channel_has_a_map_behind_limits_of_colors():
-    limited = architectures.build("tiny", 32, len(CODES), color_cast_limits=(0.1, 0.6, -0.2, 0.1))
+def test_photograph_with_an_empty_channel_has_a_map_with_color_cast_clamping():
+    clamped = architectures.build("tiny", 32, len(CODES), color_cast_limits=(0.1, 0.6, -0.2, 0.1))
     red_alone = BATCH * np.float32([1, 0, 0])
-    heat = attributions.smooth_grad(limited, red_alone, MEL)
+    heat = attributions.smooth_grad(clamped, red_alone, MEL)
     assert np.isfinite(heat).all()
     assert heat.std() > 0
 
 
-def test_maps_change_with_the_diagnosis(network, maps):
+def test_maps_depend_on_the_diagnosis(network, maps):
     of_nevus = attributions.compute(network, IMAGE, NV, lambda words: None)
     for name, heat in maps[0].items():
         one, other = heat / heat.max(), of_nevus[name] / of_nevus[name].max()
@@ -127,10 +127,10 @@ def test_maps_change_with_the_diagnosis(network, maps):
 def test_photograph_of_any_size_is_resized_as_for_the_model(trained_models, network):
     photograph = synthetic.lesion(22, (90, 120), "nevus")
     loaded, _ = attributions.load(trained_models / "tiny-1", photograph)
-    found = attributions.compute(loaded, photograph, MEL, lambda words: None)
+    computed = attributions.compute(loaded, photograph, MEL, lambda words: None)
     resized = reading.resize(photograph, 32)[np.newaxis].astype(np.float32)
     expected = attributions.grad_cam_plus_plus(network, resized, MEL)
-    np.testing.assert_allclose(found["grad_cam_plus_plus"], expected, rtol=1e-5)
+    np.testing.assert_allclose(computed["grad_cam_plus_plus"], expected, rtol=1e-5)
 
 
 def test_weights_of_another_network_are_refused(trained_models, tmp_path):
@@ -141,7 +141,7 @@ def test_weights_of_another_network_are_refused(trained_models, tmp_path):
     architectures.build("tiny", 32, len(CODES)).save_weights(tmp_path / "other.weights.h5")
     files = {"network.weights.h5": (tmp_path / "other.weights.h5").read_bytes()}
     altered_models.add(tmp_path / "models", "tiny-1", "mixed", files)
-    with pytest.raises(ModelError, match=r"weights of “mixed” answer .* away from the graph"):
+    with pytest.raises(ModelError, match=r"weights of “mixed” give probabilities that differ by"):
         attributions.load(tmp_path / "models" / "mixed", IMAGE)
 
 
@@ -158,7 +158,7 @@ def test_damaged_weights_are_refused(trained_models, tmp_path):
 def test_network_without_feature_map_is_refused(trained_models, tmp_path):
     shutil.copytree(trained_models, tmp_path / "models")
     altered_models.add(tmp_path / "models", "tiny-1", "flat", {}, has_saliency=False)
-    with pytest.raises(ModelError, match="“flat” ends in no feature map"):
+    with pytest.raises(ModelError, match="“flat” has no feature map"):
         attributions.load(tmp_path / "models" / "flat", IMAGE)
 
 

@@ -215,7 +215,7 @@ def test_photograph_of_two_sets_trains_in_both_files_but_is_counted_and_measured
     found = read(RunPlan(made_models.CONFIG, sets, str(splits)), tmp_path / "run")
 
     num_train = sum(row[3] == "train" for row in rows)
-    files = found.training_files()
+    files = found.files("train")
     assert len(files) == 2 * num_train
     first, second = (
         np.array(found.images_of(part)) for part in (files[:num_train], files[num_train:])

@@ -294,7 +294,7 @@ def weights(models_dir, model_id):
     """The weights and the last layer of a model, as arrays."""
     _, _, files = store.read_files(models_dir / model_id)
     network = architectures.build("tiny", 32, len(CODES))
-    architectures.load_model(network, files)
+    architectures.load_files(network, files)
     return network.get_weights()
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from melanoma_core import __version__
 from melanoma_core.models.cards import DatasetUse
 from tests.support import stub_models
 from tests.support.made_pages import open_app, text
@@ -24,6 +25,10 @@ def test_without_a_model_it_still_says_what_the_app_is_for(empty_models):
     for heading in ("Intended use", "Privacy", "Licenses and credits", "Versions"):
         assert heading in [header.value for header in app.header]
     assert not app.table
+
+
+def test_the_version_of_the_app_is_named(empty_models):
+    assert f"This is version {__version__} of the app. It runs on Python" in text(open_app(ABOUT))
 
 
 def test_every_figure_comes_from_the_card(tmp_path, monkeypatch):

@@ -416,7 +416,7 @@ def test_new_lesion_goes_back_to_the_empty_page(models_dir):
     [
         (b"", "is empty"),
         (PHOTOGRAPH[:400], "is "),
-        (b"<!doctype html><html><body>No</body></html>", "is a web page, whatever its name says"),
+        (b"<!doctype html><html><body>No</body></html>", "is a web page, despite its name"),
         (reading.png(synthetic.lesion(1, (64, 64)))[:300], "PNG"),
     ],
     ids=["empty", "cut off", "web page", "cut-off PNG"],

@@ -38,7 +38,7 @@ def places(models_in_use, tmp_path, monkeypatch):
 def made_run(runs_dir, phase, history=HISTORY, **facts):
     """A run of four epochs, of which two are done."""
     run_dir = runs_dir / "tiny-2026-11-24-140200"
-    plans.write_plan(run_dir, RunPlan(CONFIG, ("a.zip",), None, None), "Ada")
+    plans.write_plan(run_dir, RunPlan(CONFIG, ("a.zip",)), "Ada")
     plans.write_history(run_dir, history)
     plans.write_status(run_dir, phase, **facts)
     (run_dir / "log.txt").write_text("Reading 40 photographs.\n")
@@ -47,7 +47,7 @@ def made_run(runs_dir, phase, history=HISTORY, **facts):
 
 @pytest.fixture
 def started(monkeypatch):
-    """Plans that were started, runs that were gone on with; no process is."""
+    """Plans that were started, runs that were resumed; no process is."""
     calls = []
     for name in ("start", "resume", "stop_after_epoch", "stop_now"):
         monkeypatch.setattr(processes, name, lambda *given, name=name: calls.append((name, *given)))
@@ -75,9 +75,9 @@ def test_plan_of_classes_and_time_are_shown_before_the_start(places, started):
     button(app, "Start training").click().run()
     ((name, plan, runs_dir, by),) = started
     assert (name, runs_dir, by) == ("start", places[0], "")
-    assert plan.is_quick
+    assert plan.recipe == "head"
     assert plan.is_cleaned
-    assert (plan.from_model, plan.split_by, plan.config.network) == ("tiny-1", "model", "tiny")
+    assert (plan.parents, plan.split_by, plan.config.network) == (("tiny-1",), "model", "tiny")
     assert plan.config.balance == "sqrt"
 
 
@@ -90,10 +90,10 @@ def test_full_training_takes_the_settings_of_the_form(places, started):
     app.segmented_control(key="train_target").set_value("even").run()
     button(app, "Start training").click().run()
     ((_, plan, _, _),) = started
-    assert not plan.is_quick
+    assert plan.recipe == "full"
     assert not plan.is_cleaned
     assert (plan.config.epochs, plan.config.balance) == (7, "even")
-    assert plan.from_model == "tiny-1"
+    assert plan.parents == ("tiny-1",)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_imagenet_weights_are_offered_to_the_network_they_are_named_after(
     assert (plan.config.network, plan.weights) == (network, str(tmp_path / file))
 
 
-def test_going_on_is_offered_at_the_size_of_the_model_and_a_new_start_at_the_networks(
+def test_fine_tuning_is_offered_at_the_size_of_the_model_and_a_new_start_at_the_networks(
     models_in_use, places, tmp_path
 ):
     config = replace(made_models.CONFIG, image_size=48)
@@ -162,7 +162,7 @@ def test_data_set_without_melanoma_is_refused_before_the_start(places):
     made_models.draw_class_folders(places[1] / "clinic", num_each=12)
     shutil.rmtree(places[1] / "clinic" / "melanoma")
     app = choose(open_app(PAGE), "clinic")
-    assert "It cannot be started so" in text(app)
+    assert "Training cannot start with these settings" in text(app)
     assert "it needs melanoma" in text(app)
     assert button(app, "Start training").disabled
 
@@ -201,11 +201,11 @@ def test_chosen_data_set_is_still_chosen_after_a_training(places):
     assert app.multiselect[0].value == [data_choice.DRAWN]
 
 
-def test_interrupted_run_can_be_gone_on_with(places, started):
+def test_interrupted_run_can_be_resumed(places, started):
     run_dir = made_run(places[0], "epoch 3 of 4", epoch=3, num_epochs=4)
     app = open_app(PAGE)
     assert "Stopped after epoch 2 of 4" in app.warning[0].value
-    assert "ended without a word" in app.warning[0].value
+    assert "ended unexpectedly" in app.warning[0].value
     button(app, "Resume").click().run()
     assert started == [("resume", run_dir, "")]
 
@@ -239,11 +239,11 @@ def test_server_that_is_started_anew_shows_the_truth_at_once(places):
 def test_demo_trains_in_a_sandbox_that_goes_with_the_session(places, started, monkeypatch):
     monkeypatch.setenv("MELANOMA_DEMO", "1")
     app = choose(open_app(PAGE), data_choice.DRAWN)
-    assert "can never be put into use" in text(app)
-    assert app.segmented_control(key="train_way").options == ["Quick"]
+    assert "can never be promoted" in text(app)
+    assert app.segmented_control(key="train_way").options == ["Quick: last layer only"]
     button(app, "Start training").click().run()
     ((_, plan, runs_dir, by, models_dir),) = started
-    assert plan.is_quick
+    assert plan.recipe == "head"
     assert by == "a visitor"
     for place in (runs_dir, models_dir):
         assert place.name in ("runs", "models")
