@@ -1,4 +1,4 @@
-"""The frame of the app; start it with `streamlit run app.py`."""
+"""The entry point of the app: `streamlit run app.py`."""
 
 import streamlit as st
 
@@ -30,4 +30,4 @@ page = st.navigation(
     expanded=True,
 )
 page.run()
-frame.show_notice()  # after the page, which has loaded the model that the notice names
+frame.show_notice()  # after the page, which loads the model that the notice names

@@ -6,12 +6,12 @@ from melanoma_core import paths
 from melanoma_core.models import store
 from ui import errors, frame, model_records
 from ui.models import tabs, trial_panel, views
-from ui.serving import serving_or_words
+from ui.serving import serving_or_message
 
 actions, line = frame.title_row("Models")
-serving = serving_or_words()
+serving = serving_or_message()
 with line:
-    views.show_in_use(serving)
+    views.show_champion(serving)
 cards, problems = store.list_cards(paths.models_dir())
 views.show_damaged(problems, serving)
 trial_panel.show(cards, serving)

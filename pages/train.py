@@ -9,16 +9,16 @@ from melanoma_core.runs import processes, states
 from melanoma_core.runs.states import State
 from ui import access as accesses
 from ui import frame
-from ui.serving import serving_or_words
+from ui.serving import serving_or_message
 from ui.train import form, outlook, runs, sandbox, watch
 
 _, line = frame.title_row("Train")
-serving = serving_or_words()
+serving = serving_or_message()
 access = accesses.of_session()
 is_sandbox = not access.is_allowed
 with line:
     runs.show_rule(is_sandbox=is_sandbox)
-    accesses.show_way_in(access)
+    accesses.show_unlock(access)
 
 run_dir = sandbox.run_dir() if is_sandbox else runs.latest()
 run = states.read(run_dir) if run_dir else None

@@ -1,4 +1,4 @@
-"""One lesion, and what one model says of it."""
+"""One lesion and a model's assessment of it."""
 
 from dataclasses import dataclass
 
@@ -11,45 +11,45 @@ from melanoma_core.models import grad_cam, predict
 from melanoma_core.models.cards import Card
 from melanoma_core.models.predict import Model, Prediction
 
-_LONGEST = 1024  # px of the long side that is kept to be shown
-_SHORTEST_LONG = 640  # px of it under a map, or the map's line would be fat
+_MAX_LONG_SIDE = 1024  # px, of the picture kept for display
+_MIN_LONG_SIDE = 640  # px, under a map; on a smaller picture the map's line would look thick
 
 
 @dataclass(frozen=True)
 class Patient:
-    """What the user chose to say of the patient; it is held against what the model has seen."""
+    """What the user entered about the patient, to compare with the training data."""
 
     age: int | None = None  # years
-    sex: str | None = None  # one of boundaries.SEXES
-    site: str | None = None  # one of boundaries.SITES
+    sex: str | None = None  # one of coverage.SEXES
+    site: str | None = None  # one of coverage.SITES, or another site of the training data
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """Everything that a result shows; nothing in it tells whose lesion it is."""
+    """Everything that a result shows; nothing identifies the patient."""
 
-    picture: NDArray[np.uint8]  # (H, W, 3), at a size for display
-    is_drawn: bool  # by code, not photographed
+    picture: NDArray[np.uint8]  # (H, W, 3), at display size
+    is_drawn: bool  # a synthetic lesion, not a photograph
     prediction: Prediction
-    maps: NDArray[np.float32] | None  # (C, h, w), as prediction.codes; not every network has them
-    card: Card  # of the model that said it, which may since have been replaced
-    network_image: NDArray[np.uint8]  # (image_size, image_size, 3), what the network was fed
+    maps: NDArray[np.float32] | None  # (C, h, w), in the order of prediction.codes; None: no maps
+    card: Card  # of the model that assessed it, which may have been replaced since
+    network_image: NDArray[np.uint8]  # (image_size, image_size, 3), input of the network
 
 
 def assess(model: Model, image: NDArray[np.uint8], *, is_drawn: bool = False) -> Assessment:
     """The model's prediction for an image, with the evidence map of every diagnosis.
 
     Args:
-        model: as the registry's champion was loaded.
-        image: (H, W, 3), upright, at its full size.
-        is_drawn: whether it was drawn by code, which every page then says.
+        model: the loaded model.
+        image: (H, W, 3), upright, at full size.
+        is_drawn: True for a synthetic lesion, which every page then says.
     """
-    # Resized here and kept, for other methods are asked about these very pixels; resized once more
-    # to the same size, an image stays as it is.
+    # Kept so that other methods explain the same pixels. `classify` resizes again, which changes
+    # nothing at the same size.
     network_image = reading.resize(image, model.network.graph.image_size)
     prediction = predict.classify(model, network_image)
     return Assessment(
-        picture=reading.reduce(image, _LONGEST),
+        picture=reading.reduce(image, _MAX_LONG_SIDE),
         is_drawn=is_drawn,
         prediction=prediction,
         maps=grad_cam.grad_cams(model, prediction) if model.card.has_saliency else None,
@@ -59,10 +59,10 @@ def assess(model: Model, image: NDArray[np.uint8], *, is_drawn: bool = False) ->
 
 
 def ground_for_map(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture at the size at which a map is laid over it; a small one is enlarged."""
+    """The picture to draw a map on; a small one is enlarged."""
     height, width = picture.shape[:2]
-    if max(height, width) >= _SHORTEST_LONG:
+    if max(height, width) >= _MIN_LONG_SIDE:
         return picture
-    scale = _SHORTEST_LONG / max(height, width)
+    scale = _MIN_LONG_SIDE / max(height, width)
     size = (round(width * scale), round(height * scale))
     return np.array(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))

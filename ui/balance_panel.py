@@ -103,7 +103,7 @@ def show_plan(
     after = balance.effective_counts(before, plan.balance, plan.method)
     _show_metrics(before, after, plan)
     st.plotly_chart(
-        balance_charts.classes(counts, codes, {training_split: after}, theme.in_use()),
+        balance_charts.classes(counts, codes, {training_split: after}, theme.current()),
         config={"displayModeBar": False, "staticPlot": True}, key="classes",
         alt=balance_charts.classes_alt(counts, codes, {training_split: after}),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The patient of a lesion, and whether the model has seen enough of such patients."""
+"""Details of the patient, and whether the model was trained on enough similar lesions."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from ui.assessments import Patient
 from ui.formats import count, counted, literal, small
 
 _ADULT = 18  # years
-_NOT_FOR_MINORS = "patients under 18"  # as registry.NOT_FOR says it
+_NOT_FOR_MINORS = "patients under 18"  # the words of cards.NOT_FOR
 _AGE_BANDS = tuple(coverage.age_band(decade) for decade in range(0, 100, 10))
 _PLACES = {
     "acral": "acral skin",
@@ -37,50 +37,50 @@ _HEADINGS = {
 
 
 def ask(card: Card) -> None:
-    """Draw the fields for the patient; `sessions.patient` has what was entered."""
+    """Draw the fields for the patient; `sessions.patient` returns what was entered."""
     with st.expander("About this patient (optional)", icon=":material/person:"):
         st.number_input(
             "Age in years", min_value=0, max_value=120, value=None, step=1,
-            placeholder="Not given", key=sessions.PATIENT_AGE, persist_state="session",
+            placeholder="Not recorded", key=sessions.PATIENT_AGE, persist_state="session",
         )  # fmt: skip
         for label, options, key in (
             ("Sex", coverage.SEXES, sessions.PATIENT_SEX),
-            ("Site of the lesion", _kinds(card, "site"), sessions.PATIENT_SITE),
+            ("Site of the lesion", _groups(card, "site"), sessions.PATIENT_SITE),
         ):
             st.selectbox(
                 label, options, index=None, format_func=str.capitalize,
-                placeholder="Not given", key=key, persist_state="session",
+                placeholder="Not recorded", key=key, persist_state="session",
             )  # fmt: skip
         st.markdown(
             small(
-                "Only held against what the model has seen; the probabilities do not change. "
-                "Forgotten with New lesion."
+                "Used only to check whether the model has seen similar patients; it does not "
+                "change the result. Cleared with New lesion."
             )
         )
 
 
 def warning(card: Card, patient: Patient) -> str | None:
-    """What of this patient lies outside what the model has seen or is for; None if nothing does."""
+    """Why this patient is outside the training data or the intended use, in Markdown, or None."""
     facts = coverage.coverage_gaps(card.seen, patient.age, patient.sex, patient.site)
     parts = []
     if facts:
         parts.append("**Outside what this model has seen.**")
-        parts += [_seldom_seen(fact, card.seen[fact.attribute]) for fact in facts]
+        parts += [_rarely_seen(fact, card.seen[fact.attribute]) for fact in facts]
     if patient.age is not None and patient.age < _ADULT and _NOT_FOR_MINORS in card.not_for:
         parts.append(f"**This model is not for {_NOT_FOR_MINORS}.**")
     return " ".join([*parts, "How often it is right there is not known."]) if parts else None
 
 
-def _seldom_seen(fact: CoverageGap, counts: Mapping[str, int]) -> str:
+def _rarely_seen(fact: CoverageGap, counts: Mapping[str, int]) -> str:
     lesions = f"its {count(fact.num_all)} training lesions"
     verb = "is" if fact.num_lesions <= 1 else "are"
     how_many = f"Only {count(fact.num_lesions)}" if fact.num_lesions else "None"
-    text = f"{how_many} of {lesions} {verb} from {_whence(fact)}"
+    text = f"{how_many} of {lesions} {verb} from {_origin(fact)}"
     unknown = counts.get(NOT_RECORDED, 0)
     return f"{text} ({fact.attribute} not recorded in {count(unknown)})." if unknown else f"{text}."
 
 
-def _whence(fact: CoverageGap) -> str:
+def _origin(fact: CoverageGap) -> str:
     if fact.attribute == "age":
         return f"a patient aged {fact.value.replace('+', ' or over')}"
     if fact.attribute == "sex":
@@ -89,12 +89,12 @@ def _whence(fact: CoverageGap) -> str:
 
 
 def show_seen(card: Card) -> None:
-    """Draw the tables of what the model has and has not seen."""
+    """Draw the tables of the training lesions by age, sex, site, data set and skin tone."""
     num_lesions = sum(card.seen["skin_tone"].values())
     st.markdown(
-        f"The model learned from {counted(num_lesions, 'lesion')}. A kind of which it saw "
-        f"fewer than {coverage.MIN_LESIONS} counts as not seen: how often it is right there is not "
-        "known. "
+        f"The model was trained on {counted(num_lesions, 'lesion')}. Groups with fewer than "
+        f"{coverage.MIN_LESIONS} training lesions are treated as unseen; accuracy there is "
+        "unknown. "
         f"{formats.uncounted_note(card)}"
     )
     for column, attributes in zip(
@@ -105,25 +105,25 @@ def show_seen(card: Card) -> None:
 
 
 def seen_table(card: Card, attribute: str) -> str:
-    """Training lesions by one attribute as a table in Markdown, with the kinds it never saw.
+    """Training lesions by one attribute as a Markdown table, including groups without any.
 
-    Not `st.table`, which would load pandas into a page that has no other need of it.
+    Not `st.table`, which would load pandas into a page that does not need it otherwise.
     """
     counts = card.seen[attribute]
     rows = [f"| {_HEADINGS[attribute]} | Lesions |", "| :-- | --: |"]
-    for kind in [*_kinds(card, attribute), NOT_RECORDED]:
-        number = counts.get(kind, 0)
-        is_little = number < coverage.MIN_LESIONS and kind != NOT_RECORDED and attribute in _KNOWN
-        shown = f"**{count(number)}**, too few" if is_little else count(number)
-        rows.append(f"| {literal(kind)} | {shown} |")
+    for group in [*_groups(card, attribute), NOT_RECORDED]:
+        number = counts.get(group, 0)
+        is_unseen = number < coverage.MIN_LESIONS and group != NOT_RECORDED and attribute in _KNOWN
+        cell = f"**{count(number)}**, too few" if is_unseen else count(number)
+        rows.append(f"| {literal(group)} | {cell} |")
     return "\n".join(rows)
 
 
-def _kinds(card: Card, attribute: str) -> list[str]:
-    """The kinds of a known vocabulary, then those that the training table has beside them.
+def _groups(card: Card, attribute: str) -> list[str]:
+    """The groups of the standard vocabulary, then others that the training data use.
 
-    Archives have words of their own: to one that says "posterior torso", a back is unknown.
+    Some archives have their own terms: one that says "posterior torso" has no "back".
     """
-    kinds = list(_KNOWN.get(attribute, ()))
-    others = [kind for kind in card.seen[attribute] if kind not in (*kinds, NOT_RECORDED)]
-    return kinds + others
+    groups = list(_KNOWN.get(attribute, ()))
+    others = [group for group in card.seen[attribute] if group not in (*groups, NOT_RECORDED)]
+    return groups + others

@@ -1,4 +1,4 @@
-"""The charts of a result, drawn without motion so that screen and paper show the same."""
+"""The charts of a result, static so that screen and paper look the same."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ ABOVE_COLOR = BY_CODE["MEL"].color
 BELOW_COLOR = BY_CODE["NV"].color  # never green: below the threshold is not an all-clear
 OTHER_REFERRED_COLOR = "#5B8DB8"
 
-_EDGE_COLOR = "#FFFFFF"  # around a mark that lies on others, in either theme
+_EDGE_COLOR = "#FFFFFF"  # around a mark that overlaps others, in both themes
 
 # Pixels, down the bar chart.
 _HEADING_TO_BAR = 24
@@ -25,15 +25,15 @@ _BAR_TO_HEADING = 33
 _BAR_WIDTH = 14.5
 _RULER_HEIGHT = 86
 
-# The lesions of a clinic, a square each.
-_SQUARES_A_ROW = 50
+# One square per lesion of the clinic.
+_SQUARES_PER_ROW = 50
 _SQUARES_HEIGHT = 190  # px
 _LEGEND_LINE = 24  # px
 
 
 @dataclass(frozen=True)
 class Group:
-    """One group of diagnoses, the likeliest first."""
+    """A group of diagnoses, the likeliest first."""
 
     name: str
     codes: tuple[str, ...]
@@ -41,19 +41,19 @@ class Group:
 
 
 def groups(prediction: Prediction) -> tuple[Group, ...]:
-    """The diagnoses as they are shown: malignant first, then by probability inside the group."""
-    found = []
+    """The diagnoses in display order: malignant first, then by probability inside each group."""
+    result = []
     for name in GROUPS:
         codes = [code for code in prediction.codes if BY_CODE[code].group == name]
         codes.sort(key=prediction.probability, reverse=True)
         if codes:
             total = sum(prediction.probability(code) for code in codes)
-            found.append(Group(name.capitalize(), tuple(codes), total))
-    return tuple(found)
+            result.append(Group(name.capitalize(), tuple(codes), total))
+    return tuple(result)
 
 
 def bars(prediction: Prediction, ground: Ground) -> Chart:
-    """Every probability as a bar, under the name and the sum of its group."""
+    """Every probability as a bar, below the name and sum of its group."""
     codes: list[str] = []
     places: list[int] = []
     notes: list[Spec] = []
@@ -78,13 +78,13 @@ def bars(prediction: Prediction, ground: Ground) -> Chart:
         "marker": {"color": [BY_CODE[code].color for code in codes]},
         "text": [percent(prediction.probability(code)) for code in codes],
         "textposition": "outside", "textfont": {"color": ground.ink, "size": 13},
-        "constraintext": "none",  # or Plotly shrinks the numbers to the height of the bar
+        "constraintext": "none",  # otherwise Plotly shrinks the numbers to the bar's height
         "cliponaxis": False,
     }  # fmt: skip
     layout = _bare(height + 2) | {
-        # To 116 always, so that bars of two lesions compare and the number beside 100 % has room;
-        # at 108 the number beside 97 % was cut off in a narrow card. The bars begin at 0.5:
-        # headings and rules cross the whole card, and the longest name fits on a phone.
+        # Always to 116, so that bars of two lesions can be compared and the number beside 100 %
+        # fits; at 108 the number beside 97 % was cut off in a narrow card. The bars start at 0.5:
+        # headings and rules span the whole card, and the longest name fits on a phone.
         "xaxis": {"range": [0, 116], "domain": [0.5, 1], "visible": False, "fixedrange": True},
         "yaxis": {
             "range": [height, 0], "tickvals": places,
@@ -98,7 +98,7 @@ def bars(prediction: Prediction, ground: Ground) -> Chart:
 
 
 def bars_alt(prediction: Prediction) -> str:
-    """The bars in words, for a screen reader."""
+    """The bars as text, for screen readers."""
     parts = []
     for group in groups(prediction):
         names = ", ".join(
@@ -109,7 +109,7 @@ def bars_alt(prediction: Prediction) -> str:
 
 
 def ruler(probability: float, threshold: float, ground: Ground) -> Chart:
-    """Where this lesion and the referral threshold lie between 0 and 100 %."""
+    """This lesion and the referral threshold on a scale from 0 to 100 %."""
     is_above = probability >= threshold
     shapes: list[Spec] = [
         {
@@ -135,7 +135,7 @@ def ruler(probability: float, threshold: float, ground: Ground) -> Chart:
             "line": {"color": _EDGE_COLOR, "width": 1.5},
         },
     }  # fmt: skip
-    # The lesion's label stands above and the threshold's below, so that they cannot collide.
+    # The lesion's label is above and the threshold's below, so that they cannot overlap.
     notes = [
         _label(probability, 5.6, f"<b>{ruler_label(probability, threshold)}</b>", ground),
         _label(threshold, -5.0, f"Referral threshold {cutoff(threshold)}", ground),
@@ -157,7 +157,7 @@ def ruler(probability: float, threshold: float, ground: Ground) -> Chart:
 
 
 def ruler_label(probability: float, threshold: float) -> str:
-    """What stands at the lesion's mark; says on which side it is when the numbers look alike."""
+    """The label of the lesion's mark, with "just above" or "just below" if the numbers match."""
     label = f"This lesion {percent(probability)}"
     if percent(probability) != percent(threshold):
         return label
@@ -165,46 +165,47 @@ def ruler_label(probability: float, threshold: float) -> str:
 
 
 def ruler_alt(probability: float, threshold: float) -> str:
-    """The ruler in words, for a screen reader."""
+    """The ruler as text, for screen readers."""
     side = result_text.heading(probability >= threshold)
     return f"{side}: {ruler_label(probability, threshold)}, referral threshold {cutoff(threshold)}."
 
 
 @dataclass(frozen=True)
-class Share:
-    """One part of a clinic's lesions, as it is drawn."""
+class Outcome:
+    """What happens to a part of a clinic's lesions, as it is drawn."""
 
     num_lesions: int
     name: str
     color: str
 
 
-def shares(clinic: ClinicalImpact, ground: Ground) -> tuple[Share, ...]:
-    """What becomes of the lesions, in the order of the squares; missed is the strongest mark."""
+def outcomes(clinic: ClinicalImpact, ground: Ground) -> tuple[Outcome, ...]:
+    """The outcomes in the order of the squares; missed melanomas are the strongest mark."""
     return (
-        _share(clinic.found, "melanoma", "referred", ABOVE_COLOR),
-        _share(clinic.missed, "melanoma", "missed", ground.ink),
-        _share(clinic.unnecessary_referrals, "other", "referred", OTHER_REFERRED_COLOR),
-        _share(clinic.spared, "other", "not referred", ground.rest),
+        _outcome(clinic.found, "melanoma", "referred", ABOVE_COLOR),
+        _outcome(clinic.missed, "melanoma", "missed", ground.ink),
+        _outcome(clinic.unnecessary_referrals, "other", "referred", OTHER_REFERRED_COLOR),
+        _outcome(clinic.spared, "other", "not referred", ground.rest),
     )
 
 
-def _share(num_lesions: int, kind: str, fate: str, color: str) -> Share:
-    return Share(num_lesions, f"{kind} {fate}" if num_lesions == 1 else f"{kind}s {fate}", color)
+def _outcome(num_lesions: int, kind: str, fate: str, color: str) -> Outcome:
+    noun = kind if num_lesions == 1 else f"{kind}s"
+    return Outcome(num_lesions, f"{noun} {fate}", color)
 
 
 def squares(clinic: ClinicalImpact, ground: Ground) -> Chart:
-    """Every lesion of a clinic as a square, with the four counts below."""
-    drawn = shares(clinic, ground)
-    numbers = [number for number, share in enumerate(drawn) for _ in range(share.num_lesions)]
-    steps = len(drawn)
+    """One square per lesion of a clinic, with the four counts below."""
+    parts = outcomes(clinic, ground)
+    numbers = [number for number, part in enumerate(parts) for _ in range(part.num_lesions)]
+    steps = len(parts)
     heatmap = {
         "type": "heatmap", "zmin": -0.5, "zmax": steps - 0.5, "showscale": False,
         "xgap": 2, "ygap": 2,
-        "z": [numbers[i : i + _SQUARES_A_ROW] for i in range(0, len(numbers), _SQUARES_A_ROW)],
+        "z": [numbers[i : i + _SQUARES_PER_ROW] for i in range(0, len(numbers), _SQUARES_PER_ROW)],
         "colorscale": [
-            [(number + end) / steps, share.color]
-            for number, share in enumerate(drawn)
+            [(number + end) / steps, part.color]
+            for number, part in enumerate(parts)
             for end in (0, 1)
         ],
     }  # fmt: skip
@@ -212,11 +213,11 @@ def squares(clinic: ClinicalImpact, ground: Ground) -> Chart:
         {
             "x": 0.5 * (number % 2), "y": 0, "xref": "paper", "yref": "paper", "showarrow": False,
             "xanchor": "left", "yanchor": "top", "yshift": -8 - _LEGEND_LINE * (number // 2),
-            "text": f'<span style="color:{share.color};font-size:17px">■</span> '
-            f"<b>{count(share.num_lesions)}</b> {share.name}",
+            "text": f'<span style="color:{part.color};font-size:17px">■</span> '
+            f"<b>{count(part.num_lesions)}</b> {part.name}",
             "font": {"color": ground.ink, "size": 13},
         }
-        for number, share in enumerate(drawn)
+        for number, part in enumerate(parts)
     ]  # fmt: skip
     legend = 2 * _LEGEND_LINE + 8
     layout = _bare(_SQUARES_HEIGHT + legend) | {
@@ -234,14 +235,14 @@ def squares(clinic: ClinicalImpact, ground: Ground) -> Chart:
 
 
 def squares_alt(clinic: ClinicalImpact, ground: Ground) -> str:
-    """The squares in words, for a screen reader."""
-    drawn = shares(clinic, ground)
-    counts = ", ".join(f"{count(share.num_lesions)} {share.name}" for share in drawn)
-    return f"Of {count(sum(share.num_lesions for share in drawn))} lesions: {counts}."
+    """The squares as text, for screen readers."""
+    parts = outcomes(clinic, ground)
+    counts = ", ".join(f"{count(part.num_lesions)} {part.name}" for part in parts)
+    return f"Of {count(sum(part.num_lesions for part in parts))} lesions: {counts}."
 
 
 def _heading(group: Group, y: float, ground: Ground) -> list[Spec]:
-    """A group's name at the left edge of the card and its sum at the right one."""
+    """A group's name at the left edge of the card and its sum at the right edge."""
     return [
         {
             "x": x, "y": y, "xref": "paper", "xanchor": anchor, "yanchor": "middle",
@@ -252,17 +253,17 @@ def _heading(group: Group, y: float, ground: Ground) -> list[Spec]:
     ]  # fmt: skip
 
 
-def _label(share: float, y: float, text: str, ground: Ground) -> Spec:
-    """A label centered on its mark, or ending at it where it would leave the card."""
-    anchor = "left" if share < 0.3 else "right" if share > 0.7 else "center"
+def _label(position: float, y: float, text: str, ground: Ground) -> Spec:
+    """A label centered on its mark at `position` in [0, 1], or aligned with it near an edge."""
+    anchor = "left" if position < 0.3 else "right" if position > 0.7 else "center"
     return {
-        "x": 100 * share, "y": y, "text": text, "xanchor": anchor, "showarrow": False,
+        "x": 100 * position, "y": y, "text": text, "xanchor": anchor, "showarrow": False,
         "borderpad": 0, "font": {"color": ground.ink, "size": 13},
     }  # fmt: skip
 
 
 def _bare(height: int) -> Spec:
-    """The layout that all share: no legend, no ground, no controls."""
+    """The common layout: no legend, no background, no controls."""
     return {
         "height": height, "margin": {"l": 2, "r": 4, "t": 2, "b": 0}, "showlegend": False,
         "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "dragmode": False,

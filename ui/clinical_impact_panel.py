@@ -1,4 +1,4 @@
-"""The clinic panel: of 1,000 lesions, how many a threshold finds, misses and refers for nothing."""
+"""The clinic panel: of 1,000 lesions, how many a threshold finds, misses and refers needlessly."""
 
 import math
 
@@ -11,17 +11,17 @@ from ui import charts, theme
 from ui.formats import count, counted, percent, percent_estimate, small
 
 MOST_MELANOMAS = 200
-FIRST_MELANOMAS = 50  # no clinic's own number; the page says so
+FIRST_MELANOMAS = 50  # a starting value, not measured in any clinic; the page says so
 
 
-@st.fragment  # or every step of the slider would draw the whole page again
+@st.fragment  # otherwise every step of the slider would redraw the whole page
 def show(sensitivity: Estimate, specificity: Estimate, key: str) -> None:
-    """Draw the panel for a threshold that was measured to have this sensitivity and specificity.
+    """Draw the panel for a threshold.
 
     Args:
-        sensitivity: share of melanoma photographs above the threshold, with its interval.
-        specificity: share of the others below it.
-        key: of the slider and the chart; another one for every panel in the app.
+        sensitivity: of the threshold on the test photographs.
+        specificity: of the threshold on the test photographs.
+        key: prefix for the slider and the chart; unique in the app.
     """
     st.subheader("What this threshold means in your clinic", anchor=False)
     if math.isnan(sensitivity.value) or math.isnan(specificity.value):
@@ -37,14 +37,13 @@ def show(sensitivity: Estimate, specificity: Estimate, key: str) -> None:
             )  # fmt: skip
             st.markdown(
                 small(
-                    f"{FIRST_MELANOMAS} is where the slider starts, not your clinic’s number: "
-                    "set what you see."
+                    f"{FIRST_MELANOMAS} is only a starting value; set it to your own clinic’s rate."
                 )
             )
         prevalence = num_melanomas / NUM_LESIONS
         clinic = clinical_impact.expected(sensitivity.value, specificity.value, prevalence)
-        left.markdown(in_words(clinic, sensitivity))
-        ground = theme.in_use()
+        left.markdown(summary(clinic, sensitivity))
+        ground = theme.current()
         right.plotly_chart(
             charts.squares(clinic, ground),
             config=charts.CONFIG, key=f"{key}_squares", alt=charts.squares_alt(clinic, ground),
@@ -52,8 +51,8 @@ def show(sensitivity: Estimate, specificity: Estimate, key: str) -> None:
         st.markdown(small(basis(sensitivity, specificity, prevalence)))
 
 
-def in_words(clinic: ClinicalImpact, sensitivity: Estimate) -> str:
-    """Two sentences with counts of one whole, and the PPV and NPV under them, in Markdown."""
+def summary(clinic: ClinicalImpact, sensitivity: Estimate) -> str:
+    """Counts of referred and not referred lesions, with PPV and NPV, in Markdown."""
     if clinic.num_referred:
         referred = (
             f"**{count(clinic.found)} of {count(clinic.num_referred)}** referred lesions would be "
@@ -71,16 +70,15 @@ def in_words(clinic: ClinicalImpact, sensitivity: Estimate) -> str:
     lines = [f"{referred}  \n{small(f'PPV {percent(clinic.ppv)}')}"]
     lines.append(f"{not_referred}  \n{small(f'NPV {percent(clinic.npv)}')}")
     if not clinic.missed and sensitivity.value < 1:
-        lines.append("Fewer than one melanoma would be missed; that is not none.")
+        lines.append("Fewer than one melanoma would be missed, but not none.")
     return "\n\n".join(lines)
 
 
 def basis(sensitivity: Estimate, specificity: Estimate, prevalence: float) -> str:
-    """What the panel was counted with, and the counts at the ends of the intervals."""
+    """What the counts are based on, and how far they go across the intervals."""
     text = (
-        f"Counted with what this threshold reached on the test photographs: sensitivity "
-        f"{percent_estimate(sensitivity)}, specificity {percent_estimate(specificity)}; in "
-        f"brackets are {percent(0.95)} intervals."
+        f"Based on the test photographs: sensitivity {percent_estimate(sensitivity)}, specificity "
+        f"{percent_estimate(specificity)}, with {percent(0.95)} intervals."
     )
     ends = (sensitivity.low, sensitivity.high, specificity.low, specificity.high)
     if any(math.isnan(end) for end in ends):
@@ -88,7 +86,7 @@ def basis(sensitivity: Estimate, specificity: Estimate, prevalence: float) -> st
     best = clinical_impact.expected(sensitivity.high, specificity.high, prevalence)
     worst = clinical_impact.expected(sensitivity.low, specificity.low, prevalence)
     return (
-        f"{text} At their ends {_span(best.missed, worst.missed)} of the "
+        f"{text} Across these intervals, {_span(best.missed, worst.missed)} of "
         f"{counted(best.num_melanomas, 'melanoma')} would be missed and "
         f"{_span(best.unnecessary_referrals, worst.unnecessary_referrals)} other lesions referred."
     )

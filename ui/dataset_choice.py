@@ -176,7 +176,7 @@ def _take(file: UploadedFile) -> None:
             catalogue = catalogues.build(datasets.read(archive, folder))
             archive.unlink()
     except MelanomaError as error:
-        st.session_state[_REFUSAL] = errors.in_words(error)
+        st.session_state[_REFUSAL] = errors.to_markdown(error)
         shutil.rmtree(folder, ignore_errors=True)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

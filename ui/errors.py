@@ -1,4 +1,4 @@
-"""The one place where an error of the core becomes words on a page."""
+"""Show errors of the core on a page."""
 
 import re
 from collections.abc import Iterator
@@ -13,32 +13,32 @@ from ui.formats import literal
 
 @contextmanager
 def shown(title: str = "") -> Iterator[None]:
-    """Show a `MelanomaError` raised inside, and go on behind the block.
+    """Show a `MelanomaError` raised inside, and continue after the block.
 
     Programming errors pass through: they must fail loudly.
 
     Args:
-        title: what happened, in Markdown; without it the error's own first sentence.
+        title: what happened, in Markdown; by default the first clause of the error.
     """
     try:
         yield
     except MelanomaError as error:
-        show(f"**{title}** {literal(str(error))}" if title else in_words(error))
+        show(f"**{title}** {literal(str(error))}" if title else to_markdown(error))
 
 
 @contextmanager
-def kept() -> Iterator[None]:
-    """Keep a `MelanomaError` raised inside, to be shown where the photograph was asked for."""
+def deferred() -> Iterator[None]:
+    """Keep a `MelanomaError` raised inside, for `uploads.ask` to show beside the uploader."""
     try:
         yield
     except MelanomaError as error:
-        sessions.refuse(in_words(error))
+        sessions.set_refusal(to_markdown(error))
 
 
-def in_words(error: MelanomaError) -> str:
-    """The error's message in Markdown, literal; what happened in bold, need and remedy plain."""
+def to_markdown(error: MelanomaError) -> str:
+    """The error's message in Markdown, with its first clause in bold and all characters literal."""
     message = str(error)
-    # A refusal begins with the file's name in quotes, whose own dots and colons end nothing.
+    # A refused file is named first, in quotes; dots and colons in its name end no clause.
     name_end = message.rfind("”") if message.startswith("“") else 0
     end = re.compile(r"[.;:] ").search(message, name_end)
     if end is None:
@@ -47,5 +47,5 @@ def in_words(error: MelanomaError) -> str:
 
 
 def show(text: str) -> None:
-    """An error callout; `text` is Markdown, with everything from outside made literal."""
+    """An error callout; `text` is Markdown, and anything from outside in it must be literal."""
     st.error(text, icon=":material/error:")

@@ -1,4 +1,4 @@
-"""Numbers no finer than they are, dates, and text from outside shown as it is written."""
+"""Numbers, dates, small print, and literal text from outside."""
 
 import re
 import unicodedata
@@ -28,12 +28,12 @@ __all__ = [
     "small",
 ]  # fmt: skip
 
-_JOINER = "\u2060"  # cannot be seen, and keeps what it parts together
+_JOINER = "\u2060"  # word joiner: invisible, and allows no line break
 NOT_RECORDED = "not recorded"
 
 
 def day(iso: str) -> str:
-    """The day of an ISO date or date-time: "14 Nov 2026"; the text itself if it is no date.
+    """The day of an ISO date or date-time, "14 Nov 2026"; the text itself if it is not a date.
 
     >>> day("2026-11-04T08:15:00Z")
     '4 Nov 2026'
@@ -46,12 +46,11 @@ def day(iso: str) -> str:
 
 
 def literal(text: str) -> str:
-    """Text from outside (a file's name, a data set's notes), so that Markdown shows it as it is.
+    """Escape text from outside (a file name, the notes of a data set) for Markdown.
 
-    Streamlit makes pictures and links of `:smile:`, `:material/…:` and web addresses after
-    Markdown has taken its backslashes away, so a backslash alone does not hold them: an invisible
-    word joiner does. Characters that cannot be seen, or that turn the reading direction around,
-    become "�".
+    Streamlit turns `:smile:`, `:material/…:` and web addresses into pictures and links after
+    Markdown has removed the backslashes, so backslashes alone are not enough; an invisible word
+    joiner stops it. Invisible characters, and those that change the reading direction, become "�".
     """
     visible = "".join(
         "�" if unicodedata.category(character)[0] == "C" else character
@@ -62,5 +61,5 @@ def literal(text: str) -> str:
 
 
 def small(text: str) -> str:
-    """Small print, in a gray that can still be read (a caption's 60 % opacity cannot)."""
+    """Small print in a readable gray; `st.caption` is too pale."""
     return f":small[:gray[{text}]]"

@@ -1,4 +1,4 @@
-"""What stands around every page: logo, model in use, privacy, and each page's title row."""
+"""The frame of every page: logo, model in use, privacy, and the title row."""
 
 import base64
 import functools
@@ -20,19 +20,19 @@ PRIVACY = "Photographs stay in this session. Nothing of a patient is saved unles
 
 
 def show_logo() -> None:
-    """The logo over the navigation; its sign alone when the sidebar is closed."""
+    """The logo above the navigation, or its icon when the sidebar is closed."""
     st.logo(_address("logo.svg"), icon_image=_address("icon.svg"), size="large")
 
 
 @functools.cache
 def _address(name: str) -> str:
-    """A drawing as its own address, which Streamlit would otherwise make in every run."""
+    """An SVG as a data address, made once; Streamlit would make it on every run."""
     content = base64.b64encode((ASSETS / name).read_bytes()).decode()
     return f"data:image/svg+xml;base64,{content}"
 
 
 def show_notice() -> None:
-    """Under the navigation: which model answers, and what becomes of photographs."""
+    """The model in use and what happens to photographs, below the navigation."""
     with st.sidebar:
         _note("Model in use", *_model_lines())
         _note("Privacy", PRIVACY)
@@ -44,25 +44,24 @@ def _note(heading: str, *lines: str) -> None:
 
 def _model_lines() -> tuple[str, ...]:
     try:
-        found = serving()
-    except MelanomaError:  # the page beside this notice says why
-        return ("none that answers",)
-    if found is None:
+        current = serving()
+    except MelanomaError:  # the page shows why
+        return ("none can be loaded",)
+    if current is None:
         return ("none yet",)
-    card = found.model.card
-    if found.problem is None:
-        since = f"in use since {day(found.in_use.since)}"
+    if current.problem is None:
+        status = f"in use since {day(current.champion.since)}"
     else:
-        since = f"in the place of {literal(found.in_use.model_id)}"
-    return literal(card.model_id), f"SHA-256 {found.model.sha256[:8]}", since
+        status = f"instead of {literal(current.champion.model_id)}, which failed its check"
+    return literal(current.model.card.model_id), f"SHA-256 {current.model.sha256[:8]}", status
 
 
-def _insist_on_the_frame() -> None:
-    """Run app.py where Streamlit runs a page by itself.
+def _require_frame() -> None:
+    """Run app.py if Streamlit runs a page without it.
 
-    Until `st.navigation` was called once in a process, Streamlit 1.67 takes a folder named `pages`
-    for its older kind of multipage app: after a restart, a browser that asks for /about would get
-    that page without logo, navigation and notice.
+    Until `st.navigation` is called for the first time in a process, Streamlit 1.67 treats a folder
+    named `pages` as its older kind of multipage app: after a restart, /about would open without
+    logo, navigation and notice.
     """
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
@@ -70,8 +69,8 @@ def _insist_on_the_frame() -> None:
 
 
 def title_row(title: str) -> tuple[DeltaGenerator, DeltaGenerator]:
-    """The page's title; the places for its buttons, right of it, and for the line under it."""
-    _insist_on_the_frame()
+    """Draw the title; returns containers for the buttons beside it and for the line below it."""
+    _require_frame()
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
@@ -80,28 +79,28 @@ def title_row(title: str) -> tuple[DeltaGenerator, DeltaGenerator]:
     return actions, st.container()
 
 
-def show_intended_use(card: Card, point: OperatingPoint, answering: Serving | None) -> None:
-    """The line under a clinic page's title."""
+def show_intended_use(card: Card, point: OperatingPoint, current: Serving | None) -> None:
+    """The line below a clinic page's title."""
     line = result_text.intended_use_line(card, point)
-    if answering is not None and answering.model.card.model_id != card.model_id:
+    if current is not None and current.model.card.model_id != card.model_id:
         line += (
-            f" {literal(answering.model.card.model_id)} has come into use since: "
-            "choose New lesion to assess the photograph with it."
+            f" It has since been replaced by {literal(current.model.card.model_id)}: choose New "
+            "lesion to assess the photograph with that model."
         )
     st.markdown(small(line))
 
 
 def choose_operating_point(card: Card) -> OperatingPoint:
-    """The threshold that everything on the page goes by, chosen beside the title.
+    """The threshold for the whole page, chosen beside the title.
 
-    A card with one operating point leaves nothing to choose, and draws nothing.
+    Draws nothing if the card has only one operating point.
     """
     points = {point.target: point for point in card.operating_points}
     if len(points) == 1:
         return card.operating_points[0]
     with st.popover("Threshold", icon=":material/tune:"):
         target = st.radio(
-            "Sensitivity for melanoma that the threshold was placed for",
+            "Target sensitivity for melanoma",
             sorted(points, reverse=True),
             format_func=lambda target: (
                 f"{percent(target)}: threshold {cutoff(points[target].threshold)}"
@@ -109,15 +108,14 @@ def choose_operating_point(card: Card) -> OperatingPoint:
             key="target",
             persist_state="page",
         )
-        # A radio button's own captions are too pale to be read by everybody.
+        # The radio's own captions are too pale to be readable for everyone.
         for value in sorted(points, reverse=True):
-            st.markdown(small(_cost(points[value])))
+            st.markdown(small(_trade_off(points[value])))
     return points[target]
 
 
-def _cost(point: OperatingPoint) -> str:
-    found, cleared = point.sensitivity, point.specificity
+def _trade_off(point: OperatingPoint) -> str:
     return (
-        f"{cutoff(point.threshold)} found {percent(found.value)} of the melanoma photographs of "
-        f"the test set and referred {percent(1 - cleared.value)} of the others."
+        f"In testing, {cutoff(point.threshold)} found {percent(point.sensitivity.value)} of the "
+        f"melanoma photographs and referred {percent(1 - point.specificity.value)} of the others."
     )

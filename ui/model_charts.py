@@ -103,8 +103,8 @@ def roc(
         }
     )  # fmt: skip
     layout = bare(_ROC_HEIGHT) | {
-        "xaxis": share_axis("Other photographs referred", ground),
-        "yaxis": share_axis("Melanoma photographs found", ground),
+        "xaxis": percent_axis("Other photographs referred", ground),
+        "yaxis": percent_axis("Melanoma photographs found", ground),
         "annotations": notes, "shapes": [_diagonal(ground)],
     }  # fmt: skip
     return Chart(data, layout)
@@ -137,8 +137,8 @@ def reliability(diagram: Diagram, ground: Ground) -> Chart:
         )
     ]  # fmt: skip
     layout = bare(_DIAGRAM_HEIGHT) | {
-        "xaxis": share_axis("Probability given", ground),
-        "yaxis": share_axis("Came true", ground),
+        "xaxis": percent_axis("Probability given", ground),
+        "yaxis": percent_axis("Came true", ground),
         "annotations": notes, "shapes": [_diagonal(ground)],
     }  # fmt: skip
     before = _bins("before", diagram.before, ground.soft)
@@ -212,7 +212,7 @@ def _diagonal(ground: Ground) -> Spec:
     }  # fmt: skip
 
 
-def share_axis(title: str, ground: Ground) -> Spec:
+def percent_axis(title: str, ground: Ground) -> Spec:
     """An axis from 0 to 100 %."""
     return {
         "range": [-2, 102], "tickvals": [0, 25, 50, 75, 100],

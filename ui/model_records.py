@@ -84,7 +84,7 @@ def calibration_before(record: Record) -> dict[str, Estimate]:
     return _calibration_before(record.key, record)
 
 
-def came_true(
+def observed_proportions(
     record: Record, name: str, hits: NDArray[np.bool_], y_prob: NDArray[np.float64], num_bins: int
 ) -> tuple[Estimate, ...]:
     """The shares of a reliability diagram after calibration, with their intervals.
@@ -96,7 +96,7 @@ def came_true(
         y_prob: (N,) of that probability.
         num_bins: equally wide ones.
     """
-    return _came_true(record.key, name, num_bins, record.test, hits, y_prob)
+    return _observed_proportions(record.key, name, num_bins, record.test, hits, y_prob)
 
 
 def by_diagnosis(record: Record) -> dict[str, DiagnosisFigures]:
@@ -109,9 +109,9 @@ def confusion(record: Record) -> NDArray[np.int64]:
     return subgroups.confusion(record.test)
 
 
-def confused(record: Record, code: str, taken_for: str) -> Estimate:
+def confusion_rate(record: Record, code: str, taken_for: str) -> Estimate:
     """Share of the photographs of one diagnosis whose likeliest diagnosis is another one."""
-    return _confused(record.key, code, taken_for, record.test)
+    return _confusion_rate(record.key, code, taken_for, record.test)
 
 
 def by_attribute(
@@ -143,7 +143,7 @@ def _calibration_before(key: tuple[str, str], _record: Record) -> dict[str, Esti
 
 
 @st.cache_data(show_spinner=_RESAMPLING, max_entries=16)
-def _came_true(
+def _observed_proportions(
     key: tuple[str, str],
     name: str,
     num_bins: int,
@@ -160,7 +160,7 @@ def _by_diagnosis(key: tuple[str, str], _test: Evaluation) -> dict[str, Diagnosi
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
-def _confused(key: tuple[str, str], code: str, taken_for: str, _test: Evaluation) -> Estimate:
+def _confusion_rate(key: tuple[str, str], code: str, taken_for: str, _test: Evaluation) -> Estimate:
     return subgroups.confusion_rate(_test, code, taken_for)
 
 

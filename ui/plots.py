@@ -1,24 +1,24 @@
-"""Charts as plain dictionaries of Plotly's schema, sent to the browser as they stand.
+"""Charts as plain dictionaries in Plotly's schema, sent to the browser unvalidated.
 
-Made of graph objects, a chart takes Plotly's validators 20 to 50 ms of processor time.
-`st.plotly_chart` has them run over a dictionary, too, but takes a `BaseFigure` for validated. So
-the tests hold each chart against the schema (tests/conftest.py), and the server does not.
+Plotly's validators take 20 to 50 ms of processor time per chart. `st.plotly_chart` runs them on
+dictionaries too, but trusts a `BaseFigure`. So the tests validate every chart (tests/conftest.py),
+and the server does not.
 """
 
 from typing import Any
 
 from plotly.basedatatypes import BaseFigure
 
-Spec = dict[str, Any]  # a part of a chart, as plotly.js has it
+Spec = dict[str, Any]  # part of a chart in the schema of plotly.js
 
 CLEAR = "rgba(0,0,0,0)"
 
 
 class Chart(BaseFigure):
-    """What plotly.js draws. Of the methods of a figure it has `to_dict` alone."""
+    """A chart for plotly.js; of the methods of a figure, only `to_dict` works."""
 
     def __init__(self, data: list[Spec], layout: Spec) -> None:
-        self._spec = {"data": data, "layout": layout}  # no super().__init__(), which validates
+        self._spec = {"data": data, "layout": layout}  # super().__init__() would validate
 
     def to_dict(self) -> Spec:
         """The chart, unvalidated."""

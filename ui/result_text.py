@@ -1,7 +1,7 @@
-"""What the result says: the verdict in words, and what stands under it in small print.
+"""The text of a result: verdict, differential, and their small print.
 
 Every number comes from the model's card or from the prediction. The wording is deliberate: the
-verdict is a position against a threshold, never a diagnosis, and below is never an all-clear.
+verdict is a position relative to a threshold, never a diagnosis, and "below" is never an all-clear.
 """
 
 import dataclasses
@@ -17,142 +17,139 @@ from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models import grad_cam
 from melanoma_core.models.cards import Card, OperatingPoint
 from melanoma_core.models.predict import Prediction
-from ui.formats import (
-    count,
-    counted,
-    literal,
-    percent,
-    percent_estimate,
-    percent_range,
-    score_estimate,
-)
+from ui.formats import count, counted, literal, percent
 
-DRAWN = "Drawn by code, not a photograph."
+DRAWN = "Computer-drawn, not a photograph."
 _UNKNOWN = Estimate(math.nan, math.nan, math.nan, 0, 0)
 
 
 def is_above(prediction: Prediction, point: OperatingPoint) -> bool:
-    """Whether this lesion is referred: at the threshold or above it."""
+    """Whether this lesion is referred: at or above the threshold."""
     return prediction.melanoma_probability >= point.threshold
 
 
 def unmeasured(point: OperatingPoint) -> OperatingPoint:
-    """The threshold for a lesion unlike those that it was measured on: it promises nothing."""
+    """The same threshold without sensitivity and specificity, for a lesion unlike those tested."""
     return dataclasses.replace(point, sensitivity=_UNKNOWN, specificity=_UNKNOWN)
 
 
 def intended_use_line(card: Card, point: OperatingPoint) -> str:
-    """The line under the title: what this is for, and which model and threshold answer."""
+    """The line below the title: intended use, model and threshold."""
     aim = f" for {percent(point.target)} sensitivity" if is_well_measured(point) else ""
     model = f"Model {literal(card.model_id)}, threshold {cutoff(point.threshold)}{aim}."
     return f"{literal(card.intended_use)} {model}"
 
 
 def heading(above: bool) -> str:
-    """The verdict's heading."""
+    """The heading of the verdict."""
     return f"{'Above' if above else 'Below'} the referral threshold for melanoma"
 
 
 def icon(above: bool) -> str:
-    """The verdict's sign: a flag or a rule, never a tick."""
+    """The icon of the verdict: a flag or a dash, never a check mark."""
     return ":red[:material/flag:]" if above else ":gray[:material/horizontal_rule:]"
 
 
 def verdict(prediction: Prediction, point: OperatingPoint) -> str:
-    """What the position against the threshold means for this lesion, in Markdown."""
+    """What being above or below the threshold means for this lesion, in Markdown."""
     likeliest = BY_CODE[prediction.likeliest]
     if is_above(prediction, point):
         if likeliest.code == "MEL":
             return "Melanoma is the likeliest diagnosis."
-        aim = f": this threshold is placed to find {_of_100(point.target)} of 100 melanomas"
+        aim = f": the threshold is set to find {_of_100(point.target)} of 100 melanomas"
         return (
-            f"{likeliest.name} is the likeliest single diagnosis, but melanoma is too probable "
-            f"to set aside{aim if is_well_measured(point) else ''}."
+            f"{likeliest.name} is the likeliest single diagnosis, but the probability of melanoma "
+            f"is still high enough to refer{aim if is_well_measured(point) else ''}."
         )
     text = (
-        f"**This does not rule melanoma out.** {_missed(point)} History, change over time and "
-        "palpation are not in the photograph."
+        f"**This does not rule melanoma out.** {_missed(point)} The photograph does not show "
+        "history, change over time or how the lesion feels."
     )
     if likeliest.code == "MEL":
-        return f"{text} **Melanoma is the likeliest diagnosis all the same.**"
+        return f"{text} **Melanoma is still the likeliest diagnosis.**"
     if likeliest.group != BENIGN:
         return (
-            f"{text} **{likeliest.name} is the likeliest diagnosis.** The threshold concerns "
+            f"{text} **{likeliest.name} is the likeliest diagnosis.** The threshold is for "
             "melanoma only."
         )
     return text
 
 
 def _missed(point: OperatingPoint) -> str:
-    """How many of 100 melanomas fall below the threshold, as the test set found it."""
-    found = point.sensitivity
-    if math.isnan(found.value):
+    """How many of 100 melanomas fall below the threshold, measured on the test set."""
+    sensitivity = point.sensitivity
+    if math.isnan(sensitivity.value):
         return "How many melanomas fall below this threshold is not known."
-    missed = _of_100(1 - found.value)
+    missed = _of_100(1 - sensitivity.value)
     if is_well_measured(point) and missed > 0:
-        return f"Of 100 melanomas about {missed} fall below this threshold."
-    # The epsilons keep 100 * (1 - 0.93), which is 6.99…, from becoming 6 where 7 are missed.
-    fewest = max(0, math.floor(100 * (1 - found.high) + 1e-9))
-    most = math.ceil(100 * (1 - found.low) - 1e-9)
-    return f"Of 100 melanomas between {fewest} and {most} fall below this threshold."
+        verb = "falls" if missed == 1 else "fall"
+        return f"About {missed} of 100 melanomas {verb} below this threshold."
+    # 100 * (1 - 0.93) is 6.99…; without the epsilons 7 missed melanomas would become 6.
+    fewest = max(0, math.floor(100 * (1 - sensitivity.high) + 1e-9))
+    most = math.ceil(100 * (1 - sensitivity.low) - 1e-9)
+    return f"Between {fewest} and {most} of 100 melanomas fall below this threshold."
 
 
 def map_caption(name: str, heat: NDArray[np.float32], scale: float) -> str:
-    """What stands under an evidence map.
+    """The text below an evidence map.
 
     Args:
-        name: the diagnosis, in a sentence.
-        heat: (h, w) its own map.
-        scale: largest heat of the maps of all diagnoses.
+        name: the diagnosis, lower case.
+        heat: (h, w) its map.
+        scale: largest heat in the maps of all diagnoses.
     """
     if heat.max() <= 0:
         return f"No region of this photograph supports {name}."
     if not grad_cam.is_drawable(heat, scale):
         return (
-            f"What supports {name} is too faint to draw: less than "
+            f"The evidence for {name} is too faint to draw: less than "
             f"{percent(grad_cam.FAINTEST)} of the strongest evidence for any diagnosis."
         )
     return (
         f"White line: half of the strongest evidence for {name}. The map shows where the network "
-        "found support for it; not why, nor whether it is right."
+        "found support for it, not why, nor whether it is right."
     )
 
 
 def evidence(point: OperatingPoint) -> str:
-    """The small print of the verdict: what this threshold found in the test set."""
-    found, cleared = point.sensitivity, point.specificity
-    if not found.num_photographs and not cleared.num_photographs:
-        return "In lesions like this one the threshold’s sensitivity and specificity are not known."
+    """The small print of the verdict: how the threshold did on the test set."""
+    sensitivity, specificity = point.sensitivity, point.specificity
+    if not sensitivity.num_photographs and not specificity.num_photographs:
+        return (
+            "For lesions like this one, the sensitivity and specificity of this threshold are not "
+            "known."
+        )
     text = (
-        f"On lesions it had never seen, with {percent(0.95)} intervals: sensitivity "
-        f"{_measured(found, 'melanoma photographs of the test set')}; specificity "
-        f"{_measured(cleared, 'other photographs')}."
+        f"In testing it flagged {_counts(sensitivity)} melanoma photographs "
+        f"({percent(sensitivity.value)}, {percent(0.95)} CI {_interval(sensitivity)}) and did not "
+        f"flag {_counts(specificity)} others "
+        f"({percent(specificity.value)}, {_interval(specificity)})."
     )
     return text if is_well_measured(point) else f"{text} {_few(point)}"
 
 
 def differential(prediction: Prediction, card: Card, point: OperatingPoint) -> str:
-    """The small set of diagnoses to think of, the likeliest first, and what it leaves open."""
+    """The diagnoses to consider, likeliest first, and whether they need review."""
     members = _members(prediction, card)
-    named = [code for code in _likeliest_first(prediction) if members[prediction.codes.index(code)]]
-    text = f"**Differential:** {', '.join(BY_CODE[code].name.lower() for code in named)}."
-    if "MEL" not in named and is_above(prediction, point):
+    codes = [code for code in _likeliest_first(prediction) if members[prediction.codes.index(code)]]
+    text = f"**Differential:** {', '.join(BY_CODE[code].name.lower() for code in codes)}."
+    if "MEL" not in codes and is_above(prediction, point):
         text += (
-            " Melanoma is not in this set but above the referral threshold, which is placed lower "
-            "so as to miss fewer melanomas."
+            " Melanoma is not on this list but is above the referral threshold, which is set lower "
+            "to miss fewer melanomas."
         )
     if conformal.needs_review(members[np.newaxis])[0]:
         reasons = []
-        if "MEL" in named and any(BY_CODE[code].group == BENIGN for code in named):
-            reasons.append("melanoma stands beside benign diagnoses")
-        if len(named) > conformal.MAX_SET_SIZE:
-            reasons.append(f"{len(named)} diagnoses are many")
-        text += f" **Review:** {' and '.join(reasons)}; this photograph alone does not decide."
+        if "MEL" in codes and any(BY_CODE[code].group == BENIGN for code in codes):
+            reasons.append("melanoma and benign diagnoses are both possible")
+        if len(codes) > conformal.MAX_SET_SIZE:
+            reasons.append(f"the list has {len(codes)} diagnoses")
+        text += f" **Review:** {', and '.join(reasons)}; the photograph alone cannot settle it."
     return text
 
 
 def _members(prediction: Prediction, card: Card) -> NDArray[np.bool_]:
-    """(C,) whether a diagnosis is in the differential, as prediction.codes."""
+    """(C,) True for the diagnoses in the differential, in the order of prediction.codes."""
     cutoffs = card.differential
     return conformal.prediction_sets(
         prediction.probabilities[np.newaxis],
@@ -167,51 +164,43 @@ def _likeliest_first(prediction: Prediction) -> list[str]:
 
 
 def differential_evidence(card: Card, is_outside: bool) -> str:
-    """The small print of the differential: how often it held the true diagnosis, and where."""
-    made = card.differential
-    aim = _of_100(made.level)
-    text = (
-        f"Such a set is placed to hold the true diagnosis of {aim} of 100 melanomas, and of {aim} "
-        f"of 100 other lesions; its cutoffs come from {count(made.val_melanomas)} melanoma "
-        f"photographs and {count(made.val_photographs)} others of the validation set."
-    )
+    """The small print of the differential: how often it includes the true diagnosis."""
+    cutoffs = card.differential
+    level = percent(cutoffs.level)
+    aim = f"This list is designed to include the true diagnosis in {level} of cases"
     if is_outside:
-        return f"{text} How often it holds that of lesions like this one is not known."
+        return f"{aim}; how often it does so for lesions like this one is not known."
+    coverage, of_melanomas = cutoffs.coverage, cutoffs.melanoma_coverage
     return (
-        f"{text} On the test set, with {percent(0.95)} intervals, it held that of "
-        f"{_held(made.coverage, 'photographs')}, and of "
-        f"{_held(made.melanoma_coverage, 'melanoma photographs')}; "
-        f"{score_estimate(made.mean_size, 1)} diagnoses on average."
-    )
-
-
-def _held(figure: Estimate, what: str) -> str:
-    """Such as "90 % (89–92 %) of 2,016 photographs from 1,528 lesions"."""
-    return (
-        f"{percent_estimate(figure)} of {count(figure.num_photographs)} {what} from "
-        f"{counted(figure.num_lesions, 'lesion')}"
+        f"{aim}; in testing it did so in {percent(coverage.value)} ({percent(0.95)} CI "
+        f"{_interval(coverage)}), and in {percent(of_melanomas.value)} of melanomas "
+        f"({_interval(of_melanomas)})."
     )
 
 
 def _few(point: OperatingPoint) -> str:
-    found = point.sensitivity
+    sensitivity = point.sensitivity
     basis = (
-        f"The threshold was chosen on {counted(point.val_lesions, 'melanoma')} and measured on "
-        f"{count(found.num_lesions)}: the true sensitivity"
+        f"The threshold was chosen on {counted(point.val_lesions, 'melanoma')} and tested on "
+        f"{count(sensitivity.num_lesions)}: the true sensitivity"
     )
-    if math.isnan(found.low) or math.isnan(found.high):
+    if math.isnan(sensitivity.low) or math.isnan(sensitivity.high):
         return f"{basis} is not known."
-    return f"{basis} lies between {digits(found.low)} and {percent(found.high)}."
+    return f"{basis} lies between {digits(sensitivity.low)} and {percent(sensitivity.high)}."
 
 
-def _measured(figure: Estimate, what: str) -> str:
-    """Such as "205 of 216 melanoma photographs (95 %, 91–98 %), from 197 lesions"."""
-    hits = "" if figure.num_hits is None else f"{count(figure.num_hits)} of "
-    return (
-        f"{hits}{count(figure.num_photographs)} {what} ({percent(figure.value)}, "
-        f"{percent_range(figure.low, figure.high)}), from {counted(figure.num_lesions, 'lesion')}"
-    )
+def _counts(estimate: Estimate) -> str:
+    """Such as "205 of 216"."""
+    hits = "" if estimate.num_hits is None else f"{count(estimate.num_hits)} of "
+    return f"{hits}{count(estimate.num_photographs)}"
 
 
-def _of_100(share: float) -> int:
-    return round(100 * share)
+def _interval(estimate: Estimate) -> str:
+    """Such as "91–98", without the percent sign."""
+    if math.isnan(estimate.low) or math.isnan(estimate.high):
+        return "not known"
+    return f"{digits(estimate.low)}–{digits(estimate.high)}"
+
+
+def _of_100(proportion: float) -> int:
+    return round(100 * proportion)

@@ -1,4 +1,4 @@
-"""The model that answers on every page, loaded once a process."""
+"""The model that every page uses, loaded once per process."""
 
 import functools
 from dataclasses import dataclass
@@ -16,26 +16,26 @@ from ui.formats import literal
 
 @dataclass(frozen=True)
 class Serving:
-    """The model that answers."""
+    """The model in use, or the one before it that answers instead."""
 
     model: Model
-    in_use: Champion  # what champion.json says; another model than `model` when `problem` is set
-    problem: str | None  # why the model in use is not the one that answers
+    champion: Champion  # the newest entry of champion.json; not `model` if `problem` is set
+    problem: str | None  # why `model` answers instead of the champion
 
 
 def serving() -> Serving | None:
-    """The model that answers, or None when none was put into use yet.
+    """The model that answers; None if no model was ever promoted.
 
     Raises:
-        ModelError: there is a model in use, but neither it nor the one before can answer.
+        ModelError: neither the model in use nor an earlier one can be loaded.
     """
     models_dir = paths.models_dir()
-    entries = _in_use(models_dir, _stamp(models_dir / "champion.json"))
+    entries = _champions(models_dir, _stamp(models_dir / "champion.json"))
     return _load(str(models_dir), repr(entries), entries) if entries else None
 
 
 def _stamp(file: Path) -> tuple[int, int, int] | None:
-    """What is another one after the file was replaced; None where there is none."""
+    """A value that changes when the file is replaced; None if there is no file."""
     try:
         status = file.stat()
     except FileNotFoundError:
@@ -44,47 +44,47 @@ def _stamp(file: Path) -> tuple[int, int, int] | None:
 
 
 @functools.lru_cache(maxsize=8)
-def _in_use(models_dir: Path, stamp: tuple[int, int, int] | None) -> tuple[Champion, ...]:
-    """What champion.json says; read anew when its stamp is another. An error is not kept.
+def _champions(models_dir: Path, stamp: tuple[int, int, int] | None) -> tuple[Champion, ...]:
+    """The entries of champion.json, read again when its stamp changes. Errors are not cached.
 
-    Where the file is replaced between the stamp and the reading, this run has the new entries
-    already; the next one finds another stamp.
+    If the file is replaced between stamp and reading, this run already has the new entries, and
+    the next run sees another stamp.
     """
     return store.champions(models_dir)
 
 
-def serving_or_words() -> Serving | None:
-    """The model that answers; the page says why where it is none, or not the one in use."""
+def serving_or_message() -> Serving | None:
+    """Like `serving`, and a message on the page unless the model in use answers."""
     with errors.shown("The model in use failed its check, and no other can answer."):
-        found = serving()
-        if found is None:
+        current = serving()
+        if current is None:
             show_no_model()
-        elif found.problem is not None:
+        elif current.problem is not None:
             errors.show(
                 "**The model in use failed its check and was not loaded.** The previous model is "
-                f"answering: {literal(found.model.card.model_id)}. {literal(found.problem)}"
+                f"answering: {literal(current.model.card.model_id)}. {literal(current.problem)}"
             )
-        return found
+        return current
     return None
 
 
 def show_no_model() -> None:
-    """What to do when no model is in use: the commands, with the candidates there are."""
+    """How to train a model or promote a candidate, as commands."""
     st.info(
-        "**No model is in use yet.** Train one on your data, or put a candidate into use.",
+        "**No model is in use yet.** Train one on your data, or promote a candidate.",
         icon=":material/info:",
     )
     cards, problems = store.list_cards(paths.models_dir())
     for problem in problems:
         errors.show(f"**A model that is not in use is damaged.** {literal(problem)}")
     candidates = [card.model_id for card in cards]
-    st.markdown("Train one, in the folder of this app; the option --help names all others:")
+    st.markdown("To train a model, run this in the app’s folder (--help lists all options):")
     st.code(
         ".venv/bin/python -m melanoma_core train --dataset PHOTOGRAPHS --weights WEIGHTS",
         language="bash",
     )
     st.markdown(
-        f"Put a candidate into use, then open this page again. Candidates: "
+        f"To promote a candidate, run this and reload the page. Candidates: "
         f"{', '.join(map(literal, candidates)) or 'none yet'}."
     )
     st.code(
@@ -94,7 +94,7 @@ def show_no_model() -> None:
 
 
 def _is_sound(loaded: Serving) -> bool:
-    # A stand-in is looked at again on every run, so that a repaired model answers at once.
+    # While an earlier model answers, every run tries again, so that a repaired one is used at once.
     return loaded.problem is None
 
 
@@ -102,12 +102,11 @@ def _is_sound(loaded: Serving) -> bool:
     show_spinner="Loading the model, a few seconds", max_entries=2, validate=_is_sound
 )
 def _load(models_dir: str, key: str, _entries: tuple[Champion, ...]) -> Serving:
-    """Cached by what champion.json says: another model in use is served on the next run.
+    """Load the champion, cached by the entries of champion.json: a promotion shows on the next run.
 
-    The key is the entries as text, which takes Streamlit a tenth of the time to hash. The entries
-    are those that were read with the key: a model that comes into use while this loads
-    must not be kept under the name of the one before. The cache is shared by all visitors; a model
-    holds nothing of a patient.
+    The key is the entries as text, which Streamlit hashes in a tenth of the time. The entries are
+    passed along and not read again, because a promotion during loading must not be cached under
+    the previous champion. All visitors share the cache; a model contains no patient data.
     """
     model, problem = predict.load_champion(Path(models_dir), _entries)
     return Serving(model, _entries[0], problem)

@@ -1,8 +1,8 @@
-"""What one visitor's session keeps, under the keys of this module only.
+"""What a visitor's session holds about the lesion, the patient and the user.
 
-Of a photograph it keeps an `Assessment`: no file, no name, no metadata. Of one that was refused it
-keeps the refusal, which names the file, until the next photograph. What was said of the patient
-goes with the lesion. Nothing here reaches a cache or the disk, and all of it goes with the session.
+For a photograph it holds an `Assessment`: no file, no name, no metadata. For a refused one it holds
+the refusal, which names the file, until the next photograph. Patient details are deleted with the
+lesion. Nothing reaches a cache or the disk, and everything ends with the session.
 """
 
 import streamlit as st
@@ -13,24 +13,24 @@ _ASSESSMENT = "assessment"
 _REFUSAL = "refusal"
 _ROUND = "upload_round"
 _EXAMPLES = "num_examples"
-_WANTS_EXAMPLE = "wants_example"
-OTHER_MAPS = "other_maps"  # what `more_methods` computed, and is computing
+_EXAMPLE_REQUESTED = "example_requested"
+OTHER_MAPS = "other_maps"  # finished and running computations of `more_methods`
 PATIENT_AGE = "patient_age"
 PATIENT_SEX = "patient_sex"
 PATIENT_SITE = "patient_site"
-OWN_NAME = "own_name"  # of the person at the keyboard, as the journal will have it
-OPENED_WITH = "opened_with"  # SHA-256 of the passphrase that this session gave
+OWN_NAME = "own_name"  # of the user, for the journal
+OPENED_WITH = "opened_with"  # SHA-256 of the passphrase that was entered
 
 
 def assessment() -> Assessment | None:
-    """The lesion that is on screen."""
+    """The lesion on screen."""
     return st.session_state.get(_ASSESSMENT)
 
 
-def keep(found: Assessment) -> None:
-    """Show this lesion from now on."""
+def set_assessment(assessment: Assessment) -> None:
+    """Show this lesion."""
     clear()
-    st.session_state[_ASSESSMENT] = found
+    st.session_state[_ASSESSMENT] = assessment
 
 
 def refusal() -> str | None:
@@ -38,13 +38,13 @@ def refusal() -> str | None:
     return st.session_state.get(_REFUSAL)
 
 
-def refuse(words: str) -> None:
-    """Show these words, Markdown, where the photograph was asked for."""
-    st.session_state[_REFUSAL] = words
+def set_refusal(message: str) -> None:
+    """Show this message, in Markdown, beside the uploader."""
+    st.session_state[_REFUSAL] = message
 
 
 def patient() -> Patient:
-    """What was said of the patient whose lesion is on screen."""
+    """What the user entered about the patient."""
     return Patient(
         st.session_state.get(PATIENT_AGE),
         st.session_state.get(PATIENT_SEX),
@@ -53,32 +53,32 @@ def patient() -> Patient:
 
 
 def clear() -> None:
-    """Forget the lesion, its patient and the refusal: what New lesion does."""
+    """Delete the lesion, its patient and the refusal, as New lesion does."""
     for key in (_ASSESSMENT, _REFUSAL, PATIENT_AGE, PATIENT_SEX, PATIENT_SITE):
         st.session_state.pop(key, None)
-    others = st.session_state.pop(OTHER_MAPS, None)
-    if others is not None:
-        others.stop()  # what is being computed must not outlive the lesion
+    other_maps = st.session_state.pop(OTHER_MAPS, None)
+    if other_maps is not None:
+        other_maps.stop()  # a running computation must not outlive the lesion
 
 
 def upload_key(kind: str) -> str:
-    """The key of an upload widget; after `drop_uploads` it is that of an empty one."""
+    """The key of an upload widget; `drop_uploads` changes it, which empties the widget."""
     return f"{kind}_{st.session_state.get(_ROUND, 0)}"
 
 
 def drop_uploads() -> None:
-    """Let go of the upload widgets that were on screen, with the bytes and names they hold."""
+    """Replace the upload widgets by empty ones, with no bytes and no names."""
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
 
 
-def want_example() -> None:
-    """Ask for an example: what its button does, before the page runs."""
-    st.session_state[_WANTS_EXAMPLE] = True
+def request_example() -> None:
+    """Ask for an example on the next run; the callback of its button."""
+    st.session_state[_EXAMPLE_REQUESTED] = True
 
 
 def take_example() -> int | None:
-    """The number of the example that was asked for, counted from 0, once; None otherwise."""
-    if not st.session_state.pop(_WANTS_EXAMPLE, False):
+    """The number of the requested example, counted from 0; None after it was taken."""
+    if not st.session_state.pop(_EXAMPLE_REQUESTED, False):
         return None
     number: int = st.session_state.get(_EXAMPLES, 0)
     st.session_state[_EXAMPLES] = number + 1

@@ -100,7 +100,7 @@ def groups(
             }
         )  # fmt: skip
         domain = [(place - 1) * width + (0.02 if place > 1 else 0), place * width - 0.02]
-        axes[f"xaxis{axis[1:]}"] = model_charts.share_axis(measure, ground) | {
+        axes[f"xaxis{axis[1:]}"] = model_charts.percent_axis(measure, ground) | {
             "domain": domain,
             "side": "top",
         }

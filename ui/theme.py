@@ -1,4 +1,4 @@
-"""The colors that a chart must be given by hand, for the light and the dark theme."""
+"""Colors that charts cannot take from Streamlit's theme, for light and dark."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import streamlit as st
 
 @dataclass(frozen=True)
 class Ground:
-    """Neutral colors on one background; Plotly takes none of them from Streamlit's theme."""
+    """Neutral colors on one background."""
 
     ink: str  # text and marks
     soft: str  # small print
@@ -18,6 +18,6 @@ LIGHT = Ground(ink="#1B2733", soft="#52616E", rest="#D3DBE2")
 DARK = Ground(ink="#E6EDF3", soft="#9FB0BF", rest="#33424F")
 
 
-def in_use() -> Ground:
-    """The colors for the theme that this visitor's browser shows."""
+def current() -> Ground:
+    """The colors of the theme in this visitor's browser."""
     return DARK if st.context.theme.type == "dark" else LIGHT

@@ -1,4 +1,4 @@
-"""Asking for one photograph, and forgetting its file as soon as it was read."""
+"""Ask for a photograph, and drop its file once it is read."""
 
 import re
 from dataclasses import dataclass, field
@@ -17,9 +17,9 @@ from ui import errors, sessions
 from ui.formats import small
 
 TYPES = ("jpg", "jpeg", "png", "webp", "tif", "tiff")
-# The server lets archives of data sets through, which are larger (`server.maxUploadSize`).
+# Stricter than `server.maxUploadSize`, which allows archives of data sets.
 MAX_PHOTOGRAPH_MB = 20
-_NAME_BYTES = 120  # of a file's name; systems take 255
+_NAME_BYTES = 120  # of a file name; file systems allow 255
 _UPLOADER, _CAMERA = "uploader", "camera"  # kinds of upload widgets
 CAMERA = "Camera"
 FILE = "File"
@@ -27,19 +27,19 @@ FILE = "File"
 
 @dataclass(frozen=True)
 class Upload:
-    """A photograph as it came: bytes nobody has looked at yet."""
+    """An uploaded file, not yet checked."""
 
     data: bytes = field(repr=False)
-    name: str = field(repr=False)  # for a refusal to name; never logged or written
+    name: str = field(repr=False)  # for a refusal; never logged or written to disk
 
 
 def ask() -> None:
-    """Draw the uploader or the camera, and the refusal of the photograph before, if any."""
-    # What exceeds this while a file arrives, 1 MB otherwise, would go into a temporary file.
+    """Draw the uploader or the camera, and why the last photograph was refused, if it was."""
+    # Larger uploads go into a temporary file on disk; the default is 1 MB.
     MultiPartParser.spool_max_size = 2**20 * (MAX_PHOTOGRAPH_MB + 1)
     st.subheader("Add a dermoscopic photograph", anchor=False)
     source = st.segmented_control(
-        "Where the photograph comes from", (FILE, CAMERA), default=FILE, required=True,
+        "Source of the photograph", (FILE, CAMERA), default=FILE, required=True,
         format_func={
             FILE: ":material/upload_file: File", CAMERA: ":material/photo_camera: Camera"
         }.__getitem__,
@@ -57,20 +57,20 @@ def ask() -> None:
             max_upload_size=MAX_PHOTOGRAPH_MB,
             key=sessions.upload_key(_UPLOADER),
         )
-    refused = sessions.refusal()
-    if refused:
-        errors.show(refused)
+    refusal = sessions.refusal()
+    if refusal:
+        errors.show(refusal)
     st.markdown(small("Names, dates and places inside the file are removed; nothing is saved."))
 
 
-def came() -> Upload | None:
-    """The photograph that this run was started for, taken out of its widget; None without one.
+def uploaded() -> Upload | None:
+    """The photograph uploaded just now, removed from its widget; None if there is none.
 
-    Called before `ask`, so that the run which brings a photograph can show its result: the widget
-    with the file is not drawn again, and Streamlit forgets it at the end of this run.
+    Call it before `ask`. The same run then shows the result; the widget with the file is not drawn
+    again, so Streamlit drops it at the end of the run.
 
     Raises:
-        ImageError: it is larger than a photograph may be.
+        ImageError: the file is larger than `MAX_PHOTOGRAPH_MB`.
     """
     files = (st.session_state.get(sessions.upload_key(kind)) for kind in (_UPLOADER, _CAMERA))
     file = next((file for file in files if file is not None), None)
@@ -78,27 +78,28 @@ def came() -> Upload | None:
         return None
     sessions.drop_uploads()
     upload = take(file)
-    if len(upload.data) > MAX_PHOTOGRAPH_MB * 2**20:  # which a browser does not send by itself
+    if len(upload.data) > MAX_PHOTOGRAPH_MB * 2**20:  # browsers refuse this themselves
         raise ImageError(
-            f"The photograph is larger than {MAX_PHOTOGRAPH_MB} MB. Export it as a JPEG file."
+            f"The photograph is larger than {MAX_PHOTOGRAPH_MB} MB, the limit. Export it as a "
+            "JPEG file."
         )
     return upload
 
 
 def ask_example() -> None:
-    """Draw the button for an example; `example` has it in the run that follows."""
+    """Draw the button for an example, which `example` returns on the next run."""
     st.subheader("No photograph at hand?", anchor=False)
     st.markdown(
         small(
-            "An example shows how a result is read. It is drawn by code, not a photograph, and "
-            "says nothing of how well the model does."
+            "An example shows how to read a result. It is computer-drawn, not a photograph, and "
+            "says nothing about how well the model performs."
         )
     )
-    st.button("Try an example lesion", icon=":material/draw:", on_click=sessions.want_example)
+    st.button("Try an example lesion", icon=":material/draw:", on_click=sessions.request_example)
 
 
 def example() -> NDArray[np.uint8] | None:
-    """The lesion drawn by code that this run was started for; None without one."""
+    """The synthetic lesion requested on the last run; None if none was."""
     number = sessions.take_example()
     if number is None:
         return None
@@ -106,7 +107,7 @@ def example() -> NDArray[np.uint8] | None:
 
 
 def take(file: UploadedFile) -> Upload:
-    """The file's content; Streamlit, which keeps uploads past the session, loses it here."""
+    """The file's content, deleted from Streamlit, which would keep it beyond the session."""
     upload = Upload(file.getvalue(), file.name)
     context = get_script_run_ctx()
     if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
@@ -115,6 +116,6 @@ def take(file: UploadedFile) -> Upload:
 
 
 def file_name(name: str) -> str:
-    """The uploaded name as one that any file system takes."""
+    """The uploaded name, changed so that any file system accepts it."""
     plain = re.sub(r"[/\\\x00-\x1f]", "_", name).lstrip(".")
     return plain.encode()[-_NAME_BYTES:].decode(errors="ignore") or "archive.zip"

@@ -1,7 +1,7 @@
-"""The app in a real browser, against a server in a process of its own.
+"""The page Assess in a real browser, with the server in a separate process.
 
-With `MELANOMA_SCREENSHOTS` naming a folder, every test runs in light and in dark and leaves
-pictures of what it saw there.
+If `MELANOMA_SCREENSHOTS` names a folder, every test runs in light and dark and saves screenshots
+there.
 """
 
 import csv
@@ -37,7 +37,7 @@ from tests.support.made_browser import (
 
 LESION = reading.jpeg(synthetic.lesion(3, (450, 600)))
 SCHEMES = ("light", "dark") if os.environ.get("MELANOMA_SCREENSHOTS") else ("light",)
-# What only a programmer should see: a traceback, a module, a path of more than one folder.
+# What no user should see: a traceback, a module, a path of more than one folder.
 INSIDES = re.compile(r"Traceback|\.py\b|site-packages|(?:/[\w.-]+){2,}|\w:\\")
 EMPTY = "Add a dermoscopic photograph"
 MAP = re.compile("Where the network found support for")
@@ -86,16 +86,16 @@ def expect_map(page):
 
 
 def shows(page, file):
-    """Whether the picture on screen is the one in `file`; both are photographs of 4:3."""
+    """Whether the picture on screen is the one in `file`; both are 4:3 photographs."""
     _, sent = served(page, photograph(page))
-    on_screen, wanted = (
+    on_screen, expected = (
         np.asarray(Image.open(io.BytesIO(data)).convert("RGB").resize((60, 45)), int)
         for data in (sent, file)
     )
-    return np.abs(on_screen - wanted).mean() < 3
+    return np.abs(on_screen - expected).mean() < 3
 
 
-def test_a_photograph_gives_verdict_bars_and_map_and_new_lesion_clears_them(visit, scheme):
+def test_a_photograph_has_verdict_bars_and_map_and_new_lesion_clears_them(visit, scheme):
     page = visit()
     expect_empty(page)
     shoot(page, "empty", scheme)
@@ -118,7 +118,7 @@ def test_a_drawn_example_says_that_it_is_drawn(visit, scheme):
     page = visit()
     page.get_by_role("button", name="Try an example lesion").click()
     expect(verdict(page)).to_be_in_viewport()
-    expect(page.get_by_text("Drawn by code, not a photograph.")).to_be_visible()
+    expect(page.get_by_text("Computer-drawn, not a photograph.")).to_be_visible()
     shoot(page, "example", scheme)
 
 
@@ -134,21 +134,21 @@ def test_the_charts_are_loaded_before_a_photograph_comes(visit):
     assert page.evaluate(scripts) == loaded
 
 
-def test_what_the_model_has_seen_comes_when_it_is_opened(visit, scheme):
+def test_the_training_data_are_shown_when_the_expander_is_opened(visit, scheme):
     page = visit()
     upload(page, LESION)
     expect_result(page)
-    expect(page.get_by_text("The model learned from")).to_have_count(0)
+    expect(page.get_by_text("The model was trained on")).to_have_count(0)
     page.get_by_text("What the model has and has not seen").click()
-    expect_one(page.get_by_text("The model learned from"))
+    expect_one(page.get_by_text("The model was trained on"))
     shoot(page, "seen", scheme)
     page.get_by_text("What the model has and has not seen").click()
-    expect(page.get_by_text("The model learned from")).to_be_hidden()
+    expect(page.get_by_text("The model was trained on")).to_be_hidden()
     page.get_by_role("button", name="New lesion").click()
     expect_empty(page)
 
 
-def test_nothing_that_a_phone_wrote_into_a_photograph_is_found_afterwards(visit, server, scheme):
+def test_no_metadata_from_a_phone_is_kept_anywhere(visit, server, scheme):
     canary = secrets.token_hex(8)
     data = telling_photographs.phone_jpeg(canary)
     assert 1_000_000 < len(data) < 20_000_000
@@ -165,21 +165,21 @@ def test_nothing_that_a_phone_wrote_into_a_photograph_is_found_afterwards(visit,
         assert telling_photographs.has_pen_mark_at_upper_left(np.asarray(picture))
     assert not [trace for trace in traces if trace in sent]
     shoot(page, "phone", scheme)
-    held = made_browser.all_that_a_page_holds(page)
-    assert b"the referral threshold for melanoma" in held
-    assert not [trace for trace in traces if trace in held]
+    content = made_browser.all_that_a_page_holds(page)
+    assert b"the referral threshold for melanoma" in content
+    assert not [trace for trace in traces if trace in content]
 
     page.get_by_role("button", name="New lesion").click()
     expect_empty(page)
-    # The server lets go of the picture, too, as soon as nobody is shown it.
+    # The server also deletes the picture once no page shows it.
     page.wait_for_function("async source => (await fetch(source)).status === 404", arg=source)
-    held = made_browser.all_that_a_page_holds(page)
-    assert not [trace for trace in traces if trace in held]
-    assert "Runtime state:" in server.log.read_text()  # which Streamlit says at DEBUG only
+    content = made_browser.all_that_a_page_holds(page)
+    assert not [trace for trace in traces if trace in content]
+    assert "Runtime state:" in server.log.read_text()  # logged by Streamlit at DEBUG only
     assert made_browser.files_holding(server, traces) == []
 
 
-def test_bad_files_are_refused_with_their_reason_and_the_app_goes_on(visit, scheme):
+def test_bad_files_are_refused_with_their_reason_and_the_app_continues(visit, scheme):
     page = visit()
     for name, data, kind, reason in (
         (
@@ -202,7 +202,7 @@ def test_bad_files_are_refused_with_their_reason_and_the_app_goes_on(visit, sche
     expect(refusal(page)).to_have_count(0)
 
 
-def test_hostile_names_are_shown_as_they_are_written(visit, scheme):
+def test_hostile_names_are_shown_literally(visit, scheme):
     page = visit()
     upload(page, b"no picture", "name.jpg")
     expect_one(refusal(page).filter(has_text="“name.jpg” is not a picture"))
@@ -217,7 +217,7 @@ def test_hostile_names_are_shown_as_they_are_written(visit, scheme):
         upload(page, b"no picture", name)
         expect_one(refusal(page).filter(has_text=part))
         expect(refusal(page)).to_have_count(1)
-        # A word joiner, which cannot be seen, may keep apart what would be Markdown together.
+        # Invisible word joiners may separate what would be Markdown together.
         shown = refusal(page).inner_text().replace("\u2060", "")
         assert "“" + name.replace("\u202e", "�") + "” is" in shown
         assert refusal(page).evaluate(elements) == harmless, name
@@ -234,22 +234,22 @@ def test_no_visitor_sees_the_lesion_of_another(visit):
     upload(second, other_lesion)
     expect(verdict(second)).to_be_visible()
     expect_empty(visit())
-    expect_map(first)  # another run of the first session, after that of the second
+    expect_map(first)  # reruns the first session after the second
     first.get_by_role("radio", name="Photograph").click()
     assert shows(first, LESION)
     assert not shows(first, other_lesion)
     assert shows(second, other_lesion)
 
 
-def test_the_clinic_panel_follows_its_slider_and_goes_where_nothing_was_seen(visit, scheme):
+def test_the_clinic_panel_follows_its_slider_and_is_hidden_outside_the_training_data(visit, scheme):
     page = visit()
     upload(page, LESION)
     expect_result(page)
     squares = page.get_by_role("figure", name=re.compile("^Of 1,000 lesions: "))
     expect_one(squares)
-    of_50 = squares.get_attribute("aria-label")
+    alt_for_50 = squares.get_attribute("aria-label")
     page.get_by_role("slider", name=re.compile("Melanomas among 1,000")).press("End")
-    expect(squares).not_to_have_attribute("aria-label", of_50)
+    expect(squares).not_to_have_attribute("aria-label", alt_for_50)
     shoot(page, "clinic", scheme)
     page.get_by_text("About this patient (optional)").click()
     age = page.get_by_label("Age in years")
@@ -257,12 +257,12 @@ def test_the_clinic_panel_follows_its_slider_and_goes_where_nothing_was_seen(vis
     age.press("Enter")
     expect_one(refusal(page).filter(has_text="Outside what this model has seen."))
     expect(squares).to_have_count(0)
-    expect(age).to_be_visible()  # a warning above must not close what was opened
+    expect(age).to_be_visible()  # a warning above must not close the expander
     shoot(page, "outside", scheme)
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 768), ("light", 390)])
-def test_narrow_windows_need_no_scrolling_sideways(visit, scheme, width):
+def test_narrow_windows_need_no_horizontal_scrolling(visit, scheme, width):
     page = visit(viewport={"width": width, "height": 1024})
     expect_empty(page)
     ground = page.get_by_test_id("stApp").evaluate("app => getComputedStyle(app).backgroundColor")

@@ -1,4 +1,4 @@
-"""The frame: navigation, the notice in the sidebar, and the ways into a page."""
+"""The frame: navigation, the notice in the sidebar, and pages opened directly."""
 
 from PIL import Image
 from streamlit.runtime.pages_manager import PagesManager
@@ -33,7 +33,9 @@ def test_every_page_in_the_navigation_opens(empty_models):
         assert app.title[0].value == title
 
 
-def test_the_notice_names_the_model_in_use_and_what_becomes_of_photographs(tmp_path, monkeypatch):
+def test_the_notice_names_the_model_in_use_and_says_what_happens_to_photographs(
+    tmp_path, monkeypatch
+):
     stub_models.add(tmp_path)
     stub_models.serve(monkeypatch, tmp_path)
     sha256 = store.champion(tmp_path).sha256
@@ -49,7 +51,7 @@ def test_the_notice_says_when_there_is_no_model(empty_models):
     assert "none yet" in sidebar(open_app())
 
 
-def test_another_model_put_into_use_answers_on_the_next_run(tmp_path, monkeypatch):
+def test_a_promoted_model_answers_on_the_next_run(tmp_path, monkeypatch):
     stub_models.add(tmp_path)
     stub_models.serve(monkeypatch, tmp_path)
     app = open_app()
@@ -60,8 +62,8 @@ def test_another_model_put_into_use_answers_on_the_next_run(tmp_path, monkeypatc
     assert "nine-2026-11-20" in text(app)
 
 
-def test_a_page_asked_for_directly_after_a_restart_still_gets_its_frame(empty_models):
-    # AppTest starts every run as a new process would: with Streamlit's older kind of pages on.
+def test_a_page_opened_directly_after_a_restart_still_has_its_frame(empty_models):
+    # AppTest starts every run like a new process: with Streamlit's older kind of pages on.
     app = open_app("pages/about.py")
     PagesManager.uses_pages_directory = None
     app.run()

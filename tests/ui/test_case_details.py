@@ -1,4 +1,4 @@
-"""The patient of a lesion against what the model has seen, and the tables of what it has."""
+"""Warnings about patients unlike the training data, and the tables of the training data."""
 
 import pytest
 
@@ -16,11 +16,11 @@ def rows(table):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.split("\n")]
 
 
-def test_nothing_is_said_of_a_patient_of_whom_nothing_is_said():
+def test_no_warning_about_a_patient_without_details():
     assert warning(card(), Patient()) is None
 
 
-def test_nothing_is_said_where_twenty_lesions_or_more_were_seen():
+def test_no_warning_with_twenty_training_lesions_or_more():
     seen = {**card().seen, "site": {"back": 20, "foot": 19}}
     made = card(seen=seen)
     assert warning(made, Patient(45, "female", "back")) is None
@@ -29,12 +29,12 @@ def test_nothing_is_said_where_twenty_lesions_or_more_were_seen():
     )
 
 
-def test_one_lesion_is_one_lesion():
+def test_a_single_lesion_is_in_the_singular():
     made = card(seen={**card().seen, "site": {"back": 20, "ear": 1}})
     assert "Only 1 of its 21 training lesions is from an ear." in warning(made, Patient(site="ear"))
 
 
-def test_each_fact_outside_has_its_sentence_and_says_what_was_not_recorded():
+def test_each_fact_outside_has_a_sentence_with_what_was_not_recorded():
     assert warning(card(), Patient(93, "male", "nail")) == (
         f"{OUTSIDE} Only 4 of its 3,106 training lesions are from a patient aged 90 or over (age "
         "not recorded in 90). None of its 3,106 training lesions is from a nail (site not recorded "
@@ -42,7 +42,7 @@ def test_each_fact_outside_has_its_sentence_and_says_what_was_not_recorded():
     )
 
 
-def test_a_sex_that_was_not_seen_is_outside():
+def test_a_sex_without_training_lesions_is_outside():
     made = card(seen={**card().seen, "sex": {"female": 50}})
     assert "None of its 50 training lesions is from a male patient." in warning(
         made, Patient(sex="male")
@@ -50,24 +50,24 @@ def test_a_sex_that_was_not_seen_is_outside():
 
 
 @pytest.mark.parametrize("site", coverage.SITES)
-def test_every_site_has_its_words(site):
+def test_every_site_has_its_own_sentence(site):
     made = card(seen={**card().seen, "site": {"elsewhere": 40}})
-    said = warning(made, Patient(site=site))
-    assert site in said
-    assert "training lesions is from " in said
+    sentence = warning(made, Patient(site=site))
+    assert site in sentence
+    assert "training lesions is from " in sentence
 
 
-def test_who_the_model_is_not_for_is_outside_however_many_were_seen():
+def test_minors_get_a_warning_however_many_training_lesions_there_are():
     assert "patients under 18" in cards.NOT_FOR
     made = card(seen={**card().seen, "age": {"10–19": 500}})
-    said = f"**This model is not for patients under 18.** {NOT_KNOWN}"
-    assert warning(made, Patient(17)) == said
+    expected = f"**This model is not for patients under 18.** {NOT_KNOWN}"
+    assert warning(made, Patient(17)) == expected
     assert warning(made, Patient(18)) is None
     for_all = card(seen=made.seen, not_for=("nails",))
     assert warning(for_all, Patient(17)) is None
 
 
-def test_the_tables_hold_the_kinds_that_were_never_seen_and_what_was_not_recorded():
+def test_the_tables_include_unseen_groups_and_what_was_not_recorded():
     ages = rows(seen_table(card(), "age"))
     assert ages[0] == ["Age in years", "Lesions"]
     assert [age for age, _ in ages[2:]] == [
@@ -86,11 +86,11 @@ def test_the_tables_hold_the_kinds_that_were_never_seen_and_what_was_not_recorde
     assert set(coverage.SITES) <= set(sites)
 
 
-def test_a_kind_of_no_known_vocabulary_has_a_row_of_its_own_as_it_is_written():
+def test_a_group_outside_the_vocabulary_has_its_own_literal_row():
     made = card(seen={**card().seen, "site": {"back": 40, "left|knee": 25}})
     assert "| left\\|knee | 25 |" in seen_table(made, "site")
     assert "| my\\*set\\* | 40 |" in seen_table(made, "source")
 
 
-def test_what_is_wholly_not_recorded_is_said_to_be():
+def test_an_attribute_never_recorded_is_shown_as_not_recorded():
     assert rows(seen_table(card(), "skin_tone"))[2:] == [["not recorded", "3,106"]]

@@ -1,4 +1,4 @@
-"""The clinic panel: its sentences, its small print and its squares."""
+"""The clinic panel: sentences, small print and squares."""
 
 import collections
 import dataclasses
@@ -11,7 +11,7 @@ from melanoma_core.metrics.estimates import Estimate
 from tests.support.made_pages import figure_of
 from tests.support.stub_models import operating_point
 from ui import charts
-from ui.clinical_impact_panel import basis, in_words
+from ui.clinical_impact_panel import basis, summary
 from ui.theme import DARK, LIGHT
 
 NARROW = "\u202f"
@@ -21,7 +21,7 @@ SPECIFICITY = Estimate(0.64, 0.60, 0.68, 1800, 1331, 1152)
 
 def test_the_sentences_count_referred_and_not_referred_lesions_by_hand():
     # 50 melanomas, 47 found; 950 others, 342 referred.
-    assert in_words(expected(0.94, 0.64, 0.05), SENSITIVITY) == (
+    assert summary(expected(0.94, 0.64, 0.05), SENSITIVITY) == (
         "**47 of 389** referred lesions would be melanoma  \n"
         f":small[:gray[PPV 12{NARROW}%]]\n\n"
         "**608 of 611** lesions not referred would not be melanoma  \n"
@@ -29,35 +29,35 @@ def test_the_sentences_count_referred_and_not_referred_lesions_by_hand():
     )
 
 
-def test_none_missed_by_rounding_is_not_called_none():
-    said = in_words(expected(0.94, 0.64, 0.003), SENSITIVITY)
-    assert said.endswith("Fewer than one melanoma would be missed; that is not none.")
-    certain = dataclasses.replace(SENSITIVITY, value=1.0)
-    assert "not none" not in in_words(expected(1.0, 0.64, 0.003), certain)
+def test_zero_missed_by_rounding_is_not_called_none():
+    sentences = summary(expected(0.94, 0.64, 0.003), SENSITIVITY)
+    assert sentences.endswith("Fewer than one melanoma would be missed, but not none.")
+    perfect = dataclasses.replace(SENSITIVITY, value=1.0)
+    assert "not none" not in summary(expected(1.0, 0.64, 0.003), perfect)
 
 
-def test_a_threshold_that_refers_nothing_or_everything_has_no_share_of_nothing():
-    none = in_words(expected(0.0, 1.0, 0.05), dataclasses.replace(SENSITIVITY, value=0.0))
+def test_ppv_and_npv_are_not_known_if_nothing_or_everything_is_referred():
+    none = summary(expected(0.0, 1.0, 0.05), dataclasses.replace(SENSITIVITY, value=0.0))
     assert none.startswith("No lesion would be referred  \n:small[:gray[PPV not known]]")
-    every = in_words(expected(1.0, 0.0, 0.05), dataclasses.replace(SENSITIVITY, value=1.0))
+    every = summary(expected(1.0, 0.0, 0.05), dataclasses.replace(SENSITIVITY, value=1.0))
     assert "Every lesion would be referred  \n:small[:gray[NPV not known]]" in every
 
 
 def test_the_small_print_counts_at_the_ends_of_the_intervals():
     # Of 50 melanomas 3 % to 10 % are missed: 1.5, counted as 2, to 5. Of 950 others 32 % to 40 %.
-    said = basis(SENSITIVITY, SPECIFICITY, 0.05)
-    assert f"sensitivity 94{NARROW}% (90–97{NARROW}%), specificity 64{NARROW}%" in said
-    assert said.endswith(
-        "At their ends 2 to 5 of the 50 melanomas would be missed and 304 to 380 other lesions "
-        "referred."
+    small_print = basis(SENSITIVITY, SPECIFICITY, 0.05)
+    assert f"sensitivity 94{NARROW}% (90–97{NARROW}%), specificity 64{NARROW}%" in small_print
+    assert small_print.endswith(
+        "Across these intervals, 2 to 5 of 50 melanomas would be missed and 304 to 380 other "
+        "lesions referred."
     )
 
 
 def test_without_an_interval_the_small_print_says_that_it_is_not_known():
     unknown = dataclasses.replace(SENSITIVITY, low=math.nan, high=math.nan)
-    said = basis(unknown, SPECIFICITY, 0.05)
-    assert "interval not known" in said
-    assert "At their ends" not in said
+    small_print = basis(unknown, SPECIFICITY, 0.05)
+    assert "interval not known" in small_print
+    assert "Across these intervals" not in small_print
 
 
 @pytest.mark.parametrize("ground", [LIGHT, DARK])
@@ -86,25 +86,25 @@ def test_the_squares_are_20_rows_of_50_in_the_order_of_the_legend(ground):
         )
 
 
-def test_the_squares_are_also_there_in_words():
+def test_the_squares_have_alt_text():
     assert charts.squares_alt(expected(0.94, 0.64, 0.05), LIGHT) == (
         "Of 1,000 lesions: 47 melanomas referred, 3 melanomas missed, 342 others referred, "
         "608 others not referred."
     )
 
 
-def test_both_operating_points_give_another_clinic():
-    strict, loose = operating_point(), operating_point(0.90, 0.40, num_hits=195)
-    found = [
+def test_the_two_operating_points_find_different_numbers_of_melanomas():
+    first, second = operating_point(), operating_point(0.90, 0.40, num_hits=195)
+    num_found = [
         expected(point.sensitivity.value, point.specificity.value, 0.05).found
-        for point in (strict, loose)
+        for point in (first, second)
     ]
-    assert found == [47, 45]
+    assert num_found == [47, 45]
 
 
-def test_one_melanoma_is_one_melanoma():
+def test_a_single_melanoma_is_in_the_singular():
     clinic = expected(0.94, 0.64, 0.001)
     assert charts.squares_alt(clinic, LIGHT).startswith(
         "Of 1,000 lesions: 1 melanoma referred, 0 melanomas missed,"
     )
-    assert "0 of the 1 melanoma would be missed" in basis(SENSITIVITY, SPECIFICITY, 0.001)
+    assert "0 of 1 melanoma would be missed" in basis(SENSITIVITY, SPECIFICITY, 0.001)

@@ -1,4 +1,4 @@
-"""Charts are plain dictionaries: checked in tests, sent as they stand by the app."""
+"""Charts are plain dictionaries: validated in tests, sent unchanged by the app."""
 
 import ast
 from pathlib import Path
@@ -11,7 +11,7 @@ from ui.plots import Chart
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-def test_streamlit_sends_a_chart_as_it_was_written():
+def test_streamlit_sends_a_chart_unchanged():
     chart = Chart([{"type": "bar", "x": [1], "y": ["a"]}], {"height": 90})
     # The two steps of `st.plotly_chart`.
     sent = tools.return_figure_from_figure_or_data(chart, validate_figure=True)
@@ -30,12 +30,12 @@ def test_streamlit_sends_a_chart_as_it_was_written():
     ],
     ids=["trace", "kind of trace", "annotation", "value"],
 )
-def test_in_a_test_a_chart_outside_of_the_schema_fails(data, layout):
+def test_a_chart_outside_the_schema_fails_in_tests(data, layout):
     with pytest.raises(ValueError, match="Invalid"):
         Chart(data, layout).to_dict()
 
 
-def test_no_page_builds_a_figure_out_of_graph_objects():
+def test_no_page_uses_graph_objects():
     files = [PROJECT / "app.py", *PROJECT.glob("pages/*.py"), *PROJECT.glob("ui/**/*.py")]
     assert len(files) > 50
     imported = set()
@@ -45,5 +45,6 @@ def test_no_page_builds_a_figure_out_of_graph_objects():
                 imported |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 imported |= {f"{node.module}.{alias.name}" for alias in node.names}
-    of_plotly = {name for name in imported if name.partition(".")[0] == "plotly"}
-    assert of_plotly == {"plotly", "plotly.basedatatypes.BaseFigure"}  # the first for its version
+    from_plotly = {name for name in imported if name.partition(".")[0] == "plotly"}
+    # "plotly" only for its version
+    assert from_plotly == {"plotly", "plotly.basedatatypes.BaseFigure"}

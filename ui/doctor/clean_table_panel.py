@@ -88,7 +88,7 @@ def _show_bars(catalogue: Catalogue, table: pd.DataFrame) -> None:
         for split in before
     }
     st.plotly_chart(
-        balance_charts.classes(before, codes, outlined, theme.in_use()),
+        balance_charts.classes(before, codes, outlined, theme.current()),
         config={"displayModeBar": False, "staticPlot": True}, key="doctor_bars",
         alt=balance_charts.classes_alt(before, codes, outlined, "after cleaning"),
     )  # fmt: skip

@@ -81,7 +81,7 @@ def _show_bars(counts: Mapping[str, int], title: str) -> None:
     with st.container(border=True):
         st.subheader(title, anchor=False)
         st.plotly_chart(
-            bars(counts, theme.in_use()),
+            bars(counts, theme.current()),
             config={"displayModeBar": False, "staticPlot": True}, key=f"explore_{title}",
             alt=bars_alt(counts, title),
         )  # fmt: skip

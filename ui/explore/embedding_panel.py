@@ -60,7 +60,7 @@ def _map_of_session(catalogue: Catalogue) -> EmbeddingMap | None:
             icon=":material/info:",
         )
         return None
-    served = serving.serving_or_words()
+    served = serving.serving_or_message()
     if served is None:
         return None
     model = served.model
@@ -130,7 +130,7 @@ def _show_chart(embedding_map: EmbeddingMap) -> NDArray[np.bool_]:
     selected = points[is_selected]
     with st.container(border=True):
         st.plotly_chart(
-            embedding_charts.embedding_map(selected, theme.in_use(), highlighted),
+            embedding_charts.embedding_map(selected, theme.current(), highlighted),
             config={"displayModeBar": False}, key="embedding_map",
             alt=embedding_charts.embedding_map_alt(selected, highlighted),
         )  # fmt: skip

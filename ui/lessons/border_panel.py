@@ -24,7 +24,7 @@ def show() -> None:
         embedding_map = _read()
         points = embedding_map.points[embedding_map.points["diagnosis"].isin(BORDER)]
         st.plotly_chart(
-            embedding_charts.embedding_map(points, theme.in_use()),
+            embedding_charts.embedding_map(points, theme.current()),
             config=model_charts.CONFIG, key="border_map",
             alt=embedding_charts.embedding_map_alt(points),
         )  # fmt: skip

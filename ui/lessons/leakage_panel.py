@@ -48,7 +48,7 @@ def show() -> None:
         with place, st.container(border=True):
             st.subheader(_TITLES[way.way], anchor=False)
             st.plotly_chart(
-                chart(way, theme.in_use()), config=model_charts.CONFIG,
+                chart(way, theme.current()), config=model_charts.CONFIG,
                 key=f"leakage_{way.way}", alt=alt(way),
             )  # fmt: skip
     st.markdown(answer(record))
@@ -129,7 +129,7 @@ def chart(way: Way, ground: Ground) -> Chart:
     layout = model_charts.bare(_HEIGHT) | {
         "margin": {"l": 2, "r": 92, "t": 6, "b": 0},
         "xaxis": model_charts.plain_axis(ground) | epochs,
-        "yaxis": model_charts.share_axis("", ground),
+        "yaxis": model_charts.percent_axis("", ground),
         "annotations": notes,
     }
     return Chart(data, layout)

@@ -54,7 +54,7 @@ def show() -> None:
     choice = st.selectbox(
         "Measure", [_ALL, *_CHOICES], key="learning_figure", width=330, persist_state="page"
     )
-    ground = theme.in_use()
+    ground = theme.current()
     if choice == _ALL:
         drawn, alt = by_class(curve, ground), by_class_alt(curve)
     else:

@@ -44,7 +44,7 @@ def show(record: Record | None, point: OperatingPoint | None) -> None:
         return
     rows = likeliest_counts(record)
     st.plotly_chart(
-        chart(rows, theme.in_use()), config=model_charts.CONFIG, key="pair", alt=alt(rows)
+        chart(rows, theme.current()), config=model_charts.CONFIG, key="pair", alt=alt(rows)
     )
     st.markdown(answer(record, point))
     views.show_how(
@@ -85,8 +85,8 @@ def likeliest_counts(record: Record) -> list[LikeliestCounts]:
 
 def answer(record: Record, point: OperatingPoint) -> str:
     """The mistakes in both directions, and how many the threshold corrects."""
-    missed = model_records.confused(record, "MEL", "NV")
-    wrongly = model_records.confused(record, "NV", "MEL")
+    missed = model_records.confusion_rate(record, "MEL", "NV")
+    wrongly = model_records.confusion_rate(record, "NV", "MEL")
     test = record.test
     is_mistaken = (test.is_melanoma == 1) & (test.y_prob.argmax(axis=1) == CODES.index("NV"))
     num_referred = int((is_mistaken & (test.melanoma_probability >= point.threshold)).sum())

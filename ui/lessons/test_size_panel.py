@@ -57,7 +57,7 @@ def show(point: OperatingPoint | None) -> None:
     )
     marks = _marks(point)
     st.plotly_chart(
-        chart(sensitivity, marks, needed, theme.in_use()), config=model_charts.CONFIG,
+        chart(sensitivity, marks, needed, theme.current()), config=model_charts.CONFIG,
         key="widths", alt=alt(sensitivity, marks, needed),
     )  # fmt: skip
     st.markdown(answer(sensitivity, target_width, marks))

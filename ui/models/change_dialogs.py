@@ -39,7 +39,7 @@ def offer_promotion(found: Access, model_id: str, reasons: tuple[str, ...]) -> N
         _ask_promotion(model_id, reasons)
 
 
-def offer_way_back(found: Access) -> None:
+def offer_rollback(found: Access) -> None:
     """The button that opens the way back; nothing where there is none, or this session may not."""
     try:
         earlier = store.champions(paths.models_dir())[1:]
@@ -52,7 +52,7 @@ def offer_way_back(found: Access) -> None:
         on_click=_ask_for, args=("way back",),
     )  # fmt: skip
     if _is_asked_for("way back"):
-        _ask_way_back(earlier)
+        _ask_rollback(earlier)
 
 
 def _ask_for(dialog: str) -> None:
@@ -93,7 +93,7 @@ def _ask_promotion(model_id: str, reasons: tuple[str, ...]) -> None:
 
 
 @st.dialog("Go back to an earlier model")
-def _ask_way_back(earlier: tuple[Champion, ...]) -> None:
+def _ask_rollback(earlier: tuple[Champion, ...]) -> None:
     entries = {entry.model_id: entry for entry in earlier}
     model_id = st.radio(
         "Models that were in use, newest first",

@@ -19,7 +19,7 @@ _NAMES = {
     "melanoma_below": "Melanoma below the threshold",
 }
 _PICTURES_A_PAGE = 12
-_PAGE = "mix_ups_page"
+_PAGE = "confusions_page"
 
 
 def show(record: Record, point: OperatingPoint) -> None:
@@ -31,14 +31,14 @@ def show(record: Record, point: OperatingPoint) -> None:
     )
     options = {kind: int(found[kind].sum()) for kind in _NAMES}
     kind = st.segmented_control(
-        "Show", list(_NAMES), default="melanoma_as_nevus", required=True, key="mix_up_kind",
+        "Show", list(_NAMES), default="melanoma_as_nevus", required=True, key="confusion_kind",
         format_func=lambda name: f"{_NAMES[name]} ({count(options[name])})",
         on_change=partial(paging.turn_to, _PAGE, 1),
     )  # fmt: skip
     rows = found[found[kind]]
     sources = sorted(rows["source"].unique())
     if len(sources) > 1:
-        wanted = st.multiselect("Source", sources, placeholder="All", key="mix_up_source")
+        wanted = st.multiselect("Source", sources, placeholder="All", key="confusion_source")
         rows = rows[rows["source"].isin(wanted or sources)]
     if rows.empty:
         st.markdown("None.")

@@ -21,7 +21,7 @@ def show(record: Record, point: OperatingPoint) -> None:
     models_dir = paths.models_dir()
     with errors.shown():
         st.subheader("In use, newest first", anchor=False)
-        st.table(in_use(store.champions(models_dir)), hide_index=True, alt="Models in use")
+        st.table(champions_table(store.champions(models_dir)), hide_index=True, alt="Models in use")
     with errors.shown():
         st.subheader("Journal", anchor=False)
         rows, check = journal.rows(models_dir), journal.verify(models_dir)
@@ -39,7 +39,7 @@ def show(record: Record, point: OperatingPoint) -> None:
             st.markdown("Nothing yet. Trainings, promotions and ways back will stand here.")
 
 
-def show_notes_on(model_id: str) -> None:
+def show_forced_promotions(model_id: str) -> None:
     """What a model was put into use against, and why: it stays on its card."""
     models_dir = paths.models_dir()
     with errors.shown():
@@ -61,7 +61,7 @@ def show_notes_on(model_id: str) -> None:
             )
 
 
-def in_use(entries: tuple[Champion, ...]) -> dict[str, list[str]]:
+def champions_table(entries: tuple[Champion, ...]) -> dict[str, list[str]]:
     """The model in use and those before it, for reading."""
     return {
         "Model": [literal(entry.model_id) for entry in entries],

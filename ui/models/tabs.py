@@ -46,12 +46,12 @@ def show_reliability(record: Record, point: OperatingPoint) -> None:
             name,
             calibration.reliability(*of_what(before), num_bins),
             calibration.reliability(*of_what(after), num_bins),
-            model_records.came_true(record, name, *of_what(after), num_bins),
+            model_records.observed_proportions(record, name, *of_what(after), num_bins),
         )
         with place, st.container(border=True):
             st.subheader(name.capitalize(), anchor=False)
             st.plotly_chart(
-                model_charts.reliability(diagram, theme.in_use()),
+                model_charts.reliability(diagram, theme.current()),
                 config=model_charts.CONFIG, key=f"reliability_{num_bins}",
                 alt=model_charts.reliability_alt(diagram),
             )  # fmt: skip
@@ -103,7 +103,7 @@ def show_diagnoses(record: Record, point: OperatingPoint) -> None:
         "given, above. The deeper a cell, the larger its share of the row; an empty cell is 0."
     )
     st.plotly_chart(
-        subgroup_charts.confusion(counts, CODES, theme.in_use()),
+        subgroup_charts.confusion(counts, CODES, theme.current()),
         config=model_charts.CONFIG, key="confusion",
         alt=subgroup_charts.confusion_alt(counts, CODES),
     )  # fmt: skip
@@ -136,7 +136,7 @@ def show_groups(record: Record, point: OperatingPoint) -> None:
     }
     of_all = dict(zip(measures, (point.sensitivity.value, point.specificity.value), strict=True))
     st.plotly_chart(
-        subgroup_charts.groups(measures, of_all, ENOUGH_LESIONS, theme.in_use()),
+        subgroup_charts.groups(measures, of_all, ENOUGH_LESIONS, theme.current()),
         config=model_charts.CONFIG, key="groups",
         alt=subgroup_charts.groups_alt(name.lower(), measures, ENOUGH_LESIONS),
     )  # fmt: skip
@@ -159,7 +159,7 @@ def show_groups(record: Record, point: OperatingPoint) -> None:
 def show_training(record: Record, point: OperatingPoint) -> None:
     """The curves of the run that made the model, and its settings."""
     card = record.card
-    lines = _lines(card.history, theme.in_use().ink)
+    lines = _lines(card.history, theme.current().ink)
     if lines:
         minutes = round(sum(epoch.get("seconds") or 0 for epoch in card.history) / 60)
         time = counted(minutes, "minute") if minutes else "less than a minute"
@@ -168,7 +168,7 @@ def show_training(record: Record, point: OperatingPoint) -> None:
             with place, st.container(border=True):
                 st.subheader(title, anchor=False)
                 st.plotly_chart(
-                    training_charts.curves(drawn, theme.in_use()),
+                    training_charts.curves(drawn, theme.current()),
                     config=model_charts.CONFIG, key=f"curves_{title}",
                     alt=training_charts.curves_alt(title, drawn),
                 )  # fmt: skip
@@ -221,7 +221,7 @@ def show_card(record: Record, point: OperatingPoint) -> None:
         f"{literal(card.run_id)}: {literal(card.network)}, {card.image_size} × {card.image_size} "
         f"px. {literal(card.intended_use)}"
     )
-    history.show_notes_on(card.model_id)
+    history.show_forced_promotions(card.model_id)
     st.markdown("Not for:\n" + "\n".join(f"- {literal(item)}" for item in card.not_for))
     for heading, table in (
         ("Data sets and their licenses", card_tables.data_sets(card)),

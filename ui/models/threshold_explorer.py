@@ -24,7 +24,7 @@ def show(record: Record, point: OperatingPoint) -> None:
     left, right = st.columns([13, 10], gap="medium")
     left.plotly_chart(
         model_charts.roc(
-            model_records.roc(record), marks, (sensitivity, specificity), theme.in_use()
+            model_records.roc(record), marks, (sensitivity, specificity), theme.current()
         ),
         config=model_charts.CONFIG, key="roc",
         alt=model_charts.roc_alt(marks, (sensitivity, specificity)),

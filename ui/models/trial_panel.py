@@ -45,14 +45,14 @@ def show(cards: list[Card], serving: Serving | None) -> None:
     with left, st.container(border=True):
         st.subheader("In use", anchor=False)
         _show_facts(answering)
-        change_dialogs.offer_way_back(found)
+        change_dialogs.offer_rollback(found)
     with right, st.container(border=True):
         st.subheader("Candidate", anchor=False)
         candidate = _choose_sound(others, answering)
     if candidate:
         _show_trial(answering, candidate, found)
     else:
-        access.show_way_in(found)
+        access.show_unlock(found)
 
 
 def _is_any_in_use() -> bool:
@@ -69,7 +69,7 @@ def _show_first(cards: list[Card], found: access.Access) -> None:
         candidate = _choose_sound(cards, None)
         if candidate:
             change_dialogs.offer_promotion(found, candidate, ())
-    access.show_way_in(found)
+    access.show_unlock(found)
 
 
 def _choose_sound(cards: list[Card], answering: str | None) -> str | None:
@@ -137,7 +137,7 @@ def _show_trial(champion: str, candidate: str, found: access.Access) -> None:
     except ModelError as error:
         _show_gate("Fails the safety check.", (str(error),))
         change_dialogs.offer_promotion(found, candidate, (str(error),))
-        access.show_way_in(found)
+        access.show_unlock(found)
         return
     st.markdown(
         f"On the {counted(comparison.num_photographs, 'test photograph')} of both, "
@@ -148,7 +148,7 @@ def _show_trial(champion: str, candidate: str, found: access.Access) -> None:
         st.markdown(f":material/info: {small(literal(note))}")
     _show_gate(comparison.verdict, comparison.reasons)
     change_dialogs.offer_promotion(found, candidate, comparison.reasons)
-    access.show_way_in(found)
+    access.show_unlock(found)
     _show_disagreements(comparison)
 
 

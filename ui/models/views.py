@@ -12,16 +12,16 @@ from ui.formats import counted, day, literal, percent, small
 from ui.serving import Serving
 
 
-def show_in_use(serving: Serving | None) -> None:
+def show_champion(serving: Serving | None) -> None:
     """The line under the title: which model answers on the other pages."""
     if serving is None:
         return
     card = serving.model.card
     text = f"**In use: {literal(card.model_id)}**"
     if serving.problem is None:
-        text += f" since {day(serving.in_use.since)}, SHA-256 {serving.model.sha256[:8]}."
+        text += f" since {day(serving.champion.since)}, SHA-256 {serving.model.sha256[:8]}."
     else:
-        text += f", in the place of {literal(serving.in_use.model_id)}."
+        text += f", in the place of {literal(serving.champion.model_id)}."
     st.markdown(text)
 
 

@@ -130,7 +130,7 @@ def _take(file: UploadedFile, target: Path) -> None:
                 archive.write_bytes(upload.data)
                 datasets.read(archive, target)
         except MelanomaError as error:
-            st.session_state[_REFUSAL] = errors.in_words(error)
+            st.session_state[_REFUSAL] = errors.to_markdown(error)
             for name in set(server_folders.imported_names(target)) - before:
                 shutil.rmtree(target / name, ignore_errors=True)
             return

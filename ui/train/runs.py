@@ -53,7 +53,7 @@ def _refusal_kept() -> Iterator[None]:
     try:
         yield
     except MelanomaError as error:
-        st.session_state[_REFUSAL] = errors.in_words(error)
+        st.session_state[_REFUSAL] = errors.to_markdown(error)
 
 
 def show_refusal() -> None:

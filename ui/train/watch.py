@@ -107,7 +107,7 @@ def _about(run: RunState) -> str:
 
 def show_curves(run: RunState) -> None:
     """Loss and AUROC by epoch, or by fit of the last layer."""
-    ground = theme.in_use()
+    ground = theme.current()
     unit = "Fit" if run.plan and run.plan.recipe == "head" else "Epoch"
     charts = training_charts.of_history(run.history, ground)
     if not charts:

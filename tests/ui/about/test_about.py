@@ -1,4 +1,4 @@
-"""About: the card in words, with and without a model."""
+"""The page About, with and without a model."""
 
 import dataclasses
 
@@ -31,7 +31,7 @@ def test_the_version_of_the_app_is_named(empty_models):
     assert f"This is version {__version__} of the app. It runs on Python" in text(open_app(ABOUT))
 
 
-def test_every_figure_is_the_cards(tmp_path, monkeypatch):
+def test_every_figure_comes_from_the_card(tmp_path, monkeypatch):
     stub_models.add(tmp_path)
     stub_models.serve(monkeypatch, tmp_path)
     app = open_app(ABOUT)
@@ -48,21 +48,21 @@ def test_every_figure_is_the_cards(tmp_path, monkeypatch):
     assert "temperature (2.50)" in text(app.run())
 
 
-def test_limits_of_colors_are_told_where_the_model_has_some(tmp_path, monkeypatch):
+def test_color_cast_limits_are_shown_if_the_model_has_any(tmp_path, monkeypatch):
     stub_models.add(tmp_path, stub_models.card(color_cast_limits=(0.0, 0.6931, -0.6931, 0.0953)))
     stub_models.serve(monkeypatch, tmp_path)
     app = open_app(ABOUT)
-    assert "a mean red of 1.00 to 2.00 times the mean green" in text(app)
+    assert "mean red is kept within 1.00 to 2.00 times mean green" in text(app)
     stub_models.add(tmp_path, stub_models.card("other-1"))
     assert "color cast" not in text(app.run())
 
 
-def test_what_becomes_of_the_name_of_a_refused_file_is_said(empty_models):
+def test_the_page_says_how_long_the_name_of_a_refused_file_is_kept(empty_models):
     page = text(open_app(ABOUT))
-    assert "the refusal, which names the file, stays in your session until the next" in page
+    assert "the message that names it stays in your session until the next photograph" in page
 
 
-def test_what_a_card_says_is_shown_literally(tmp_path, monkeypatch):
+def test_text_of_a_card_is_shown_literally(tmp_path, monkeypatch):
     stub_models.add(tmp_path, stub_models.card(not_for=("**nails** :smile:",)))
     stub_models.serve(monkeypatch, tmp_path)
     app = open_app(ABOUT)
@@ -70,9 +70,9 @@ def test_what_a_card_says_is_shown_literally(tmp_path, monkeypatch):
     assert r"my\*set\*" in tables(app)
 
 
-def test_data_sets_of_the_models_before_it_are_named_with_their_license(tmp_path, monkeypatch):
-    before = (DatasetUse("clinic", "CC BY-ND 4.0", "ab" * 32, 1200, 2, 3),)
-    stub_models.add(tmp_path, stub_models.card(inherited_datasets=before))
+def test_data_sets_of_parent_models_are_named_with_their_license(tmp_path, monkeypatch):
+    inherited = (DatasetUse("clinic", "CC BY-ND 4.0", "ab" * 32, 1200, 2, 3),)
+    stub_models.add(tmp_path, stub_models.card(inherited_datasets=inherited))
     stub_models.serve(monkeypatch, tmp_path)
     app = open_app(ABOUT)
     assert "clinic (from parent models)" in tables(app)
@@ -80,11 +80,11 @@ def test_data_sets_of_the_models_before_it_are_named_with_their_license(tmp_path
     assert "Data sets marked “from parent models” are not counted here." in text(app)
 
 
-def test_what_was_seen_and_what_was_not_recorded_are_the_cards(tmp_path, monkeypatch):
+def test_training_counts_and_what_was_not_recorded_come_from_the_card(tmp_path, monkeypatch):
     stub_models.add(tmp_path)
     stub_models.serve(monkeypatch, tmp_path)
     page = text(open_app(ABOUT))
-    assert "The model learned from 3,106 lesions." in page
+    assert "The model was trained on 3,106 lesions." in page
     assert "| 70–79 | 900 |" in page
     assert "| mucosa | **0**, too few |" in page
     assert "| Skin tone | Lesions |\n| :-- | --: |\n| not recorded | 3,106 |" in page

@@ -1,4 +1,4 @@
-"""Assess: each state of the page, through the app as a visitor gets it."""
+"""The page Assess in each of its states, as a visitor sees it."""
 
 import gc
 import io
@@ -20,7 +20,7 @@ PHOTOGRAPH = reading.jpeg(synthetic.lesion(3, (120, 160)))
 
 @pytest.fixture
 def models_dir(tmp_path, monkeypatch):
-    """A folder with one model in use, which answers `stub_models.PROBABILITIES`."""
+    """A folder with a model in use that predicts `stub_models.PROBABILITIES`."""
     stub_models.add(tmp_path)
     stub_models.serve(monkeypatch, tmp_path)
     return tmp_path
@@ -65,18 +65,18 @@ def test_the_empty_page_asks_for_a_photograph_and_says_what_it_is_not_for(models
     assert app.file_uploader[0].proto.type == [".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"]
 
 
-def test_the_empty_page_shows_a_result_in_small_which_says_that_it_is_drawn(models_dir):
+def test_the_empty_page_shows_a_small_example_labeled_as_drawn(models_dir):
     app = open_app()
-    # The browser loads the library of the charts for this one, before anybody waits for a verdict.
+    # For this chart the browser loads the chart library, before anyone waits for a verdict.
     alt, figure, _ = chart(app, "example")
     assert figure["data"][0]["x"] == pytest.approx([31])
     assert alt == (
         f"Example: Above the referral threshold for melanoma: This lesion 31{NARROW}%, "
         f"referral threshold 8.4{NARROW}%."
     )
-    assert pictures(app)[0][0] == "Example, a lesion drawn by code"
-    assert "An example. Drawn by code, not a photograph." in text(app)
-    assert not app.header  # no heading that could be taken for a verdict
+    assert pictures(app)[0][0] == "Example, a computer-drawn lesion"
+    assert "An example. Computer-drawn, not a photograph." in text(app)
+    assert not app.header  # no heading that looks like a verdict
     choose(app, "target", 0.90)
     assert "**:gray[:material/horizontal_rule:] Below the referral threshold" in text(app)
 
@@ -86,9 +86,9 @@ def test_a_photograph_and_an_example_take_one_run_of_the_page(models_dir, monkey
     title_row = frame.title_row
 
     def note(title):
-        places = title_row(title)  # which AppTest, but no server, has start every run anew
+        containers = title_row(title)  # under AppTest, unlike a server, it restarts every run
         runs.append("begun")
-        return places
+        return containers
 
     monkeypatch.setattr(frame, "title_row", note)
     monkeypatch.setattr(frame, "show_notice", lambda: runs.append("ended"))
@@ -119,8 +119,8 @@ def test_a_photograph_gives_verdict_bars_and_picture(models_dir):
         ":red[:material/flag:] Above the referral threshold for melanoma"
     )
     page = text(app)
-    assert "Nevus is the likeliest single diagnosis, but melanoma is too probable" in page
-    assert f"205 of 216 melanoma photographs of the test set (95{NARROW}%, 91–97{NARROW}%)" in page
+    assert "Nevus is the likeliest single diagnosis, but the probability of melanoma" in page
+    assert f"205 of 216 melanoma photographs (95{NARROW}%, 95{NARROW}% CI 91–97)" in page
     assert "not a medical device" in page
     assert "nine-2026-11-14" in page
     assert pictures(app)[0][0] == "Photograph of the lesion"
@@ -128,7 +128,7 @@ def test_a_photograph_gives_verdict_bars_and_picture(models_dir):
     assert not app.warning
 
 
-def test_the_bars_hold_all_nine_in_order_and_sum_to_one(models_dir):
+def test_the_bars_show_all_nine_diagnoses_in_order_and_sum_to_one(models_dir):
     alt, figure, config = chart(upload(open_app(), PHOTOGRAPH), "bars")
     (bar,) = figure["data"]
     assert sum(bar["x"]) == pytest.approx(100)
@@ -151,9 +151,9 @@ def test_the_ruler_shows_lesion_and_threshold(models_dir):
     )
 
 
-def test_below_the_threshold_is_a_gray_rule_and_no_all_clear(models_dir, monkeypatch):
-    calm = {**stub_models.PROBABILITIES, "MEL": 0.02, "NV": 0.78}
-    stub_models.serve(monkeypatch, models_dir, calm)
+def test_below_the_threshold_is_a_gray_dash_and_no_all_clear(models_dir, monkeypatch):
+    below = {**stub_models.PROBABILITIES, "MEL": 0.02, "NV": 0.78}
+    stub_models.serve(monkeypatch, models_dir, below)
     store.set_champion(models_dir, "nine-2026-11-14")
     app = upload(open_app(), PHOTOGRAPH)
     assert app.header[0].value == (
@@ -197,13 +197,13 @@ def test_another_threshold_changes_the_clinic_panel_too(models_dir):
 def test_the_clinic_panel_starts_at_50_melanomas_and_says_so(models_dir):
     app = upload(open_app(), PHOTOGRAPH)
     assert widget(app, "clinic_melanomas").value == 50
-    assert "50 is where the slider starts, not your clinic’s number" in text(app)
+    assert "50 is only a starting value; set it to your own clinic’s rate" in text(app)
     choose(app, "clinic_melanomas", 200)
     assert "190 melanomas referred, 10 melanomas missed" in chart(app, "clinic_squares")[0]
     assert "would be missed and" in text(app)
 
 
-def test_the_prevalence_of_a_clinic_outlives_a_lesion_and_a_look_at_another_page(models_dir):
+def test_the_prevalence_of_a_clinic_is_kept_for_other_lesions_and_after_other_pages(models_dir):
     app = choose(upload(open_app(), PHOTOGRAPH), "clinic_melanomas", 20)
     app.switch_page("pages/about.py").run()
     app.switch_page("pages/assess.py").run()
@@ -213,18 +213,15 @@ def test_the_prevalence_of_a_clinic_outlives_a_lesion_and_a_look_at_another_page
     assert widget(app, "clinic_melanomas").value == 20
 
 
-def test_the_differential_stands_under_the_bars_with_what_it_was_calibrated_on(models_dir):
+def test_the_differential_is_below_the_bars_with_its_measured_coverage(models_dir):
     page = text(upload(open_app(), PHOTOGRAPH))
-    assert "**Differential:** nevus, melanoma. **Review:** melanoma stands beside benign" in page
-    assert (
-        "its cutoffs come from 174 melanoma photographs and 1,001 others of the validation set."
-        in page
-    )
-    assert f"90{NARROW}% (89–92{NARROW}%) of 2,016 photographs from 1,528 lesions" in page
+    assert "**Differential:** nevus, melanoma. **Review:** melanoma and benign diagnoses" in page
+    assert f"designed to include the true diagnosis in 90{NARROW}% of cases" in page
+    assert f"in testing it did so in 90{NARROW}% (95{NARROW}% CI 89–92)" in page
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "words"),
+    ("key", "value", "warning_text"),
     [
         (
             "patient_site", "nail",
@@ -235,28 +232,28 @@ def test_the_differential_stands_under_the_bars_with_what_it_was_calibrated_on(m
     ],
     ids=["nail", "very old", "child"],
 )  # fmt: skip
-def test_outside_of_what_was_seen_nothing_is_promised(models_dir, key, value, words):
+def test_outside_the_training_data_nothing_is_claimed(models_dir, key, value, warning_text):
     app = upload(open_app(), PHOTOGRAPH)
     assert not app.warning
     choose(app, key, value)
     (warning,) = app.warning
-    assert words in warning.value
+    assert warning_text in warning.value
     assert warning.value.endswith("How often it is right there is not known.")
     page = text(app)
     assert "205 of 216" not in page
     assert f"for 95{NARROW}% sensitivity" not in page
     assert "find 95 of 100" not in page
     assert (
-        "In lesions like this one the threshold’s sensitivity and specificity are not known."
-        in page
+        "For lesions like this one, the sensitivity and specificity of this threshold are not "
+        "known." in page
     )
-    assert "(89–92" not in page  # the differential's share
+    assert "89–92" not in page  # coverage of the differential
     assert widget(app, "clinic_melanomas") is None
     assert "What this threshold means in your clinic" not in page
     assert assessed(app)  # the verdict stays
 
 
-def test_a_site_that_only_this_model_s_archive_names_can_be_chosen(tmp_path, monkeypatch):
+def test_a_site_that_only_this_model_s_data_sets_use_can_be_chosen(tmp_path, monkeypatch):
     seen = stub_models.card().seen | {"site": {"posterior torso": 40, "not recorded": 9}}
     stub_models.add(tmp_path, stub_models.card(seen=seen))
     stub_models.serve(monkeypatch, tmp_path)
@@ -268,7 +265,7 @@ def test_a_site_that_only_this_model_s_archive_names_can_be_chosen(tmp_path, mon
     assert app.warning
 
 
-def test_inside_of_what_was_seen_nothing_changes(models_dir):
+def test_patients_like_the_training_data_change_nothing(models_dir):
     app = upload(open_app(), PHOTOGRAPH)
     before = text(app)
     for key, value in (("patient_age", 45), ("patient_sex", "female"), ("patient_site", "foot")):
@@ -277,7 +274,7 @@ def test_inside_of_what_was_seen_nothing_changes(models_dir):
     assert text(app) == before
 
 
-def test_the_warning_stays_after_a_look_at_another_page_and_goes_with_the_lesion(models_dir):
+def test_the_warning_stays_after_visiting_another_page_and_ends_with_the_lesion(models_dir):
     app = choose(upload(open_app(), PHOTOGRAPH), "patient_site", "mucosa")
     choose(app, "patient_age", 45)
     assert "mucosa" in repr(app.session_state._state._state)
@@ -297,9 +294,9 @@ def test_the_warning_stays_after_a_look_at_another_page_and_goes_with_the_lesion
 def test_what_the_model_has_and_has_not_seen_can_be_looked_up(models_dir):
     app = upload(open_app(), PHOTOGRAPH)
     seen = next(block for block in app.expander if block.label.startswith("What the model has"))
-    assert not seen.markdown  # nothing is worked out for what is closed
+    assert not seen.markdown  # not computed while closed
     page = text(unfold(app, "seen_open"))
-    assert "The model learned from 3,106 lesions." in page
+    assert "The model was trained on 3,106 lesions." in page
     assert "| 40–49 | 2,100 |" in page
     assert "| nail | **0**, too few |" in page
     assert "| not recorded | 1,827 |" in page
@@ -313,7 +310,7 @@ def test_a_photograph_passes_through_the_network_once(models_dir, monkeypatch):
         stub_models.StubGraph, "run", lambda graph, image: passes.append(1) or run(graph, image)
     )
     app = open_app()
-    passes.clear()  # that of the drawn example
+    passes.clear()  # the example made one
     upload(app, PHOTOGRAPH)
     choose(app, "target", 0.90)
     choose(app, "clinic_melanomas", 10)
@@ -337,14 +334,14 @@ def test_with_few_melanomas_the_page_says_how_wide_the_interval_is(tmp_path, mon
     stub_models.serve(monkeypatch, tmp_path)
     page = text(upload(open_app(), PHOTOGRAPH))
     assert (
-        "The threshold was chosen on 93 melanomas and measured on 197: "
+        "The threshold was chosen on 93 melanomas and tested on 197: "
         f"the true sensitivity lies between 91 and 97{NARROW}%."
     ) in page
     assert f"threshold 8.4{NARROW}%." in page
     assert "sensitivity." not in page
 
 
-def test_the_evidence_map_is_there_on_request_for_any_diagnosis(models_dir):
+def test_an_evidence_map_can_be_shown_for_any_diagnosis(models_dir):
     app = upload(open_app(), PHOTOGRAPH)
     assert widget(app, "evidence_for") is None
     choose(app, "picture_view", "Evidence map")
@@ -358,17 +355,17 @@ def test_the_evidence_map_is_there_on_request_for_any_diagnosis(models_dir):
     with_map = pictures(app)[0][1]
     choose(app, "map_opacity", 0)
     without_map = pictures(app)[0][1]
-    assert with_map != without_map  # the address of a picture is its content's hash
+    assert with_map != without_map  # the address of a picture is the hash of its content
 
     choose(app, "evidence_for", "DF")
     assert "No region of this photograph supports dermatofibroma." in text(app)
     choose(app, "map_opacity", 100)
     assert pictures(app)[0][1] == without_map
     choose(app, "evidence_for", "BCC")
-    assert "What supports basal cell carcinoma is too faint to draw" in text(app)
+    assert "The evidence for basal cell carcinoma is too faint to draw" in text(app)
 
 
-def test_photograph_and_map_stand_side_by_side(models_dir):
+def test_photograph_and_map_can_be_shown_side_by_side(models_dir):
     app = choose(upload(open_app(), PHOTOGRAPH), "picture_view", "Both")
     assert assessed(app)
     assert [alt for alt, _ in pictures(app)] == [
@@ -377,12 +374,12 @@ def test_photograph_and_map_stand_side_by_side(models_dir):
     ]
 
 
-def test_a_network_without_maps_says_so(tmp_path, monkeypatch):
+def test_a_model_without_maps_says_so(tmp_path, monkeypatch):
     stub_models.add(tmp_path, stub_models.card(has_saliency=False))
     stub_models.serve(monkeypatch, tmp_path)
     app = upload(open_app(), PHOTOGRAPH)
     assert assessed(app)
-    assert "The network of this model gives no evidence map." in text(app)
+    assert "This model has no evidence maps." in text(app)
 
 
 @pytest.mark.parametrize("size", [(700, 140), (140, 700)])
@@ -393,9 +390,9 @@ def test_long_photographs_are_shown_too(models_dir, size):
 def test_an_example_is_labeled_as_drawn_wherever_it_is_shown(models_dir):
     app = button(open_app(), "Try an example lesion").click().run()
     assert assessed(app)
-    label = "Drawn by code, not a photograph."
+    label = "Computer-drawn, not a photograph."
     assert text(app).count(label) == 1
-    assert pictures(app)[0][0] == "Lesion drawn by code"
+    assert pictures(app)[0][0] == "Computer-drawn lesion"
     choose(app, "picture_view", "Evidence map")
     assert text(app).count(label) == 1
     choose(app, "picture_view", "Both")
@@ -424,7 +421,7 @@ def test_new_lesion_goes_back_to_the_empty_page(models_dir):
     ],
     ids=["empty", "cut off", "web page", "cut-off PNG"],
 )
-def test_a_bad_file_is_refused_in_words_and_the_app_goes_on(models_dir, data, reason):
+def test_a_bad_file_is_refused_with_its_reason_and_the_app_continues(models_dir, data, reason):
     app = upload(open_app(), data, "mole.jpg")
     assert not app.exception
     (error,) = app.error
@@ -438,14 +435,14 @@ def test_a_bad_file_is_refused_in_words_and_the_app_goes_on(models_dir, data, re
 
 
 def test_a_refusal_and_the_name_in_it_are_forgotten_with_the_next_photograph(models_dir):
-    for take_next in (
+    for next_action in (
         lambda app: upload(app, PHOTOGRAPH),
         lambda app: button(app, "Try an example lesion").click().run(),
         lambda app: upload(app, b"no photograph", "other.jpg"),
     ):
         app = upload(open_app(), b"no photograph", "canary-name.jpg")
         assert "canary" in repr(app.session_state._state._state)
-        take_next(app).run()  # Streamlit itself keeps what was replaced for a run
+        next_action(app).run()  # Streamlit itself keeps replaced values for one run
         assert "canary" not in repr(app.session_state._state._state)
 
 
@@ -458,7 +455,7 @@ def test_a_refusal_and_the_name_in_it_are_forgotten_with_the_next_photograph(mod
         "![p](http://evil.example/p.png).jpg",
     ],
 )
-def test_a_hostile_name_is_shown_letter_by_letter(models_dir, name):
+def test_a_hostile_name_is_shown_literally(models_dir, name):
     (error,) = upload(open_app(), b"no photograph", name).error
     shown = error.value.replace("\u2060", "")
     for special in "<>[]*`:$!":
@@ -466,7 +463,7 @@ def test_a_hostile_name_is_shown_letter_by_letter(models_dir, name):
     assert name in shown.replace("\\", "")
 
 
-def test_nothing_of_the_file_outlives_its_reading(models_dir):
+def test_nothing_of_the_file_is_kept_after_reading(models_dir):
     file = io.BytesIO()
     exif = Image.Exif()
     exif[0x010E] = "canary-in-exif"
@@ -474,21 +471,21 @@ def test_nothing_of_the_file_outlives_its_reading(models_dir):
     assert b"canary-in-exif" in file.getvalue()
     app = upload(open_app(), file.getvalue(), "canary-name.jpg")
     assert assessed(app)
-    held = app.session_state._state._state  # widgets and all; repr() goes through every value
-    assert "Assessment" in repr(held)
-    assert "canary" not in repr(held)
+    state = app.session_state._state._state  # with widgets; repr() includes every value
+    assert "Assessment" in repr(state)
+    assert "canary" not in repr(state)
     assert "canary" not in text(app)
     assert not app.file_uploader
 
 
-def test_streamlit_itself_lets_go_of_the_bytes(models_dir, monkeypatch):
+def test_streamlit_itself_drops_the_bytes(models_dir, monkeypatch):
     from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
     managers = []
-    remember = MemoryUploadedFileManager.__init__
+    original_init = MemoryUploadedFileManager.__init__
 
     def init(self, *args):
-        remember(self, *args)
+        original_init(self, *args)
         managers.append(self)
 
     monkeypatch.setattr(MemoryUploadedFileManager, "__init__", init)
@@ -499,12 +496,12 @@ def test_streamlit_itself_lets_go_of_the_bytes(models_dir, monkeypatch):
     assert not any(files for manager in managers for files in manager.file_storage.values())
 
 
-def test_an_arriving_file_is_held_in_memory_and_never_in_a_temporary_file(models_dir):
+def test_an_arriving_file_stays_in_memory_and_never_becomes_a_temporary_file(models_dir):
     open_app()
     assert MultiPartParser.spool_max_size > uploads.MAX_PHOTOGRAPH_MB * 2**20
 
 
-def test_a_photograph_as_large_as_an_archive_is_refused_unread(models_dir):
+def test_a_photograph_larger_than_the_limit_is_refused_unread(models_dir):
     app = upload(open_app(), PHOTOGRAPH + bytes(uploads.MAX_PHOTOGRAPH_MB * 2**20))
     assert "larger than 20 MB" in app.error[0].value
     assert not assessed(app)
@@ -539,7 +536,7 @@ def test_without_a_model_in_use_the_candidates_are_named(empty_models):
     assert "python -m melanoma_core promote nine-2026-11-14" in page
 
 
-def test_a_damaged_candidate_is_named_and_is_not_taken_for_the_model_in_use(empty_models):
+def test_a_damaged_candidate_is_named_and_not_mistaken_for_the_model_in_use(empty_models):
     stub_models.add(empty_models, in_use=False)
     stub_models.add(empty_models, stub_models.card("nine-2026-11-20"), in_use=False)
     (empty_models / "nine-2026-11-20" / "card.json").write_text("{")
@@ -552,7 +549,7 @@ def test_a_damaged_candidate_is_named_and_is_not_taken_for_the_model_in_use(empt
     assert "Candidates: nine-2026-11-14." in text(app)
 
 
-def test_what_is_in_use_is_read_anew_once_it_has_changed_and_not_before(models_dir, monkeypatch):
+def test_the_champion_file_is_read_again_only_after_it_has_changed(models_dir, monkeypatch):
     reads = []
     read = store.champions
     monkeypatch.setattr(store, "champions", lambda folder: reads.append(1) or read(folder))
@@ -562,12 +559,12 @@ def test_what_is_in_use_is_read_anew_once_it_has_changed_and_not_before(models_d
     assert not reads
     stub_models.add(models_dir, stub_models.card("nine-2026-11-20"))
     reads.clear()
-    assert "nine-2026-11-20 has come into use since" in text(app.run())
+    assert "It has since been replaced by nine-2026-11-20" in text(app.run())
     assert len(reads) == 1
     champion = models_dir / "champion.json"
     sound = champion.read_bytes()
     champion.write_text("{")
-    for _ in range(2):  # an error is not kept either
+    for _ in range(2):  # errors are not cached
         assert "champion.json, which names the model in use, cannot be read" in text(app.run())
     champion.write_bytes(sound)
     assert not app.run().error
@@ -576,7 +573,7 @@ def test_what_is_in_use_is_read_anew_once_it_has_changed_and_not_before(models_d
     assert app.info[0].value.startswith("**No model is in use yet.**")
 
 
-def test_a_small_photograph_is_enlarged_for_a_map_and_only_there():
+def test_only_a_small_photograph_is_enlarged_for_a_map():
     small = synthetic.lesion(1, (120, 160))
     assert ground_for_map(small).shape == (480, 640, 3)
     large = synthetic.lesion(1, (480, 640))
@@ -588,7 +585,7 @@ def damage(models_dir, model_id):
     file.write_bytes(file.read_bytes() + b"x")
 
 
-def test_when_the_model_in_use_is_damaged_the_one_before_answers(models_dir):
+def test_when_the_model_in_use_is_damaged_the_previous_one_answers(models_dir):
     stub_models.add(models_dir, stub_models.card("nine-2026-11-20"))
     damage(models_dir, "nine-2026-11-20")
     app = open_app()
@@ -597,12 +594,13 @@ def test_when_the_model_in_use_is_damaged_the_one_before_answers(models_dir):
         "**The model in use failed its check and was not loaded.** The previous model is answering"
     )
     assert "Model nine-2026-11-14" in text(app)
-    assert "in the place of nine-2026-11-20" in "".join(m.value for m in app.sidebar.markdown)
+    notice = "".join(markdown.value for markdown in app.sidebar.markdown)
+    assert "instead of nine-2026-11-20, which failed its check" in notice
     assert str(models_dir) not in text(app)
     assert assessed(upload(app, PHOTOGRAPH))
 
 
-def test_a_repaired_model_answers_at_once(models_dir):
+def test_a_repaired_model_answers_on_the_next_run(models_dir):
     stub_models.add(models_dir, stub_models.card("nine-2026-11-20"))
     file = models_dir / "nine-2026-11-20" / "network.tflite"
     sound = file.read_bytes()
@@ -625,14 +623,14 @@ def test_when_no_model_answers_the_page_says_so_and_takes_no_photograph(models_d
     assert not app.file_uploader
 
 
-def test_a_champion_file_that_cannot_be_read_is_told_in_words(models_dir):
+def test_an_unreadable_champion_file_is_reported(models_dir):
     (models_dir / "champion.json").write_text("{")
     app = open_app()
     assert not app.exception
     assert "champion.json" in app.error[0].value
 
 
-def test_a_result_keeps_the_card_of_the_model_that_gave_it(models_dir):
+def test_a_result_keeps_the_card_of_the_model_that_made_it(models_dir):
     app = upload(open_app(), PHOTOGRAPH)
     later = stub_models.card(
         "nine-2026-11-20", operating_points=(stub_models.operating_point(threshold=0.6),)
@@ -641,4 +639,4 @@ def test_a_result_keeps_the_card_of_the_model_that_gave_it(models_dir):
     app.run()
     assert "Above the referral threshold" in app.header[0].value
     assert f"Model nine-2026-11-14, threshold 8.4{NARROW}%" in text(app)
-    assert "nine-2026-11-20 has come into use since" in text(app)
+    assert "It has since been replaced by nine-2026-11-20" in text(app)

@@ -1,4 +1,4 @@
-"""More methods: asked for on the page, watched, shown beside Grad-CAM, gone with the lesion."""
+"""More methods: requested on the page, watched, shown beside Grad-CAM, deleted with the lesion."""
 
 import subprocess
 import sys
@@ -17,10 +17,10 @@ NARROW = "\u202f"
 PHOTOGRAPH = reading.jpeg(synthetic.lesion(3, (120, 160)))
 OPEN = "more_methods_open"
 COMPUTE = "Compute the other maps"
-NO_OUTLINE = "The outline of the lesion is not known, nor the share of the evidence inside it."
+NO_OUTLINE = "The outline of the lesion is not known"
 WAITING = "import sys, time; sys.stderr.write('progress: Score-CAM, 3 of 16 channels\\n'); "
 WAITING += "sys.stderr.flush(); time.sleep(100)"
-# Heat in the right half alone; SmoothGrad with one pixel far above all others.
+# Heat only in the right half; SmoothGrad with one pixel far above all others.
 ANSWERING = """
 import numpy as np, sys
 sys.stdin.buffer.read()
@@ -45,7 +45,7 @@ def models_dir(tmp_path, monkeypatch):
 
 @pytest.fixture
 def children(monkeypatch):
-    """Has a child run the code that the test puts there; and the processes, to look at."""
+    """The child processes; each runs `code`, which a test may replace."""
 
     class Children(list):
         code = ANSWERING
@@ -65,26 +65,26 @@ def children(monkeypatch):
     yield started
     for process in started:
         process.kill()
-    assert waited_for(lambda: not attribution_jobs._PLACE.locked())
+    assert wait_for(lambda: not attribution_jobs._PLACE.locked())
 
 
-def waited_for(is_so, seconds=60):
+def wait_for(condition, seconds=60):
     end = time.monotonic() + seconds
-    while not is_so() and time.monotonic() < end:
+    while not condition() and time.monotonic() < end:
         time.sleep(0.05)
-    return is_so()
+    return condition()
 
 
-def assessed():
+def assess():
     app = unfold(upload(open_app(), PHOTOGRAPH), OPEN)
     assert not app.exception
     return app
 
 
-def computed(app):
-    """The page once the computation that it asked for has ended."""
+def compute(app):
+    """Ask for the maps; returns the page once they are computed."""
     button(app, COMPUTE).click().run()
-    assert waited_for(lambda: not attribution_jobs._PLACE.locked())
+    assert wait_for(lambda: not attribution_jobs._PLACE.locked())
     return app.run()
 
 
@@ -93,15 +93,15 @@ def alts(app):
 
 
 def labels(app):
-    return [found.label for found in app.button]
+    return [button.label for button in app.button]
 
 
 def choose(app, key, value):
     return next(box for box in app.selectbox if box.key == key).set_value(value).run()
 
 
-def test_diagnosis_is_melanoma_at_first_and_nothing_is_computed_unasked(models_dir, children):
-    app = assessed()
+def test_melanoma_is_the_first_choice_and_nothing_is_computed_unasked(models_dir, children):
+    app = assess()
     (box,) = [box for box in app.selectbox if box.key == "other_maps_for"]
     assert box.value == "MEL"
     assert box.options[0] == f"Melanoma, 31{NARROW}%"
@@ -110,24 +110,24 @@ def test_diagnosis_is_melanoma_at_first_and_nothing_is_computed_unasked(models_d
     assert not children
 
 
-def test_maps_stand_beside_grad_cam_with_name_alt_and_what_they_are(models_dir, children):
-    app = computed(assessed())
+def test_maps_are_shown_beside_grad_cam_with_name_alt_text_and_explanation(models_dir, children):
+    app = compute(assess())
     assert not app.exception
     assert not app.error
     assert alts(app)[1:] == [
-        "Grad-CAM: map of the evidence for melanoma",
-        "Grad-CAM++: map of the evidence for melanoma",
-        "Score-CAM: map of the evidence for melanoma",
-        "SmoothGrad: map of the evidence for melanoma",
+        "Grad-CAM: evidence map for melanoma",
+        "Grad-CAM++: evidence map for melanoma",
+        "Score-CAM: evidence map for melanoma",
+        "SmoothGrad: evidence map for melanoma",
     ]
     page = text(app)
     for words in (
         "**Grad-CAM**", "**Grad-CAM++**", "**Score-CAM**", "**SmoothGrad**",
-        "less what speaks against it",
-        "without what speaks against melanoma",
-        "sees only what one of its features responds to",
-        "Single pixels whose change would change the score of melanoma most",
-        "on a scale of their own",
+        "minus the evidence against it",
+        "without the evidence against melanoma",
+        "sees only the regions that one of its features responds to",
+        "Single pixels where a change would alter the score of melanoma most",
+        "each have their own scale",
         NO_OUTLINE,
     ):  # fmt: skip
         assert words in page, words
@@ -137,44 +137,42 @@ def test_maps_stand_beside_grad_cam_with_name_alt_and_what_they_are(models_dir, 
 
 def test_progress_is_shown_and_can_be_stopped(models_dir, children):
     children.code = WAITING
-    app = assessed()
+    app = assess()
     button(app, COMPUTE).click().run()
-    assert waited_for(lambda: "3 of 16" in text(app.run()))
+    assert wait_for(lambda: "3 of 16" in text(app.run()))
     assert "Score-CAM, 3 of 16 channels" in text(app)
     assert COMPUTE not in labels(app)
     button(app, "Stop").click().run()
-    assert waited_for(lambda: children[0].returncode is not None)
+    assert wait_for(lambda: children[0].returncode is not None)
     app.run()
     assert not app.exception
     assert not app.error
     assert COMPUTE in labels(app)
 
 
-def test_maps_of_another_diagnosis_are_asked_for_anew_and_those_before_are_kept(
-    models_dir, children
-):
-    app = choose(computed(assessed()), "other_maps_for", "NV")
+def test_each_diagnosis_needs_its_own_request_and_earlier_maps_are_kept(models_dir, children):
+    app = choose(compute(assess()), "other_maps_for", "NV")
     assert COMPUTE in labels(app)
-    app = computed(app)
-    assert "Score-CAM: map of the evidence for nevus" in alts(app)
+    app = compute(app)
+    assert "Score-CAM: evidence map for nevus" in alts(app)
     app = choose(app, "other_maps_for", "MEL")
-    assert "Score-CAM: map of the evidence for melanoma" in alts(app)
+    assert "Score-CAM: evidence map for melanoma" in alts(app)
     assert len(children) == 2
 
 
-def test_failure_is_told_and_can_be_tried_again(models_dir, children):
+def test_a_failure_is_reported_and_can_be_retried(models_dir, children):
     children.code = "raise SystemExit(3)"
-    app = computed(assessed())
+    app = compute(assess())
     assert "ended with status 3" in app.error[0].value
     children.code = ANSWERING
-    app = computed(app)
+    app = compute(app)
     assert not app.error
-    assert "SmoothGrad: map of the evidence for melanoma" in alts(app)
+    assert "SmoothGrad: evidence map for melanoma" in alts(app)
 
 
-def test_second_visitor_is_told_to_wait(models_dir, children):
+def test_a_second_visitor_is_asked_to_wait(models_dir, children):
     children.code = WAITING
-    first, second = assessed(), assessed()
+    first, second = assess(), assess()
     button(first, COMPUTE).click().run()
     button(second, COMPUTE).click().run()
     assert "one at a time" in second.error[0].value
@@ -182,8 +180,8 @@ def test_second_visitor_is_told_to_wait(models_dir, children):
     assert len(children) == 1
 
 
-def test_maps_go_with_the_lesion(models_dir, children):
-    app = computed(assessed())
+def test_maps_are_deleted_with_the_lesion(models_dir, children):
+    app = compute(assess())
     button(app, "New lesion").click().run()
     assert "other_maps" not in app.session_state
     assert "network_image" not in repr(app.session_state._state._state)  # in no callback either
@@ -194,25 +192,27 @@ def test_maps_go_with_the_lesion(models_dir, children):
 
 def test_computation_ends_with_the_lesion(models_dir, children):
     children.code = WAITING
-    app = assessed()
+    app = assess()
     button(app, COMPUTE).click().run()
     button(app, "New lesion").click().run()
-    assert waited_for(lambda: children[0].returncode is not None)
+    assert wait_for(lambda: children[0].returncode is not None)
 
 
-def test_short_memory_switches_them_off_and_says_why(models_dir, children, monkeypatch):
+def test_with_too_little_memory_they_are_disabled_with_the_reason(
+    models_dir, children, monkeypatch
+):
     monkeypatch.setattr(memory, "available", lambda: 690_000_000)
-    app = assessed()
+    app = assess()
     assert button(app, COMPUTE).disabled
     assert "needs 1.3 GB of memory, and 0.6 GB is free on the server" in text(app)
 
 
-def test_network_without_maps_says_so(tmp_path, monkeypatch):
+def test_a_model_without_maps_says_so(tmp_path, monkeypatch):
     stub_models.add(tmp_path, stub_models.card(has_saliency=False))
     stub_models.serve(monkeypatch, tmp_path)
-    app = assessed()
+    app = assess()
     assert COMPUTE not in labels(app)
-    assert text(app).count("The network of this model gives no evidence map.") == 2
+    assert text(app).count("This model has no evidence maps.") == 2
 
 
 def page_with_outline():
@@ -224,14 +224,14 @@ def page_with_outline():
 
     outline = np.zeros((60, 80), bool)
     outline[:30, 40:] = True  # the upper right quarter
-    found = sessions.assessment()
-    if found:
-        more_methods.show(found, outline)
+    assessment = sessions.assessment()
+    if assessment:
+        more_methods.show(assessment, outline)
     st.write("drawn")
 
 
-def test_each_map_says_its_share_inside_the_outline_when_there_is_one(models_dir, children):
-    app = computed(assessed())
+def test_each_map_says_how_much_evidence_lies_inside_a_known_outline(models_dir, children):
+    app = compute(assess())
     alone = AppTest.from_function(page_with_outline, default_timeout=30)
     for key in ("assessment", "other_maps"):
         alone.session_state[key] = app.session_state[key]
@@ -241,26 +241,27 @@ def test_each_map_says_its_share_inside_the_outline_when_there_is_one(models_dir
     # Grad-CAM of the stub lies in the upper left; Grad-CAM++ has 4 of 6 in the quarter.
     assert f"0{NARROW}% of the evidence lies inside the lesion." in page
     assert f"67{NARROW}% of the evidence lies inside the lesion." in page
-    assert "There is no evidence to lie inside the lesion." in page  # Score-CAM is empty
+    assert "This map shows no evidence." in page  # Score-CAM is empty
     assert NO_OUTLINE not in page
 
 
-def test_one_hot_pixel_does_not_hide_all_others_of_smooth_grad(models_dir, children):
-    app = computed(assessed())
+def test_one_hot_pixel_does_not_hide_all_others_in_smooth_grad(models_dir, children):
+    app = compute(assess())
     from ui.assess import more_methods
 
-    found = app.session_state["assessment"]
+    assessment = app.session_state["assessment"]
     heat = app.session_state["other_maps"].maps["MEL"]["smooth_grad"]
     assert heat.max() == 1000
-    assert more_methods._scale(found, "smooth_grad", heat) == 4
+    assert more_methods._scale(assessment, "smooth_grad", heat) == 4
 
 
-def test_tiny_model_gives_its_maps_from_a_real_child(models_in_use):
-    app = computed(assessed())
+def test_the_tiny_model_gets_its_maps_from_a_real_child_process(models_in_use):
+    app = compute(assess())
     assert not app.exception
     assert not app.error
-    assert "Score-CAM: map of the evidence for melanoma" in alts(app)
-    found, kept = app.session_state["assessment"], app.session_state["other_maps"]
-    # The network's own pixels were sent: Grad-CAM++ is never below the positive part of Grad-CAM.
-    own = found.maps[found.prediction.codes.index("MEL")] * np.exp(found.prediction.logits[0])
-    assert (kept.maps["MEL"]["grad_cam_plus_plus"] >= own - 1e-6).all()
+    assert "Score-CAM: evidence map for melanoma" in alts(app)
+    assessment, computations = app.session_state["assessment"], app.session_state["other_maps"]
+    # The network's own input was sent: Grad-CAM++ is never below the positive part of Grad-CAM.
+    prediction = assessment.prediction
+    grad_cam = assessment.maps[prediction.codes.index("MEL")] * np.exp(prediction.logits[0])
+    assert (computations.maps["MEL"]["grad_cam_plus_plus"] >= grad_cam - 1e-6).all()

@@ -158,13 +158,13 @@ def in_promotion_dialog():
     change_dialogs._ask_promotion("worse", ("It may be worse.",))
 
 
-def in_way_back_dialog():
+def in_rollback_dialog():
     from melanoma_core import paths
     from melanoma_core.models import store
     from ui.models import change_dialogs
 
     change_dialogs.show_done()
-    change_dialogs._ask_way_back(store.champions(paths.models_dir())[1:])
+    change_dialogs._ask_rollback(store.champions(paths.models_dir())[1:])
 
 
 def dialog(function):
@@ -202,13 +202,13 @@ def test_a_forced_promotion_in_the_dialog_keeps_name_and_reason(models):
 
 def test_one_click_in_the_dialog_goes_back(models):
     add(models, "newest", measured(38))
-    app = dialog(in_way_back_dialog)
+    app = dialog(in_rollback_dialog)
     button(app, "Go back to champion").click().run()
     assert "**champion is in use again.**" in app.markdown[0].value
     assert store.champion(models).kind == "rolled back"
 
 
-@pytest.mark.parametrize("function", [in_promotion_dialog, in_way_back_dialog])
+@pytest.mark.parametrize("function", [in_promotion_dialog, in_rollback_dialog])
 def test_a_dialog_that_is_open_changes_nothing_once_the_session_may_not(
     models, monkeypatch, function
 ):
@@ -277,12 +277,12 @@ def test_errors_are_filtered_and_can_be_taken_away(tmp_path, monkeypatch):
     app.run()
     assert not app.exception
     found = subgroups.confusions(EVALUATION, 0.084)
-    control = app.segmented_control(key="mix_up_kind")
+    control = app.segmented_control(key="confusion_kind")
     for kind in ("melanoma_as_nevus", "nevus_as_melanoma"):
         control.set_value(kind).run()
         rows = next(frame.value for frame in app.dataframe if "Verdict" in frame.value)
         assert list(rows["Photograph"]) == list(found.loc[found[kind], "image_id"])
-    app.multiselect(key="mix_up_source").set_value(["isic2017"]).run()
+    app.multiselect(key="confusion_source").set_value(["isic2017"]).run()
     rows = next(frame.value for frame in app.dataframe if "Verdict" in frame.value)
     assert set(rows["Source"]) == {"isic2017"}
     taken = pd.read_csv(io.BytesIO(confusions.csv_file(found)))
