@@ -60,7 +60,8 @@ def main() -> None:
             print(
                 f"{part}: of the {embedding_map.num_neighbors} nearest neighbors of {of} "
                 f"({mix.proportion.num_photographs}), {among or 'another diagnosis'}: "
-                f"{mix.proportion.value:.3f} ({mix.proportion.low:.3f} to {mix.proportion.high:.3f}); "
+                f"{mix.proportion.value:.3f} "
+                f"({mix.proportion.low:.3f} to {mix.proportion.high:.3f}); "
                 f"by chance {mix.chance:.3f}"
             )
     print(f"{time.monotonic() - started:.0f} s")
