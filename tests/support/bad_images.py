@@ -1,8 +1,8 @@
 """Files that the reader must refuse, and large ones that it must survive, made by code.
 
-`python tests/support/bad_images.py` reads each of them in a child process of its own, under a memory
-limit and a time-out, and prints one JSON line a file. `test_imaging.py` runs it and looks at the
-lines; nothing of this happens in the process of the tests.
+`python tests/support/bad_images.py` reads each of them in its own child process, with a memory
+limit and a timeout, and prints one JSON line per file. `test_reading.py` runs it and checks the
+lines, so that none of these files is read in the tests' own process.
 """
 
 import io
@@ -29,21 +29,21 @@ if __name__ == "__main__":
 from melanoma_core.images import reading
 
 TIME_LIMIT_S = 20
-MEMORY_LIMIT_BYTES = 1 << 30  # of address space, above what the parent has mapped already
+MEMORY_LIMIT_BYTES = 1 << 30  # of address space, beyond what the parent has mapped
 
 
 @dataclass(frozen=True)
 class Case:
-    """A file, and what reading it must come to."""
+    """A file, and the expected result of reading it."""
 
     make: Callable[[], bytes]
-    refusal: str = ""  # regular expression that the reason must hold; "" means: must be read
+    refusal: str = ""  # regular expression found in the error; "" if the file must be read
     name: str = "lesion.jpg"
-    shape: tuple[int, ...] = ()  # of the picture that must be read
+    shape: tuple[int, ...] = ()  # of the image, if the file must be read
 
 
 def photograph(height: int = 96, width: int = 128) -> Image.Image:
-    """A smooth colored picture, which every format packs differently."""
+    """A smooth color picture, which every format compresses differently."""
     coarse = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
 
@@ -55,7 +55,7 @@ def saved(image: Image.Image, file_format: str, **options: Any) -> bytes:
 
 
 def plain(mode: str, size: tuple[int, int], file_format: str, **options: Any) -> bytes:
-    """A picture of one color, made only when it is called for."""
+    """A file of a single-color picture."""
     return saved(Image.new(mode, size), file_format, **options)
 
 
@@ -64,7 +64,7 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png(width: int, height: int, depth: int, color: int, extra: bytes = b"") -> bytes:
-    """A PNG with pixels of one value, written byte by byte, so that its header may say anything."""
+    """A PNG with pixels of one value, written byte by byte, so that its header can say anything."""
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color]
     packer, packed = zlib.compressobj(9), []
     row = b"\0" + b"\x55" * (width * channels * depth // 8)
@@ -77,22 +77,22 @@ def png(width: int, height: int, depth: int, color: int, extra: bytes = b"") -> 
 
 
 def tiff(tags: dict[int, int | tuple[int, int, int]], pixels: bytes = b"") -> bytes:
-    """A little-endian TIFF with just these tags; offset -1 becomes the place of the pixels.
+    """A little-endian TIFF with only these tags; offset −1 becomes the offset of the pixels.
 
     Args:
         tags: tag → value (a long), or (type, count, value or offset).
-        pixels: what follows the directory.
+        pixels: data after the directory.
     """
-    place = 8 + 2 + 12 * len(tags) + 4
+    pixel_offset = 8 + 2 + 12 * len(tags) + 4
     directory = struct.pack("<H", len(tags))
     for tag, entry in sorted(tags.items()):
         kind, count, value = entry if isinstance(entry, tuple) else (4, 1, entry)
-        directory += struct.pack("<HHII", tag, kind, count, place if value == -1 else value)
+        directory += struct.pack("<HHII", tag, kind, count, pixel_offset if value == -1 else value)
     return b"II*\0" + struct.pack("<I", 8) + directory + struct.pack("<I", 0) + pixels
 
 
 def gray_tiff(**changes: Any) -> bytes:
-    """An 8-bit gray TIFF of 128×128 px in one strip, with some tags changed ("t278" = 8)."""
+    """An 8-bit gray TIFF of 128×128 px in one strip, with some tags changed (`t278=8`)."""
     tags: dict[int, Any] = {256: 128, 257: 128, 258: 8, 259: 1, 262: 1, 273: -1, 277: 1, 278: 128}
     tags[279] = 128 * 128
     tags |= {int(key[1:]): value for key, value in changes.items()}
@@ -107,7 +107,7 @@ def jpeg_claiming(width: int, height: int) -> bytes:
 
 
 def jpeg_of_many_scans() -> bytes:
-    """A progressive JPEG whose last scan is said 20,000 times: hours of work in 1 MB."""
+    """A progressive JPEG whose last scan is repeated 20,000 times: hours of work in 1 MB."""
     data = saved(Image.new("RGB", (4000, 4000)), "JPEG", progressive=True)
     start = data.rindex(b"\xff\xda")
     return data[:start] + data[start:-2][:60] * 20_000 + b"\xff\xd9"
@@ -120,7 +120,7 @@ def float_tiff(value: float) -> bytes:
 
 
 def broken_png(kind: bytes, offset: int) -> bytes:
-    """One bit of a chunk turned over, the checksum left as it was."""
+    """A PNG with one bit of a chunk flipped, and the old checksum."""
     data = bytearray(saved(photograph(), "PNG"))
     data[data.index(kind) + 4 + offset] ^= 1
     return bytes(data)
@@ -132,7 +132,7 @@ def animation(file_format: str) -> bytes:
 
 
 def text_bombs() -> bytes:
-    """A PNG with 60 texts of 1 MB each that Pillow would keep as 4 MB, and a bomb of a profile."""
+    """A PNG with 60 texts of 1 MB that take 4 MB each in Pillow, and a color profile of 50 MB."""
     text = zlib.compress("\N{BAR CHART}".encode() + b"a" * 1_000_000)
     chunks = [png_chunk(b"iTXt", b"k%d\0\1\0\0\0" % index + text) for index in range(60)]
     profile = png_chunk(b"iCCP", b"p\0\0" + zlib.compress(bytes(50_000_000)))
@@ -177,21 +177,21 @@ def _cut(make: Callable[[], bytes], cut: Callable[[bytes], bytes]) -> bytes:
 
 
 def cases() -> dict[str, Case]:
-    """Every file by a name of its own, none of them made yet."""
-    found = {
+    """All files by name; a file is made when its `make` is called."""
+    by_name = {
         f"{file_format} cut {how}": Case(partial(_cut, make, cut), f"{DAMAGED}|not a picture")
         for file_format, make in FORMATS.items()
         for how, cut in CUTS.items()
     }
-    found |= {
+    by_name |= {
         f"name {index}": Case(lambda: b"", r"is empty \(0 bytes\)", name)
         for index, name in enumerate(HOSTILE_NAMES)
     }
-    return found | _no_photographs() | _odd_pictures() | _lies() | _large_pictures()
+    return by_name | _not_photographs() | _odd_pictures() | _false_claims() | _large_pictures()
 
 
-def _no_photographs() -> dict[str, Case]:
-    begins = {
+def _not_photographs() -> dict[str, Case]:
+    contents = {
         "empty": (b"", r"is empty \(0 bytes\)"),
         "one byte": (b"\xff", "not a picture"),
         "zeros": (bytes(5000), "not a picture"),
@@ -213,12 +213,12 @@ def _no_photographs() -> dict[str, Case]:
         "png magic, then jpeg": (b"\x89PNG\r\n\x1a\n" + saved(photograph(), "JPEG"), DAMAGED),
         "two jpeg starts": (b"\xff\xd8\xff\xd8\xff\xd9", DAMAGED),
     }
-    found = {
-        name: Case(lambda data=data: data, refusal) for name, (data, refusal) in begins.items()
+    by_name = {
+        name: Case(lambda data=data: data, refusal) for name, (data, refusal) in contents.items()
     }
     for file_format, refusal in (("GIF", "a GIF"), ("BMP", "a BMP"), ("PPM", "not a picture")):
-        found[file_format.lower()] = Case(partial(saved, photograph(), file_format), refusal)
-    return found
+        by_name[file_format.lower()] = Case(partial(saved, photograph(), file_format), refusal)
+    return by_name
 
 
 def _odd_pictures() -> dict[str, Case]:
@@ -245,7 +245,7 @@ def _odd_pictures() -> dict[str, Case]:
     }
 
 
-def _lies() -> dict[str, Case]:
+def _false_claims() -> dict[str, Case]:
     return {
         "50,000 px png": Case(partial(png, 50_000, 50_000, 8, 2), "50,000×50,000 px .2,500 mega"),
         "zero px png": Case(partial(png, 0, 0, 8, 2), "0×0 px"),
@@ -318,15 +318,15 @@ def _webp_claiming(width: int, height: int) -> bytes:
 
 
 def _large_pictures() -> dict[str, Case]:
-    """Files that claim much and hold it: they are read, within the memory that is allowed."""
-    turned = Image.Exif()
-    turned[0x0112] = 6
-    packed = {"compression": "tiff_adobe_deflate", "exif": turned}
+    """Large files that are valid: they must be read within the memory limit."""
+    rotated = Image.Exif()
+    rotated[0x0112] = 6
+    options = {"compression": "tiff_adobe_deflate", "exif": rotated}
     return {
         "png bombs in texts": Case(text_bombs, shape=(96, 96, 3)),
         "png of 25 MP, 16 bit": Case(partial(png, 5_000, 5_000, 16, 6), shape=(2500, 2500, 3)),
         "tiff of 25 MP, float": Case(
-            partial(plain, "F", (5_000, 5_000), "TIFF", **packed), shape=(2500, 2500, 3)
+            partial(plain, "F", (5_000, 5_000), "TIFF", **options), shape=(2500, 2500, 3)
         ),
         "webp of 9 MP": Case(
             partial(plain, "RGBA", (3_000, 3_000), "WEBP", method=0), shape=(1500, 1500, 3)
@@ -343,7 +343,7 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
     """The file after one to eight random changes: bits, bytes, lengths, cuts, copies."""
     changed = bytearray(data)
     for _ in range(rng.choice((1, 1, 2, 4, 8))):
-        # Half of the changes go to the head, where the structure is.
+        # Half of the changes are near the start, where the structure is.
         reach = len(changed) if rng.random() < 0.5 else min(len(changed), 400)
         at, length = rng.randrange(max(1, reach)), rng.choice((1, 2, 4, 16, 200))
         kind = rng.randrange(6)
@@ -363,7 +363,7 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
 
 
 def _in_child(work: Callable[[], None]) -> int:
-    """Exit status of `work` in a process of its own; negative is the signal that ended it."""
+    """Exit status of `work` in a child process; negative is the signal that ended it."""
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
@@ -375,7 +375,7 @@ def _in_child(work: Callable[[], None]) -> int:
 
 
 def _limit_memory() -> None:
-    statm = Path("/proc/self/statm")  # Linux; elsewhere only the growth is measured
+    statm = Path("/proc/self/statm")  # only on Linux; elsewhere only the growth is measured
     if statm.exists():
         mapped = int(statm.read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (mapped + MEMORY_LIMIT_BYTES,) * 2)
@@ -400,11 +400,11 @@ def _report(key: str, case: Case, path: Path) -> None:
 
 
 def main() -> None:
-    """One JSON line a case: shape or error, and growth in bytes; or how the child died."""
+    """Print one JSON line per case: shape or error, and growth in bytes; or how the child died."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "file")
         for key, case in cases().items():
-            # Made in a child too: what making takes must not hide what reading takes.
+            # Made in a child too, so that making it does not hide the memory that reading needs.
             if _in_child(lambda case=case: path.write_bytes(case.make()) and None):
                 raise RuntimeError(f"{key} could not be made.")
             status = _in_child(lambda key=key, case=case: _report(key, case, path))

@@ -1,4 +1,4 @@
-"""What an audit looks at, made of rows: the findings on it need no photographs."""
+"""Evidence for an audit, made from rows, so that tests of findings need no photographs."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from melanoma_core.images.near_duplicates import NearCopy
 
 
 def dataset(*rows, name="made", is_official=False, is_ak_with_bowen=False) -> Dataset:
-    """Rows of file name, diagnosis and, where given, split and lesion."""
+    """A data set from rows of file name, diagnosis and, optionally, split and lesion."""
     records = []
     for row in rows:
         stem, diagnosis, split, lesion = (*row, None, None)[:4]
@@ -39,17 +39,18 @@ def dataset(*rows, name="made", is_official=False, is_ak_with_bowen=False) -> Da
 
 
 def of(*rows, pixels="", near=(), references=(), refused=None, sizes=None, colors=None):
-    """Evidence of rows as `dataset` has them.
+    """Evidence from rows as in `dataset`.
 
     Args:
-        pixels: one letter a row; rows of one letter hold the same pixels. All differ if empty.
-        near: pairs of rows.
+        pixels: one letter per row; rows with the same letter have the same pixels. All differ if
+            empty.
+        near: pairs of rows that are near copies.
         refused: reason by row.
         sizes: height and width of each row; 450 × 600 by default.
         colors: mean RGB of each row; gray by default.
     """
     num_rows, refused = len(rows), refused or {}
-    found = Fingerprints(
+    prints = Fingerprints(
         sha256=tuple(
             None if row in refused else (pixels[row] if pixels else str(row))
             for row in range(num_rows)
@@ -60,4 +61,4 @@ def of(*rows, pixels="", near=(), references=(), refused=None, sizes=None, color
         refused=refused,
     )
     copies = [NearCopy(first, second, 1.0, 1.0) for first, second in near]
-    return findings.evidence(dataset(*rows), found, copies, references)
+    return findings.evidence(dataset(*rows), prints, copies, references)

@@ -1,6 +1,7 @@
-"""Made-up records of the page Lessons, of which a person can see what they say."""
+"""Made-up records for the page Lessons, with figures that are easy to check."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,19 @@ ENDS = {  # after the last epoch: training, validation, clean test
 
 
 def figure(value: float, reach: float = 0.1, num: int = NUM_TEST) -> dict[str, Any]:
-    """A figure with an interval that reaches as far to both sides."""
+    """A figure with a symmetric interval."""
     return {
         "value": value, "low": value - reach, "high": value + reach, "num_photographs": num,
         "num_lesions": num - 1, "num_hits": None,
     }  # fmt: skip
 
 
+def by_part(ends: tuple[float, ...]) -> Iterator[tuple[str, float]]:
+    return zip(experiment_records.PARTS, ends, strict=True)
+
+
 def leakage(epochs: int = 3, seeds: int = 1) -> dict[str, Any]:
-    """A record of `benchmarks.lessons.leakage`; every line is straight."""
+    """A record of `benchmarks.lessons.leakage` whose curves are straight lines."""
     return {
         "command": "python -m benchmarks.lessons.leakage --seeds 1",
         "machine": "2 cores",
@@ -55,10 +60,7 @@ def leakage(epochs: int = 3, seeds: int = 1) -> dict[str, Any]:
                         "curve": [
                             {
                                 "epoch": epoch,
-                                **{
-                                    part: end * epoch / epochs
-                                    for part, end in zip(experiment_records.PARTS, ends, strict=True)
-                                },
+                                **{part: end * epoch / epochs for part, end in by_part(ends)},
                             }
                             for epoch in range(1, epochs + 1)
                         ],
@@ -72,7 +74,7 @@ def leakage(epochs: int = 3, seeds: int = 1) -> dict[str, Any]:
 
 
 def learning_curve() -> dict[str, Any]:
-    """A record of `benchmarks.lessons.learning_curve`: melanoma's AUROC is 0.7, 0.8 and 0.81."""
+    """A record of `benchmarks.lessons.learning_curve` with melanoma AUROCs 0.7, 0.8 and 0.81."""
     points = []
     for fraction, melanoma in ((0.1, 0.7), (0.5, 0.8), (1.0, 0.81)):
         auroc = {name: figure(melanoma + 0.05, 0.02) for name in experiment_records.FIGURES}
@@ -99,7 +101,7 @@ def learning_curve() -> dict[str, Any]:
 
 
 def write(folder: Path, **records: dict[str, Any]) -> Path:
-    """The folder with these records: `leakage={…}` is leakage.json."""
+    """Write these records into the folder: `leakage={…}` becomes leakage.json."""
     for name, record in records.items():
         (folder / f"{name}.json").write_text(json.dumps(record))
     return folder

@@ -1,4 +1,4 @@
-"""A model made the real way, small enough for tests: drawn lesions, the tiny network, one epoch."""
+"""A really trained model, small enough for tests: synthetic lesions, tiny network, one epoch."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ CONFIG = TrainConfig(network="tiny", image_size=32, epochs=1, batch_size=8, lear
 
 
 def draw_class_folders(target: Path, num_each: int = 12, side: int = 64) -> Path:
-    """A class-folder set of drawn lesions, `num_each` PNG files a class."""
+    """A class-folder set of synthetic lesions, `num_each` PNG files per class."""
     for kind in KINDS:
         (target / kind).mkdir(parents=True)
         for seed in range(num_each):
@@ -25,14 +25,14 @@ def draw_class_folders(target: Path, num_each: int = 12, side: int = 64) -> Path
 
 
 def plan(dataset: Path, config: TrainConfig = CONFIG) -> RunPlan:
-    """What a run on this data set is to do."""
+    """The plan of a training run on this data set."""
     return RunPlan(config, (str(dataset),), None, None)
 
 
 def make(
     work_dir: Path, models_dir: Path, model_id: str = "tiny-1", config: TrainConfig = CONFIG
 ) -> Card:
-    """Train the tiny network on drawn lesions and add it to `models_dir`."""
+    """Train the tiny network on synthetic lesions, and add it to `models_dir`."""
     from melanoma_core.training.train import train
 
     dataset = work_dir / "drawn"
