@@ -1,6 +1,6 @@
-"""Copies of a model with some files or fields of the card replaced, and every checksum right.
+"""Copies of a model with some files or card fields replaced, and with correct checksums.
 
-So a test meets the check that it is about, not the checksums that come before it.
+A test then reaches the check that it is about, and does not fail at a checksum before it.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from melanoma_core.models.cards import Card
 def add(
     models_dir: Path, source_id: str, model_id: str, files: dict[str, bytes], **fields: Any
 ) -> Card:
-    """Add a copy of `source_id` as `model_id`, with these files and fields in place of its own."""
+    """Add a copy of `source_id` as `model_id`, with these files and card fields replaced."""
     source = models_dir / source_id
     building = store.building_dir(models_dir)
     for name in store.FILES:

@@ -1,4 +1,4 @@
-"""Zips of class folders with small pictures, sound ones and such that pages refuse."""
+"""Zips of class folders with small pictures: valid ones, and ones that the pages must refuse."""
 
 import io
 import zipfile
@@ -24,13 +24,13 @@ def zip_of(**files):
 
 
 def class_folders(num_nevi=14, **others):
-    """A zip of nevi of different gray and one melanoma."""
+    """A zip of nevi in different colors and one melanoma."""
     nevi = {f"Train/nevus/n{k:02}.png": png((90 + k, 90, 90)) for k in range(num_nevi)}
     return zip_of(**{"Test/melanoma/m.png": png((40, 30, 30))}, **nevi, **others)
 
 
 def bomb():
-    """A zip that unpacks to some thousand times its size."""
+    """A zip that unpacks to about a thousand times its size."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("nevus/a.png", bytes(3_000_000))
@@ -38,21 +38,21 @@ def bomb():
 
 
 def without_column(column):
-    """A zip of HAM10000 with one photograph, whose table lacks a column."""
+    """A zip of HAM10000 with one photograph, and a table without this column."""
     header = HAM_HEADER.split(",")
     cells = ["HAM_1", "ISIC_1", "nv", "histo", "45", "male", "back"]
-    kept = [number for number, name in enumerate(header) if name != column]
-    table = lines(*(",".join(row[number] for number in kept) for row in (header, cells)))
+    columns = [number for number, name in enumerate(header) if name != column]
+    table = lines(*(",".join(row[number] for number in columns) for row in (header, cells)))
     return zip_of(**{"HAM10000_metadata.csv": table, "HAM10000_images/ISIC_1.jpg": b""})
 
 
 def refuses(shown, words, name):
-    """Whether an error on a page says this, of the archive or of the table in it."""
+    """True if an error on a page has these words and names the archive or its table."""
     plain = shown.replace("\\", "").replace("*", "")
     return words in plain and (name in plain or "HAM10000_metadata.csv" in plain)
 
 
-REFUSED = {  # by what is wrong with it: the archive, and what the refusal says
+REFUSED = {  # by what is wrong: the archive, and words of the error
     "no zip": (b"no zip", "is not a zip archive"),
     "leads out": (zip_of(**{"../out/nevus/a.png": b""}), "leads out of the folder"),
     "bomb": (bomb(), "unpacks to more than 100 times"),

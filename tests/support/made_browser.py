@@ -1,4 +1,4 @@
-"""A real server in a process of its own, and what the browser tests need to look at it."""
+"""A real server in its own process, and what the browser tests need to inspect its pages."""
 
 import base64
 import contextlib
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, Dialog, Locator, Page, expect
 
 PROJECT = Path(__file__).resolve().parents[2]
-SECONDS = 60  # a page on a machine that is busy with something else
+SECONDS = 60  # for a page on a busy machine
 CHROMIUM_ARGS = (
     "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--use-fake-ui-for-media-stream",
@@ -29,23 +29,23 @@ _NOT_WRITTEN_BY_THE_APP = {".git", ".venv", ".mypy_cache", ".ruff_cache", ".pyte
 
 @dataclass(frozen=True)
 class Server:
-    """A running app, and every place where it could leave something of a photograph."""
+    """A running app, and every place where it could leave traces of a photograph."""
 
     url: str
-    log: Path  # all that it printed, at level DEBUG
+    log: Path  # its output, at level DEBUG
     folders: tuple[Path, ...]  # models, temporary files, home, runs, data sets
     started: float  # seconds since the epoch
 
 
 @contextlib.contextmanager
 def serve(models_dir: Path, work_dir: Path) -> Iterator[Server]:
-    """The app on a free port of this machine only, until the block ends."""
+    """Serve the app on a free local port until the block ends."""
     places = {
         variable: work_dir / variable.lower()
         for variable in ("TMPDIR", "HOME", "MELANOMA_RUNS", "MELANOMA_DATASETS")
     }
     for place in places.values():
-        place.mkdir(parents=True, exist_ok=True)  # a server that is started again finds them
+        place.mkdir(parents=True, exist_ok=True)  # a restarted server uses them again
     places["MELANOMA_MODELS"] = models_dir
     log, port, started = work_dir / "server.log", _free_port(), time.time()
     command = [
@@ -92,10 +92,10 @@ def _wait_until_healthy(process: subprocess.Popen[bytes], url: str, log: Path) -
 
 @contextlib.contextmanager
 def visits(browser: Browser, url: str, **defaults: object) -> Iterator[Callable[..., Page]]:
-    """A function that opens the app as one more visitor; the end of the block judges all visits.
+    """A function that opens the app as a new visitor; the end of the block checks all visits.
 
-    No visitor's browser may ask another machine for anything, run into an uncaught error, or be
-    shown a dialog.
+    No visitor's browser may send a request to another machine, raise an uncaught error, or show a
+    dialog.
     """
     complaints: list[str] = []
     contexts = []
@@ -104,7 +104,7 @@ def visits(browser: Browser, url: str, **defaults: object) -> Iterator[Callable[
         complaints.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 
-    def ask(address: str) -> None:
+    def check_address(address: str) -> None:
         parts = urlsplit(address)
         if parts.hostname != "127.0.0.1" and parts.scheme not in ("data", "blob"):
             complaints.append(f"request to {address}")
@@ -112,10 +112,10 @@ def visits(browser: Browser, url: str, **defaults: object) -> Iterator[Callable[
     def visit(**options: object) -> Page:
         context = browser.new_context(**{**defaults, **options})
         contexts.append(context)
-        context.on("request", lambda request: ask(request.url))
+        context.on("request", lambda request: check_address(request.url))
         page = context.new_page()
         page.set_default_timeout(1000 * SECONDS)
-        page.on("websocket", lambda websocket: ask(websocket.url))
+        page.on("websocket", lambda websocket: check_address(websocket.url))
         page.on("pageerror", lambda error: complaints.append(f"uncaught: {error}"))
         page.on("dialog", dismiss)
         page.goto(url)
@@ -128,17 +128,17 @@ def visits(browser: Browser, url: str, **defaults: object) -> Iterator[Callable[
 
 
 def upload(page: Page, data: bytes, name: str = "lesion.jpg", kind: str = "image/jpeg") -> None:
-    """Put one file into the uploader that is on screen."""
+    """Put one file into the page's uploader."""
     expect_one(uploader(page))
     uploader(page).locator("input[type=file]").set_input_files(
         {"name": name, "mimeType": kind, "buffer": data}
     )
 
 
-def expect_one(found: Locator) -> None:
-    """Wait until it is there once: until a run has ended, what it replaces is still there, too."""
-    expect(found).to_have_count(1)
-    expect(found).to_be_visible()
+def expect_one(element: Locator) -> None:
+    """Wait until the element exists once; while a run is going on, its old version exists too."""
+    expect(element).to_have_count(1)
+    expect(element).to_be_visible()
 
 
 def expect_drawn(page: Page) -> None:
@@ -162,9 +162,9 @@ def photograph(page: Page) -> Locator:
 
 
 def served(page: Page, picture: Locator) -> tuple[str, bytes]:
-    """Where the browser got a picture from, and the file that it got."""
+    """The address of a picture, and the file that the browser received."""
     expect_one(picture)
-    # The element is there before its file is.
+    # The element exists before its file is loaded.
     expect(picture).to_have_js_property("complete", True)
     source = picture.evaluate("image => image.src")
     encoded = page.evaluate(
@@ -182,28 +182,28 @@ def served(page: Page, picture: Locator) -> tuple[str, bytes]:
 
 
 def is_wider_than_the_window(page: Page) -> bool:
-    """Whether a visitor would have to scroll sideways."""
-    wide: bool = page.evaluate(
+    """True if a visitor would have to scroll sideways."""
+    is_wider: bool = page.evaluate(
         """() => [document.documentElement, document.querySelector('[data-testid=stMain]')]
             .some(element => element.scrollWidth > element.clientWidth)"""
     )
-    return wide
+    return is_wider
 
 
 def all_that_a_page_holds(page: Page) -> bytes:
-    """Its elements, what stands in its fields, its address and what it stored."""
-    held: str = page.evaluate(
+    """The page's elements, field values, address, cookies and storage."""
+    content: str = page.evaluate(
         """() => [
             document.documentElement.outerHTML, location.href, document.cookie,
             ...[...document.querySelectorAll('input, textarea')].map(field => field.value),
             JSON.stringify(localStorage), JSON.stringify(sessionStorage),
         ].join('\\n')"""
     )
-    return held.encode()
+    return content.encode()
 
 
 def shoot(page: Page, name: str, scheme: str) -> None:
-    """Write a picture of the window where `MELANOMA_SCREENSHOTS` says, if it says anything."""
+    """Save a screenshot in the folder `MELANOMA_SCREENSHOTS`, if that is set."""
     folder = os.environ.get("MELANOMA_SCREENSHOTS")
     if not folder:
         return
@@ -212,21 +212,21 @@ def shoot(page: Page, name: str, scheme: str) -> None:
     page.screenshot(path=Path(folder) / f"{name}-{scheme}.png", animations="disabled")
 
 
-def files_holding(server: Server, wanted: Sequence[bytes]) -> list[str]:
-    """Files, in all places where this server may write, whose name or content holds any of it."""
-    found = [server.log] if _holds(server.log, wanted) else []
+def files_holding(server: Server, traces: Sequence[bytes]) -> list[str]:
+    """Files that this server may have written whose name or content has any of the traces."""
+    paths = [server.log] if _contains(server.log, traces) else []
     for folder in server.folders:
-        found += [path for path in folder.rglob("*") if _holds(path, wanted)]
+        paths += [path for path in folder.rglob("*") if _contains(path, traces)]
     for folder_name, subfolders, names in os.walk(PROJECT):
         subfolders[:] = [name for name in subfolders if name not in _NOT_WRITTEN_BY_THE_APP]
         for path in (Path(folder_name) / name for name in names):
-            # Another program's file may go while this looks at it.
+            # Another program may delete its file meanwhile.
             with contextlib.suppress(FileNotFoundError):
-                if path.stat().st_mtime >= server.started - 1 and _holds(path, wanted):
-                    found.append(path)
-    return [str(path) for path in found]
+                if path.stat().st_mtime >= server.started - 1 and _contains(path, traces):
+                    paths.append(path)
+    return [str(path) for path in paths]
 
 
-def _holds(path: Path, wanted: Sequence[bytes]) -> bool:
+def _contains(path: Path, traces: Sequence[bytes]) -> bool:
     content = path.read_bytes() if path.is_file() else b""
-    return any(part in content or part in os.fsencode(path) for part in wanted)
+    return any(trace in content or trace in os.fsencode(path) for trace in traces)

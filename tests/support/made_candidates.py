@@ -1,4 +1,4 @@
-"""Candidates whose evaluations are made up, so that a person can see which is no worse."""
+"""Candidates with made-up evaluations, so that it is easy to see which one is better."""
 
 import dataclasses
 from pathlib import Path
@@ -17,7 +17,7 @@ NUM_MELANOMAS = 40
 
 
 def measured(num_found: int, num_spared: int = 30, *, changed: dict | None = None) -> bytes:
-    """evaluation.json: 40 melanomas and 40 nevi, so many of them on the right side of 0.5.
+    """evaluation.json of 40 melanomas and 40 nevi, measured at a threshold of 0.5.
 
     Args:
         num_found: melanomas above the threshold.
@@ -29,7 +29,7 @@ def measured(num_found: int, num_spared: int = 30, *, changed: dict | None = Non
 
 
 def scored(melanoma: np.ndarray, *, changed: dict | None = None) -> bytes:
-    """evaluation.json of these melanoma probabilities: the first half melanomas, then nevi."""
+    """evaluation.json with these melanoma probabilities, for melanomas and then as many nevi."""
     num = len(melanoma)
     is_melanoma = np.arange(num) < num // 2
     y_prob = np.zeros((num, len(CODES)))
@@ -47,7 +47,7 @@ def scored(melanoma: np.ndarray, *, changed: dict | None = None) -> bytes:
         "anatom_site_general": None,
     }
     table = pd.DataFrame(columns | (changed or {}))
-    # Rows of validation that would tip the scales if they were counted.
+    # Validation rows, which would change the result if they were counted.
     val = table.assign(
         split="val",
         image_id="v" + table["image_id"],
@@ -67,7 +67,7 @@ def add(
     files: dict[str, bytes] | None = None,
     **fields: Any,
 ) -> None:
-    """A copy of "tiny-1" with this evaluation and threshold, and other files and fields."""
+    """Add a copy of "tiny-1" with this evaluation and threshold, and these files and fields."""
     card = store.read_card(models_dir / "tiny-1")
     points = tuple(dataclasses.replace(p, threshold=threshold) for p in card.operating_points)
     files = {"evaluation.json": evaluation} | (files or {})

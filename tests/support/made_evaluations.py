@@ -1,4 +1,4 @@
-"""Made-up evaluations, for figures whose right answer a person can see."""
+"""Made-up evaluations whose correct figures are easy to see."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from melanoma_core.metrics import calibration
 
 
 def made(diagnoses, y_prob, **columns) -> Evaluation:
-    """An evaluation whose photographs are each of a lesion of their own, unless said otherwise."""
+    """An evaluation with one lesion per photograph, unless `columns` say otherwise."""
     num = len(diagnoses)
     table = {
         "image_id": [f"i{row}" for row in range(num)],
@@ -34,15 +34,15 @@ def spread(code: str, probability: float) -> np.ndarray:
 
 
 def drawn(num: int = 300, seed: int = 0, **columns) -> Evaluation:
-    """Photographs in pairs of one lesion, two thirds of one archive, fairly well told apart."""
+    """A random evaluation: two photographs per lesion, two archives, fairly good predictions."""
     rng = np.random.default_rng(seed)
     diagnoses = rng.choice(CODES, num, p=[0.2, 0.3, 0.1, 0.05, 0.05, 0.1, 0.1, 0.05, 0.05])
     logits = rng.normal(size=(num, len(CODES)))
     logits[np.arange(num), [CODES.index(code) for code in diagnoses]] += 1.2
     groups = [f"g{row // 2}" for row in range(num)]
-    of_rows = {
+    defaults = {
         "group_id": groups,
         "lesion_id": groups,
         "source": np.where(np.arange(num) < 2 * num // 3, "ham10000", "isic2017"),
     }
-    return made(diagnoses, calibration.probabilities(logits), **(of_rows | columns))
+    return made(diagnoses, calibration.probabilities(logits), **(defaults | columns))

@@ -1,4 +1,4 @@
-"""Opening the app without a browser, and reading what stands on a page."""
+"""Open the app without a browser, and read the content of a page."""
 
 import functools
 import json
@@ -25,7 +25,7 @@ def open_app(page=None):
 
 
 def upload(app, data, name="a.jpg", kind="image/jpeg"):
-    """Put one file into the uploader that is on screen."""
+    """Put one file into the page's uploader."""
     return app.file_uploader[0].set_value((name, data, kind)).run()
 
 
@@ -36,7 +36,7 @@ def unfold(app, key):
 
 
 def text(app):
-    """All text of the page and the sidebar, as Markdown, a line each."""
+    """All text of the page and the sidebar as Markdown, one block per line."""
     blocks = [
         *app.title, *app.header, *app.subheader, *app.markdown, *app.caption, *app.code,
         *app.error, *app.warning, *app.info,
@@ -49,12 +49,12 @@ def button(app, label):
 
 
 def choice(app, label):
-    """The select box of this label."""
+    """The select box with this label."""
     return next(box for box in app.selectbox if box.label == label)
 
 
 def chart(app, key):
-    """The Plotly figure of a chart: its alt text, and what Streamlit sends to the browser."""
+    """A chart's alt text, Plotly figure and configuration, as Streamlit sends them."""
     (proto,) = [element.proto for element in app.get("plotly_chart") if key in element.proto.id]
     return proto.alt, json.loads(proto.spec), json.loads(proto.config)
 

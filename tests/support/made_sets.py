@@ -1,4 +1,4 @@
-"""Small data sets made of text: readers of data sets decode no image."""
+"""Small data sets without images: the files contain text, as reading a data set decodes none."""
 
 import zipfile
 from pathlib import Path
@@ -7,7 +7,7 @@ HAM_HEADER = "lesion_id,image_id,dx,dx_type,age,sex,localization"
 
 
 def made(root: Path, *files: str, **texts: str) -> Path:
-    """A folder of files that hold their own name; `NAME=text` makes NAME.csv in it."""
+    """A folder of files that contain their own name; `NAME=text` adds NAME.csv."""
     for name in files:
         path = root / name
         if name.endswith("/"):
@@ -21,7 +21,7 @@ def made(root: Path, *files: str, **texts: str) -> Path:
 
 
 def zipped(root: Path, zip_path: Path) -> Path:
-    """A zip of all that lies in a folder, empty folders included."""
+    """A zip of a folder's content, including empty folders."""
     with zipfile.ZipFile(zip_path, "w") as archive:
         for path in sorted(root.rglob("*")):
             archive.write(path, path.relative_to(root))
@@ -29,5 +29,5 @@ def zipped(root: Path, zip_path: Path) -> Path:
 
 
 def lines(*rows: str) -> str:
-    """Rows of a CSV file."""
+    """The text of a CSV file with these rows."""
     return "\n".join(rows) + "\n"

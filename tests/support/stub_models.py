@@ -1,7 +1,7 @@
-"""Made-up models for the pages: real folders and cards, a network that answers what it is told.
+"""Made-up models for the pages: real folders and cards, and a network with fixed answers.
 
-The folders are written and put into use by the registry and checked by it on loading; only the
-LiteRT graph is replaced, by one that gives the same answer to every photograph.
+The store writes, promotes and checks the folders. Only the LiteRT graph is replaced, by one with
+the same answer for every photograph.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models import cards, predict, store, training_ids
 from melanoma_core.models.cards import Card, DatasetUse, Differential, OperatingPoint
 
-# Nevus is likeliest; melanoma lies above a threshold of 8.4 %.
+# Nevus is likeliest; melanoma is above a threshold of 8.4 %.
 PROBABILITIES = {
     "MEL": 0.31, "NV": 0.49, "BCC": 0.021, "AK": 0.034, "SCC": 0.005, "PBK": 0.056, "SK": 0.06,
     "DF": 0.01, "VASC": 0.014,
@@ -26,7 +26,7 @@ PROBABILITIES = {
 def operating_point(
     target=0.95, threshold=0.084, *, val_lesions=130, num_lesions=197, num_hits=205
 ):
-    """An operating point, measured on 216 melanoma and 1,800 other photographs."""
+    """An operating point measured on 216 melanoma and 1,800 other photographs."""
     return OperatingPoint(
         target=target,
         threshold=threshold,
@@ -71,8 +71,8 @@ HISTORY = tuple(
 
 
 def card(model_id="nine-2026-11-14", **changes):
-    """A card of made-up figures; `changes` replace its fields."""
-    figure = Estimate(0.81, 0.79, 0.83, 2016, 1528)
+    """A card with made-up figures; `changes` replace fields."""
+    accuracy = Estimate(0.81, 0.79, 0.83, 2016, 1528)
     fields = {
         "model_id": model_id,
         "created": "2026-11-14",
@@ -91,13 +91,15 @@ def card(model_id="nine-2026-11-14", **changes):
         "differential": DIFFERENTIAL,
         "figures": {
             "all": {
-                "accuracy": figure,
-                "balanced_accuracy": dataclasses.replace(figure, value=0.655, low=0.62, high=0.69),
-                "macro_auroc": dataclasses.replace(figure, value=0.947, low=0.939, high=0.955),
-                "melanoma_auroc": dataclasses.replace(figure, value=0.91, low=0.89, high=0.93),
-                "keratoses_auroc": dataclasses.replace(figure, value=0.93, low=0.91, high=0.95),
-                "ece": dataclasses.replace(figure, value=0.021, low=0.015, high=0.03),
-                "brier": dataclasses.replace(figure, value=0.272, low=0.25, high=0.29),
+                "accuracy": accuracy,
+                "balanced_accuracy": dataclasses.replace(
+                    accuracy, value=0.655, low=0.62, high=0.69
+                ),
+                "macro_auroc": dataclasses.replace(accuracy, value=0.947, low=0.939, high=0.955),
+                "melanoma_auroc": dataclasses.replace(accuracy, value=0.91, low=0.89, high=0.93),
+                "keratoses_auroc": dataclasses.replace(accuracy, value=0.93, low=0.91, high=0.95),
+                "ece": dataclasses.replace(accuracy, value=0.021, low=0.015, high=0.03),
+                "brier": dataclasses.replace(accuracy, value=0.272, low=0.25, high=0.29),
             },
             "isic2017": {
                 "melanoma_auroc": Estimate(float("nan"), float("nan"), float("nan"), 90, 80)
@@ -128,7 +130,7 @@ def card(model_id="nine-2026-11-14", **changes):
 
 
 def add(models_dir: Path, made_card=None, *, in_use=True, evaluation=None):
-    """Write the folder of a model, and put it into use; `evaluation` is its evaluation.json."""
+    """Write the folder of a model, and promote it; `evaluation` becomes its evaluation.json."""
     made_card = made_card or card()
     building = store.building_dir(models_dir)
     for name in store.FILES:
@@ -144,7 +146,7 @@ def add(models_dir: Path, made_card=None, *, in_use=True, evaluation=None):
 
 
 class StubGraph:
-    """Answers every photograph alike: evidence in the upper left corner of a 4 × 4 map."""
+    """The same output for every photograph: evidence in the upper left corner of a 4 × 4 map."""
 
     image_size = 32
 
@@ -155,23 +157,23 @@ class StubGraph:
 
 
 def serve(monkeypatch, models_dir: Path, probabilities=None, heat=None):
-    """Have the pages use `models_dir`, whose models answer with these probabilities.
+    """Make the pages use `models_dir`, with these probabilities for every photograph.
 
     Args:
         monkeypatch: of the test.
-        models_dir: as `add` fills it.
+        models_dir: folder filled by `add`.
         probabilities: by code; they sum to 1.
-        heat: strength of the evidence by code; those that are missing have none.
+        heat: strength of the evidence by code; none for missing codes.
     """
     probabilities = probabilities or PROBABILITIES
     heat = {"MEL": 2.0, "NV": 1.0, "BCC": 0.1} if heat is None else heat
 
     def load(directory):
-        found, sha256, _ = store.read_files(directory)
+        stub_card, sha256, _ = store.read_files(directory)
         kernel = np.array([[heat.get(code, -1.0) for code in CODES]], np.float32)
-        logits = found.temperature * np.log([probabilities[code] for code in CODES])
+        logits = stub_card.temperature * np.log([probabilities[code] for code in CODES])
         bias = (logits - kernel[0]).astype(np.float32)
-        return predict.Model(found, sha256, predict.Network(StubGraph(), kernel, bias))
+        return predict.Model(stub_card, sha256, predict.Network(StubGraph(), kernel, bias))
 
     monkeypatch.setattr(predict, "load", load)
     monkeypatch.setenv("MELANOMA_MODELS", str(models_dir))

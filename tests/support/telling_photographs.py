@@ -1,4 +1,4 @@
-"""A photograph that tells all about its maker, as phones' photographs do, and how to find that."""
+"""A photograph with personal metadata, as phones write it, and how to search for traces of it."""
 
 import io
 import struct
@@ -11,25 +11,26 @@ from PIL.TiffImagePlugin import IFDRational
 from melanoma_core.images import synthetic
 
 _PEN = (40, 60, 190)  # RGB of a mark beside the lesion; nothing in skin is blue
-_SECONDS_NORTH, _SECONDS_EAST = IFDRational(41392757, 10**6), IFDRational(29615833, 10**6)
+_ARC_SECONDS = (IFDRational(41392757, 10**6), IFDRational(29615833, 10**6))  # north, east
+_SECONDS_NORTH, _SECONDS_EAST = _ARC_SECONDS
 _TAKEN = "1987:06:05 04:03:21"
 
 
 def phone_jpeg(canary: str) -> bytes:
-    """A 12-megapixel JPEG as a phone writes it, with `canary` wherever a file can hold text.
+    """A 12-megapixel JPEG as phones write it, with `canary` wherever a file can contain text.
 
-    It lies on its side, and its EXIF orientation says so; upright, a blue pen mark is at the
-    upper left.
+    It is stored sideways, with an EXIF orientation; when upright, a blue pen mark is at the upper
+    left.
     """
-    drawn = Image.fromarray(synthetic.lesion(5, (800, 600)))
-    upright = np.array(drawn.resize((3000, 4000), Image.Resampling.BICUBIC))
+    lesion = Image.fromarray(synthetic.lesion(5, (800, 600)))
+    upright = np.array(lesion.resize((3000, 4000), Image.Resampling.BICUBIC))
     upright[100:500, 100:500] = _PEN
-    # Grain, without which a drawing is packed much smaller than a photograph.
+    # Without noise the file would be much smaller than a photograph's.
     grain = np.random.default_rng(0).normal(0, 10, (400, 600, 1)).astype(np.float32)
     grainy = upright + np.tile(grain, (10, 5, 1))
-    lying = np.rot90(np.clip(grainy, 0, 255).astype(np.uint8))
+    sideways = np.rot90(np.clip(grainy, 0, 255).astype(np.uint8))
     file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(lying)).save(
+    Image.fromarray(np.ascontiguousarray(sideways)).save(
         file, "JPEG", quality=88, exif=_telling_exif(canary), comment=canary.encode(),
         xmp=f"<x:xmpmeta xmlns:x='adobe:ns:meta/'>{canary}</x:xmpmeta>".encode(),
     )  # fmt: skip
@@ -39,7 +40,7 @@ def phone_jpeg(canary: str) -> bytes:
 def _telling_exif(canary: str) -> Image.Exif:
     exif = Image.Exif()
     tags, gps_tags = ExifTags.Base, ExifTags.GPS
-    exif[tags.Orientation] = 6  # a quarter turn to the right makes it upright
+    exif[tags.Orientation] = 6  # upright after a quarter turn to the right
     for tag in (tags.ImageDescription, tags.Make, tags.Model, tags.Software, tags.Artist):
         exif[tag] = canary
     exif[tags.Copyright] = canary
@@ -57,39 +58,35 @@ def _telling_exif(canary: str) -> Image.Exif:
 
 
 def telling_bytes(canary: str) -> tuple[bytes, ...]:
-    """What `phone_jpeg` holds of its maker, byte for byte."""
+    """The personal metadata of `phone_jpeg` as it is stored in the file."""
     return (
         canary.encode(), canary.encode("utf-16-le"), _TAKEN.encode(),
-        *(struct.pack(">II", place.numerator, place.denominator) for place in _places()),
+        *(struct.pack(">II", seconds.numerator, seconds.denominator) for seconds in _ARC_SECONDS),
     )  # fmt: skip
 
 
 def traces(canary: str) -> tuple[bytes, ...]:
-    """The same, and other ways of writing it that something which read the file might choose."""
+    """As `telling_bytes`, with other forms that a program may write after reading the file."""
     degrees = (
         47 + 23 / 60 + float(_SECONDS_NORTH) / 3600,
         8 + 32 / 60 + float(_SECONDS_EAST) / 3600,
     )
     return (
         *telling_bytes(canary), _TAKEN.replace(":", "-", 2).encode(),
-        *(struct.pack("<II", place.numerator, place.denominator) for place in _places()),
-        *(str(place.numerator).encode() for place in _places()),
-        *(str(float(place)).encode() for place in _places()),
+        *(struct.pack("<II", seconds.numerator, seconds.denominator) for seconds in _ARC_SECONDS),
+        *(str(seconds.numerator).encode() for seconds in _ARC_SECONDS),
+        *(str(float(seconds)).encode() for seconds in _ARC_SECONDS),
         *(f"{degree:.7f}"[:-2].encode() for degree in degrees),
     )  # fmt: skip
 
 
-def _places() -> tuple[IFDRational, IFDRational]:
-    return _SECONDS_NORTH, _SECONDS_EAST
-
-
 def has_pen_mark_at_upper_left(image: NDArray[np.uint8]) -> bool:
-    """Whether the one blue corner of a `phone_jpeg` is where it is upright."""
+    """True if only the upper left corner is blue, as in an upright `phone_jpeg`."""
     height, width = image.shape[:2]
     corners = {
         (down, right): image[round(down * height), round(right * width)].astype(int)
         for down in (0.07, 0.93)
         for right in (0.1, 0.9)
     }
-    blue = [place for place, color in corners.items() if color[2] > color[0] + 50]
+    blue = [corner for corner, color in corners.items() if color[2] > color[0] + 50]
     return blue == [(0.07, 0.1)]
