@@ -1,4 +1,4 @@
-"""The data doctor's bars: known faults found, planted leaks found, few false alarms, what it takes.
+"""The data doctor: known faults and planted leaks found, false alarms, time and memory.
 
 Run as `python -m benchmarks.data.audit` from the project's root.
 """
@@ -65,14 +65,14 @@ _WITH_TABLES = {
 
 
 def main() -> None:
-    """Measure, print, and record what was measured beside its bar."""
+    """Measure, print the figures and their bars, and record them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the archives")
     records.add_option(parser)
     arguments = parser.parse_args()
     with records.recorded("audit", arguments.results, "numpy", "pillow") as record:
         sets = {name: datasets.read(arguments.data / f"{name}.zip") for name in _ARCHIVES}
-        record["ham10000"] = _print_cost_of_a_set(arguments.data / "ham10000.zip")
+        record["ham10000"] = _print_cost_of_audit(arguments.data / "ham10000.zip")
         record["known_faults"] = _print_known_faults(sets)
         record["planted"] = _print_planted(sets["ham10000"])
         record["false_alarms"] = _print_false_alarms(sets["ham10000"])
@@ -80,8 +80,8 @@ def main() -> None:
         record["hashes"] = _print_cost_of_hashes()
 
 
-def _print_cost_of_a_set(zip_path: Path) -> dict[str, float]:
-    """A whole audit by the command line, in a process of its own; the zip is unpacked already."""
+def _print_cost_of_audit(zip_path: Path) -> dict[str, float]:
+    """Time and memory of a whole audit on the command line; the zip is already unpacked."""
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", "melanoma_core", "audit", str(zip_path), "--json"],
@@ -92,29 +92,29 @@ def _print_cost_of_a_set(zip_path: Path) -> dict[str, float]:
     seconds = time.perf_counter() - start
     peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     num_files = json.loads(done.stdout)["num_files"]
-    print(f"\nHAM10000, {num_files:,} photographs, by the command line")
+    print(f"\nHAM10000, {num_files:,} photographs, on the command line")
     rows = [
         ("time, s", f"{seconds:.0f}", f"≤ {_MAX_SECONDS}", _met(seconds <= _MAX_SECONDS)),
         ("peak memory, MB", f"{peak_mb:.0f}", f"≤ {_MAX_MB}", _met(peak_mb <= _MAX_MB)),
     ]
-    tables.print_table(("", "is", "bar", ""), rows)
+    tables.print_table(("", "measured", "bar", ""), rows)
     return {"num_files": num_files, "seconds": seconds, "peak_mb": peak_mb}
 
 
 def _print_known_faults(sets: dict[str, Dataset]) -> dict[str, int]:
     alone = audits.audit(sets["isic9"])
     with_tables = audits.audit(sets["isic9"], [sets["ham10000"], sets["isic2017"]])
-    found = _found_alone(alone) | _found_with_tables(with_tables)
-    print("\nThe nine-class set: faults counted by hand, and what the audit finds")
+    counts = _count_alone(alone) | _count_with_tables(with_tables)
+    print("\nThe nine-class set: faults counted by hand, and by the audit")
     rows = [
-        (words, f"{known:,}", f"{found[words]:,}", _met(known == found[words]))
-        for words, known in (_ALONE | _WITH_TABLES).items()
+        (name, f"{known:,}", f"{counts[name]:,}", _met(known == counts[name]))
+        for name, known in (_ALONE | _WITH_TABLES).items()
     ]
     tables.print_table(("alone, then with both tables", "by hand", "audit", ""), rows)
-    return found
+    return counts
 
 
-def _found_alone(audit: audits.Audit) -> dict[str, int]:
+def _count_alone(audit: audits.Audit) -> dict[str, int]:
     of_kind = {finding.kind: finding for finding in audit.findings}
     return {
         "files": audit.num_files,
@@ -130,9 +130,9 @@ def _found_alone(audit: audits.Audit) -> dict[str, int]:
     }
 
 
-def _found_with_tables(audit: audits.Audit) -> dict[str, int]:
+def _count_with_tables(audit: audits.Audit) -> dict[str, int]:
     of_kind = {finding.kind: finding for finding in audit.findings}
-    lesions, denied = of_kind["same_lesion_in_two_splits"], of_kind["contradicts_table"]
+    lesions, contradicted = of_kind["same_lesion_in_two_splits"], of_kind["contradicts_table"]
     ham10000, isic2017 = audit.references
     return {
         "files that HAM10000 has": ham10000.num_files,
@@ -141,21 +141,21 @@ def _found_with_tables(audit: audits.Audit) -> dict[str, int]:
         "akiec filed as actinic keratosis": ham10000.filed["AK", "AK"],
         "akiec filed as squamous cell carcinoma": ham10000.filed["AK", "SCC"],
         "akiec filed as nevus": ham10000.filed["AK", "NV"],
-        "of them, also as actinic keratosis": denied.parts[
+        "of them, also as actinic keratosis": contradicted.parts[
             "Actinic keratosis by ham10000, also Nevus here"
         ],
         "melanomas filed as seborrheic keratosis": isic2017.filed["MEL", "SK"],
     }
 
 
-def _one_a_lesion(ham10000: Dataset, num_lesions: int) -> pd.DataFrame:
+def _one_per_lesion(ham10000: Dataset, num_lesions: int) -> pd.DataFrame:
     table = ham10000.table.drop_duplicates("lesion_id")
     return table.sample(num_lesions, random_state=0)
 
 
 def _print_planted(ham10000: Dataset) -> list[dict[str, Any]]:
-    """Copies of training photographs in the test folder of a set that is made for it."""
-    table = _one_a_lesion(ham10000, 2 * _NUM_PLANTED)
+    """How many copies of training photographs are found in the test folder of a made-up set."""
+    table = _one_per_lesion(ham10000, 2 * _NUM_PLANTED)
     kinds = [planted_copies.KINDS[n % len(planted_copies.KINDS)] for n in range(_NUM_PLANTED)]
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "planted")
@@ -170,103 +170,107 @@ def _print_planted(ham10000: Dataset) -> list[dict[str, Any]]:
         audit = audits.audit(datasets.read(root))
     leaks = ("same_photograph_in_two_splits", "near_copy_in_two_splits")
     pairs = {pair for finding in audit.findings if finding.kind in leaks for pair in finding.pairs}
-    found = [(f"ISIC_9{n:06}", f"ISIC_{n}") in pairs for n in range(_NUM_PLANTED)]
+    is_found = [(f"ISIC_9{n:06}", f"ISIC_{n}") in pairs for n in range(_NUM_PLANTED)]
     rows = [
         {
             "kind": kind,
             "planted": kinds.count(kind),
-            "found": sum(hit for hit, of in zip(found, kinds, strict=True) if of == kind),
+            "found": sum(hit for hit, of in zip(is_found, kinds, strict=True) if of == kind),
         }
         for kind in planted_copies.KINDS
     ]
     print("\nLeaks planted in the test folder of a set of 200 lesions")
-    shown = [(row["kind"], str(row["planted"]), str(row["found"]), "", "") for row in rows]
-    total = ("all", str(len(found)), str(sum(found)), f"≥ {_MIN_FOUND}")
-    shown.append((*total, _met(sum(found) >= _MIN_FOUND)))
-    tables.print_table(("copy", "planted", "found", "bar", ""), shown)
+    lines = [(row["kind"], str(row["planted"]), str(row["found"]), "", "") for row in rows]
+    total = ("all", str(len(is_found)), str(sum(is_found)), f"≥ {_MIN_FOUND}")
+    lines.append((*total, _met(sum(is_found) >= _MIN_FOUND)))
+    tables.print_table(("copy", "planted", "found", "bar", ""), lines)
     return rows
 
 
 def _print_false_alarms(ham10000: Dataset) -> dict[str, Any]:
-    """Pairs of distinct lesions that are called copies, most of all among the most alike."""
-    table = _one_a_lesion(ham10000, _NUM_PAIRS)
-    found = fingerprints.of_files([Path(path) for path in table["path"]])
-    called = {(copy.first, copy.second) for copy in near_duplicates.find(found)}
-    alike = _most_alike(found.thumbnails, _NUM_PAIRS)
-    of_alike = len(called & alike)
+    """Pairs of distinct lesions reported as copies: in all pairs, and in the most similar ones."""
+    table = _one_per_lesion(ham10000, _NUM_PAIRS)
+    prints = fingerprints.of_files([Path(path) for path in table["path"]])
+    reported = {(copy.first, copy.second) for copy in near_duplicates.find(prints)}
+    num_similar = len(reported & _most_similar(prints.thumbnails, _NUM_PAIRS))
     num_pairs = len(table) * (len(table) - 1) // 2
     ids = table["image_id"].to_numpy()
-    print(f"\nDistinct lesions of HAM10000 that are called copies, {len(table):,} photographs")
+    print(f"\nDistinct lesions of HAM10000 reported as copies, {len(table):,} photographs")
     rows = [
         (
-            f"{_NUM_PAIRS:,} pairs that are most alike when blurred",
-            str(of_alike),
+            f"{_NUM_PAIRS:,} pairs that are most similar when blurred",
+            str(num_similar),
             f"≤ {_MAX_FALSE_ALARMS:.0%}",
-            _met(of_alike <= _MAX_FALSE_ALARMS * _NUM_PAIRS),
+            _met(num_similar <= _MAX_FALSE_ALARMS * _NUM_PAIRS),
         ),
-        (f"all {num_pairs:,} pairs", str(len(called)), "", ""),
+        (f"all {num_pairs:,} pairs", str(len(reported)), "", ""),
     ]
-    tables.print_table(("", "called copies", "bar", ""), rows)
-    named = [sorted((ids[first], ids[second])) for first, second in sorted(called)]
-    for pair in named:
+    tables.print_table(("", "reported", "bar", ""), rows)
+    id_pairs = [sorted((ids[first], ids[second])) for first, second in sorted(reported)]
+    for pair in id_pairs:
         print(f"  {pair[0]} = {pair[1]}")
-    return {"of_most_alike": of_alike, "of_all": len(called), "num_pairs": num_pairs, "ids": named}
+    return {
+        "of_most_alike": num_similar,
+        "of_all": len(reported),
+        "num_pairs": num_pairs,
+        "ids": id_pairs,
+    }
 
 
-def _most_alike(thumbnails: NDArray[np.uint8], num_pairs: int) -> set[tuple[int, int]]:
-    """Pairs with the highest correlation over the eight views, 16 × 16 px."""
+def _most_similar(thumbnails: NDArray[np.uint8], num_pairs: int) -> set[tuple[int, int]]:
+    """Pairs with the highest correlation over the eight orientations, at 16 × 16 px."""
     small = thumbnails.reshape(-1, 16, 4, 16, 4).mean((2, 4))
     small -= small.mean((1, 2), keepdims=True)
     small /= np.linalg.norm(small, axis=(1, 2), keepdims=True)
     flat = small.reshape(len(small), -1)
     highest = np.full((len(flat), len(flat)), -1.0)
-    for view in _views(small):
-        np.maximum(highest, flat @ view.reshape(len(flat), -1).T, out=highest)
+    for oriented in _orientations(small):
+        np.maximum(highest, flat @ oriented.reshape(len(flat), -1).T, out=highest)
     first, second = np.triu_indices(len(flat), 1)
     best = np.argsort(-highest[first, second])[:num_pairs]
     return set(zip(first[best].tolist(), second[best].tolist(), strict=True))
 
 
-def _views(pictures: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
-    for turns in range(4):
-        turned = np.rot90(pictures, turns, axes=(1, 2))
-        yield turned
-        yield turned[:, :, ::-1]
+def _orientations(images: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
+    for num_turns in range(4):
+        rotated = np.rot90(images, num_turns, axes=(1, 2))
+        yield rotated
+        yield rotated[:, :, ::-1]
 
 
 def _print_across_archives(sets: dict[str, Dataset], splits_csv: Path) -> dict[str, Any]:
-    """Near copies over all archives at once, against the groups that were made by comparing all."""
+    """Near copies across all archives, compared with the groups of an exhaustive search."""
     table = datasets.combine(list(sets.values())).table
     start = time.perf_counter()
     pairs = duplicate_checks.near_copy_ids(table)
     seconds = time.perf_counter() - start
-    named = {tuple(sorted(pair)) for pair in pairs}
-    joined = splits.assign(table, copies=pairs).set_index("image_id")["group_id"]
-    given = pd.read_csv(splits_csv).query("lesion_id.isna()")
-    given = given[given["image_id"].isin(joined.index)]
-    groups = given.groupby("group_id")["image_id"].agg(list)
+    unique = {tuple(sorted(pair)) for pair in pairs}
+    group_of = splits.assign(table, copies=pairs).set_index("image_id")["group_id"]
+    expected = pd.read_csv(splits_csv).query("lesion_id.isna()")
+    expected = expected[expected["image_id"].isin(group_of.index)]
+    groups = expected.groupby("group_id")["image_id"].agg(list)
     groups = groups[groups.str.len() > 1]
-    num_joined = sum(joined[ids].nunique() == 1 for ids in groups)
-    missed = [ids for ids in groups if joined[ids].nunique() > 1]
+    missed = [ids for ids in groups if group_of[ids].nunique() > 1]
+    num_grouped = len(groups) - len(missed)
     print(f"\nAll three archives, {len(table):,} photographs, {seconds:.0f} s")
-    # A photograph that folders alone call by two names is in no split: it cannot leak.
+    # A photograph that has two ids only in the class folders is in no split, so it cannot leak.
     known = [pair for pair in _KNOWN_COPIES if set(pair) <= set(table["image_id"])]
-    rows = [(" = ".join(pair), "found" if pair in named else "MISSED") for pair in known]
-    rows.append(("pairs of image ids in all", f"{len(named):,}"))
-    rows.append(("groups of splits.csv without a lesion", f"{num_joined} of {len(groups)}"))
+    rows = [(" = ".join(pair), "found" if pair in unique else "MISSED") for pair in known]
+    rows.append(("pairs of image ids in all", f"{len(unique):,}"))
+    rows.append(("groups of splits.csv without a lesion", f"{num_grouped} of {len(groups)}"))
     tables.print_table(("near copies", ""), rows)
     for ids in missed:
-        print(f"  not joined: {', '.join(ids)}")
+        print(f"  not grouped: {', '.join(ids)}")
     return {
-        "num_photographs": len(table), "seconds": seconds, "num_pairs": len(named),
+        "num_photographs": len(table), "seconds": seconds, "num_pairs": len(unique),
         "known": len(known),
-        "known_found": sum(pair in named for pair in known),
-        "groups_joined": num_joined, "groups": len(groups), "not_joined": missed,
+        "known_found": sum(pair in unique for pair in known),
+        "groups_joined": num_grouped, "groups": len(groups), "not_joined": missed,
     }  # fmt: skip
 
 
 def _print_cost_of_hashes() -> list[dict[str, float]]:
-    """Search among made-up hashes, one in a hundred a copy of another with some noise."""
+    """Time to search made-up hashes, of which 1 % are noisy copies of others."""
     rng = np.random.default_rng(0)
     rows = []
     for num_hashes in _NUM_HASHES:
@@ -278,14 +282,14 @@ def _print_cost_of_hashes() -> list[dict[str, float]]:
         start = time.perf_counter()
         pairs = near_duplicates.candidates(hashes)
         seconds = time.perf_counter() - start
-        named = set(map(tuple, pairs[:, :2].tolist()))
-        found = sum((n, num_hashes - num_copies + n) in named for n in range(num_copies))
+        proposed = set(map(tuple, pairs[:, :2].tolist()))
+        num_found = sum((n, num_hashes - num_copies + n) in proposed for n in range(num_copies))
         rows.append(
             {"num_hashes": num_hashes, "seconds": seconds, "proposed": len(pairs),
-             "copies": num_copies, "found": found}
+             "copies": num_copies, "found": num_found}
         )  # fmt: skip
-    print("\nSearch among made-up hashes")
-    shown = [
+    print("\nSearch of made-up hashes")
+    lines = [
         (
             f"{row['num_hashes']:,}",
             f"{row['seconds']:.2f}",
@@ -295,7 +299,7 @@ def _print_cost_of_hashes() -> list[dict[str, float]]:
         )
         for row in rows
     ]
-    tables.print_table(("hashes", "s", "ms each", "pairs proposed", "copies found"), shown, 0)
+    tables.print_table(("hashes", "s", "ms each", "pairs proposed", "copies found"), lines, 0)
     return rows
 
 

@@ -1,10 +1,10 @@
-"""The map of the embedded data set by the model in use, made from the photographs.
+"""Make the map of the bundled data set with the model in use.
 
     python -m benchmarks.data.bundled_map ../shared/data
 
-Of every file: two coordinates, whether it was held out from the model, and how many of its nearest
-others have each diagnosis; and the closest pairs of melanoma and nevus, by name. To be run again
-when another model is put into use. No photograph, and no part of one, goes into it.
+For every file: two coordinates, whether it was held out from the model, and how many of its nearest
+neighbors have each diagnosis; also the names of the closest pairs of melanoma and nevus. Run it
+again after another model is promoted. The map contains no photograph or part of one.
 """
 
 import argparse
@@ -20,27 +20,27 @@ from melanoma_core.evaluation import embedding_maps
 from melanoma_core.models import predict
 
 
-def of_embedded(model: predict.Model, nine: Dataset, models_dir: Path) -> bytes:
-    """The file that `embedding_maps.read` takes.
+def make_map(model: predict.Model, nine_class: Dataset, models_dir: Path) -> bytes:
+    """The content of the file that `embedding_maps.read` reads.
 
     Args:
-        model: whose embedding is drawn.
-        nine: the nine-class set with its photographs.
-        models_dir: where the model is kept, with the photographs that were held out from it.
+        model: provides the embeddings.
+        nine_class: the nine-class set with its photographs.
+        models_dir: folder of the model, which also lists the photographs held out from it.
     """
     facts = bundled_set.read().table.set_index("file")
-    names = file_names(nine.table)
-    # The folders name no lesion; the official tables do.
-    table = nine.table.assign(lesion_id=names.map(facts["lesion_id"]).astype("object"))
-    held_out = embedding_maps.held_out_ids(models_dir, model.card.model_id, nine.name)
-    made = embedding_maps.of_dataset(model, replace(nine, table=table), held_out)
-    return embedding_maps.to_bytes(made, names)
+    names = file_names(nine_class.table)
+    # The folders have no lesion ids; the published tables do.
+    table = nine_class.table.assign(lesion_id=names.map(facts["lesion_id"]).astype("object"))
+    held_out = embedding_maps.held_out_ids(models_dir, model.card.model_id, nine_class.name)
+    embedding_map = embedding_maps.of_dataset(model, replace(nine_class, table=table), held_out)
+    return embedding_maps.to_bytes(embedding_map, names)
 
 
 def main() -> None:
-    """Write the map beside the core and say what is in it."""
+    """Write the map into the core's data files, and print a summary."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data_dir", type=Path, help="holds isic9.zip")
+    parser.add_argument("data_dir", type=Path, help="folder with isic9.zip")
     parser.add_argument("--out", type=Path, default=embedding_maps.PATH)
     options = parser.parse_args()
     started = time.monotonic()
@@ -48,16 +48,17 @@ def main() -> None:
     model, problem = predict.load_champion(models_dir)
     if problem:
         parser.error(problem)
-    data = of_embedded(model, datasets.read(options.data_dir / "isic9.zip"), models_dir)
+    data = make_map(model, datasets.read(options.data_dir / "isic9.zip"), models_dir)
     paths.write_atomic(options.out, data)
-    made = embedding_maps.read(options.out)
-    print(f"{made.model_id}: {len(made.points):,} files, {len(data):,} bytes")
-    is_held_out = made.points["is_held_out"].to_numpy(bool)
-    for words, asked in (("all", None), ("held out", is_held_out), ("taught", ~is_held_out)):
+    embedding_map = embedding_maps.read(options.out)
+    points = embedding_map.points
+    print(f"{embedding_map.model_id}: {len(points):,} files, {len(data):,} bytes")
+    is_held_out = points["is_held_out"].to_numpy(bool)
+    for part, rows in (("all", None), ("held out", is_held_out), ("trained on", ~is_held_out)):
         for of, among in (("MEL", "NV"), ("NV", "MEL"), ("MEL", None), ("NV", None)):
-            mix = embedding_maps.overlap(made.points, of, among, asked)
+            mix = embedding_maps.overlap(points, of, among, rows)
             print(
-                f"{words}: of the {made.num_neighbors} nearest others of {of} "
+                f"{part}: of the {embedding_map.num_neighbors} nearest neighbors of {of} "
                 f"({mix.proportion.num_photographs}), {among or 'another diagnosis'}: "
                 f"{mix.proportion.value:.3f} "
                 f"({mix.proportion.low:.3f} to {mix.proportion.high:.3f}); "

@@ -1,7 +1,7 @@
-"""Damages good photographs at random and reads them: promise 3, no crash and no hang.
+"""Damage good photographs at random and read them: no file may crash or hang the reader.
 
-Run as `python -m benchmarks.data.fuzz_reading [--count 10000] [--seed 0]` from the project's root. Ends
-with status 1 when a file raised anything but `ImageError`, took longer than 10 s, or killed the
+Run as `python -m benchmarks.data.fuzz_reading [--count 10000] [--seed 0]` from the project's root.
+Exits with 1 if a file raises anything but `ImageError`, takes longer than 10 s, or kills the
 process.
 """
 
@@ -13,17 +13,15 @@ import time
 from collections import Counter
 
 from benchmarks import tables
-from melanoma_core import paths
+from melanoma_core.errors import ImageError
 from melanoma_core.images import reading
-
-sys.path.append(str(paths.PROJECT_DIR / "tests"))  # where the damage is made
 from tests.support import bad_images
 
-LIMIT_S = 10
+_TIMEOUT_S = 10
 
 
 def main() -> int:
-    """Print the counts; give the exit status."""
+    """Print the counts, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=10_000, help="files to read")
     parser.add_argument("--seed", type=int, default=0)
@@ -33,24 +31,24 @@ def main() -> int:
     counts: Counter[tuple[str, str]] = Counter()
     slowest = 0.0
     started = time.perf_counter()
-    signal.signal(signal.SIGALRM, _too_long)
+    signal.signal(signal.SIGALRM, _raise_timeout)
     for index in range(arguments.count):
-        # Each file has a seed of its own, so that a finding can be made again alone.
+        # Each file has its own seed, so that a failure can be reproduced alone.
         rng = random.Random(f"{arguments.seed}/{index}")
         name = rng.choice(list(files))
         data = bad_images.mutated(files[name], rng)
-        begun = time.perf_counter()
-        signal.alarm(LIMIT_S)
+        file_started = time.perf_counter()
+        signal.alarm(_TIMEOUT_S)
         try:
             reading.read(data, name)
             outcome = "read"
-        except reading.ImageError:
+        except ImageError:
             outcome = "refused"
-        except Exception as error:  # noqa: BLE001 - finding these is what this is for
+        except Exception as error:  # noqa: BLE001 - these are what the benchmark looks for
             outcome = "UNCAUGHT"
             print(f"{arguments.seed}/{index} {name}: {type(error).__name__}: {error}")
         signal.alarm(0)
-        slowest = max(slowest, time.perf_counter() - begun)
+        slowest = max(slowest, time.perf_counter() - file_started)
         counts[name, outcome] += 1
     outcomes = ("read", "refused", "UNCAUGHT")
     rows = {name: [counts[name, outcome] for outcome in outcomes] for name in files}
@@ -63,12 +61,12 @@ def main() -> int:
     return 1 if rows["all"][2] else 0
 
 
-def _too_long(signal_number: int, frame: object) -> None:
-    raise TooLongError(f"reading took longer than {LIMIT_S} s")
+def _raise_timeout(signal_number: int, frame: object) -> None:
+    raise ReadTimeoutError(f"reading took longer than {_TIMEOUT_S} s")
 
 
-class TooLongError(Exception):
-    """Apart from Pillow's own errors, so that the reader does not take it for one of them."""
+class ReadTimeoutError(Exception):
+    """Not one of Pillow's errors, so that the reader does not handle it."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Copies of a photograph as they stray into data sets: the same bytes, or the picture once more."""
+"""Copies of a photograph as data sets contain them: the same file, or the image saved again."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ def _half(image: Photograph) -> bytes:
     return reading.jpeg(np.asarray(small))
 
 
-# By what was done to the photograph; each gives a file.
+# Each function returns the content of a file.
 COPIES: dict[str, Callable[[Photograph], bytes]] = {
     "quality 50": lambda image: reading.jpeg(image, quality=50),
     "half size": _half,
@@ -30,5 +30,5 @@ KINDS = (SAME_BYTES, *COPIES)
 
 
 def copy(data: bytes, kind: str) -> bytes:
-    """The file of a copy of this kind, one of `KINDS`, of the photograph in `data`."""
+    """A copy of the photograph in `data`, as a file; `kind` is one of `KINDS`."""
     return data if kind == SAME_BYTES else COPIES[kind](reading.read(data))

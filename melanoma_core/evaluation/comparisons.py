@@ -139,8 +139,8 @@ def _reason(change: Change, num_lost: int, num_total: int) -> str:
     """Why this change fails the check.
 
     Args:
-        change: fails.
-        num_lost: photographs that the candidate gets wrong more often, where it can be counted.
+        change: that fails it.
+        num_lost: photographs more that the candidate gets wrong; unused for an AUROC.
         num_total: photographs that the metric is measured on.
     """
     is_points = change.name != "melanoma AUROC"

@@ -32,19 +32,24 @@ _SETTINGS = {
     "start_share": "init_weight",
     "soft_share": "distill_weight",
 }
+# Notes on the card, as cleaning and combining data sets word them now.
 _WORDS = (
     (r"its colour casts held within those of the training photographs, calibrated and measured "
      r"anew", "with color casts clamped to those of the training photographs, recalibrated"),
     (r"calibrated and measured anew", "recalibrated"),
-    (r"\bfiles: A copy of a photograph that stays", "duplicates of photographs that were kept"),
-    (r"\bfiles: Its picture or its lesion is in (\w+)",
-     r"of a picture or lesion that is also in \1"),
-    (r"\bfiles: (Filed|A published)", r"because: \1"),
-    (r"relabelled", "relabeled"),
+    (r": ([\d,]+) files: A copy of a photograph that stays",
+     r": \1 files dropped: duplicate of a photograph that was kept"),
+    (r": ([\d,]+) files: Its picture or its lesion is in (\w+)",
+     r": \1 files dropped: the same picture or lesion is in \2"),
+    (r": ([\d,]+) files: Filed as", r": \1 files dropped: filed as"),
+    (r": ([\d,]+) files: A published table says",
+     r": \1 files relabeled: a published table says"),
+    (r": 1 files (dropped|relabeled)", r": 1 file \1"),
+    (r"(\d) relabelled", r"\1 relabeled"),
     (r"“akiec” that another set calls (.+), and is so here",
-     r"“akiec” relabeled as another set has it, \1"),
+     r"“akiec” labeled \1, as another data set has it"),
     (r"Further files of photographs that are there already, not counted again",
-     "Further files of the same photographs, counted once"),
+     "Duplicate files of photographs, counted once"),
 )  # fmt: skip
 
 

@@ -87,9 +87,15 @@ class TrainConfig:
         """
         try:
             fields: dict[str, Any] = json.loads(text)
+            missing = {f.name for f in dataclasses.fields(cls)} - fields.keys()
+            missing |= {f.name for f in dataclasses.fields(AugmentConfig)} - fields[
+                "augment"
+            ].keys()
+            if missing:  # a default would change a resumed run without a word
+                raise KeyError(", ".join(sorted(missing)))
             fields["augment"] = AugmentConfig(**fields["augment"])
             return cls(**fields)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise RunError(
                 f"The settings of this run cannot be read: {error}. Start a new run."
             ) from error

@@ -100,8 +100,8 @@ def _warnings(counts: Mapping[str, NDArray[np.int64]], card: Card | None) -> lis
             )
     if (train & ~val).any():
         warnings.append(
-            "No validation photographs, so they count neither for calibration nor for the "
-            f"differential: {_names(train & ~val)}."
+            "No validation photographs, so neither calibration nor the differential uses them: "
+            f"{_names(train & ~val)}."
         )
     if (train & ~test).any():
         warnings.append(f"No test photographs, so not measured: {_names(train & ~test)}.")

@@ -103,6 +103,9 @@ def read(plan: RunPlan, run_dir: Path, parents: Sequence[Parent], image_size: in
     if plan.is_cleaned:
         cleaned = cleaning.clean(sets, on_progress, squares.add)
     else:
+        check(
+            plan, divide(plan, Cleaned(sets, (), ()), parents), parents
+        )  # before minutes of reading
         squares.read([path for dataset in sets for path in dataset.table["path"]], on_progress)
         refused = (f"Left out: {reason}" for reason in squares.refused.values())
         cleaned = Cleaned(sets, (), (_NOT_CLEANED, *refused))

@@ -1,4 +1,4 @@
-"""Planted copies are what their names say."""
+"""Planted copies, and the search for the most similar pairs."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def test_only_the_same_bytes_are_the_same_file(photograph):
     assert same == [planted_copies.SAME_BYTES]
 
 
-def test_copies_are_turned_mirrored_halved_and_compressed(photograph):
+def test_copies_are_rotated_mirrored_halved_and_compressed(photograph):
     original = reading.read(photograph).astype(int)
     assert made(photograph, "half size").shape == (70, 100, 3)
     assert np.abs(made(photograph, "rotated 90°") - np.rot90(original)).mean() < 2
@@ -30,9 +30,9 @@ def test_copies_are_turned_mirrored_halved_and_compressed(photograph):
     assert len(planted_copies.copy(photograph, "quality 50")) < len(photograph) / 2
 
 
-def test_most_alike_pairs_are_found_in_any_view():
+def test_most_similar_pairs_are_found_in_any_orientation():
     rng = np.random.default_rng(0)
     thumbnails = rng.integers(0, 256, (20, 64, 64)).astype(np.uint8)
     thumbnails[15] = np.rot90(thumbnails[3])
     thumbnails[16] = thumbnails[4].T
-    assert audit._most_alike(thumbnails, 2) == {(3, 15), (4, 16)}
+    assert audit._most_similar(thumbnails, 2) == {(3, 15), (4, 16)}

@@ -79,7 +79,8 @@ def answer(curve: LearningCurve) -> str:
     return (
         f"From {count(first.num_lesions)} to {counted(last.num_lesions, 'training lesion')}, the "
         f"AUROC for melanoma goes from {score_estimate(melanoma[0])} to "
-        f"{score_estimate(melanoma[2])}; the last step, from {percent(before.fraction)} of them to all, adds {step:+.3f}"
+        f"{score_estimate(melanoma[2])}; the last step, from {percent(before.fraction)} of them "
+        f"to all, adds {step:+.3f}"
         f"{', less than half the width of its interval' if is_small else ''}. That step adds most "
         f"for {_NAMES[most][0].lower()}{_NAMES[most][1:]} ({gains[most]:+.3f}), with "
         f"{counted(last.class_lesions[most], 'training lesion')}."

@@ -179,7 +179,7 @@ def test_one_command_makes_the_shipped_map(tmp_path, model, trained_models, monk
     made_up = datasets.Dataset("facts", facts, (), "none", "0" * 64)
     monkeypatch.setattr(bundled_set, "read", lambda: made_up)
     path = tmp_path / "map.csv.gz"
-    path.write_bytes(bundled_map.of_embedded(model, nine, trained_models))
+    path.write_bytes(bundled_map.make_map(model, nine, trained_models))
     made = embedding_maps.read(path)
     assert made.model_id == "tiny-1"
     assert len(made.points) == 24

@@ -147,8 +147,9 @@ def test_a_model_is_added_whole_with_the_checksum_of_every_file(tmp_path):
     assert directory == tmp_path / "made"
     assert sorted(path.name for path in directory.iterdir()) == sorted([*store.FILES, "card.json"])
     card, card_sha256, files = store.read_files(directory)
-    assert card.files == {name: sha256(name.encode()) for name in store.FILES}
-    assert files == {name: name.encode() for name in store.FILES}
+    assert files == {name: (directory / name).read_bytes() for name in store.FILES}
+    assert card.files == {name: sha256(content) for name, content in files.items()}
+    assert files["network.tflite"] == b"network.tflite"
     assert card_sha256 == sha256((directory / "card.json").read_bytes())
     assert directory.stat().st_mode & 0o777 == 0o755
     assert os.listdir(tmp_path) == ["made"]
