@@ -1,4 +1,4 @@
-"""Models: which is in use, whether another may be, and what is known of each."""
+"""Models: which one is in use, whether another may be promoted, and the figures of each."""
 
 import streamlit as st
 
@@ -25,6 +25,6 @@ if model_id:
         views.show_headlines(record.card, point)
         containers = st.tabs(list(tabs.TABS), key="model_tab", on_change="rerun")
         for tab, show in zip(containers, tabs.TABS.values(), strict=True):
-            if tab.open:  # what a tab shows is computed when it is looked at
+            if tab.open:  # a tab is computed only when it is open
                 with tab:
                     show(record, point)

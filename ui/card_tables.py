@@ -1,4 +1,4 @@
-"""A model's card as tables for reading; every figure on them is the card's."""
+"""A model's card as tables; every figure comes from the card."""
 
 import math
 from dataclasses import dataclass
@@ -30,13 +30,13 @@ from ui.formats import (
 Table = dict[str, list[str]]
 
 _SPLITS = {"train": "Training", "val": "Validation", "test": "Test"}
-# Those at a threshold stand in `operating_points`.
+# Left out of `figures`, because `operating_points` shows them.
 _AT_THRESHOLD = ("sensitivity", "specificity")
 
 
 @dataclass(frozen=True)
 class Headline:
-    """One figure in large print, and the small print under it."""
+    """A figure in large print, and the small print below it."""
 
     name: str
     value: str
@@ -44,31 +44,33 @@ class Headline:
 
 
 def headlines(card: Card, point: OperatingPoint) -> tuple[Headline, ...]:
-    """The eight figures that a model is first judged by, of all test photographs."""
-    of_all = card.figures.get("all", {})
+    """The eight main figures of a model, on all test photographs."""
+    figures_of_all = card.figures.get("all", {})
     return (
         headline("Sensitivity for melanoma", point.sensitivity),
         headline("Specificity", point.specificity),
-        headline("AUROC, melanoma", of_all.get("melanoma_auroc"), is_share=False),
-        headline("AUROC, mean of seven", of_all.get("macro_auroc"), is_share=False),
-        headline("Accuracy", of_all.get("accuracy")),
-        headline("Balanced accuracy", of_all.get("balanced_accuracy")),
-        headline("Balanced, prior-adjusted", of_all.get("prior_adjusted_balanced_accuracy")),
-        headline("Calibration error (ECE)", of_all.get("ece"), is_share=False),
+        headline("AUROC, melanoma", figures_of_all.get("melanoma_auroc"), is_proportion=False),
+        headline("AUROC, mean of seven", figures_of_all.get("macro_auroc"), is_proportion=False),
+        headline("Accuracy", figures_of_all.get("accuracy")),
+        headline("Balanced accuracy", figures_of_all.get("balanced_accuracy")),
+        headline(
+            "Balanced, prior-adjusted", figures_of_all.get("prior_adjusted_balanced_accuracy")
+        ),
+        headline("Calibration error (ECE)", figures_of_all.get("ece"), is_proportion=False),
     )
 
 
-def headline(name: str, figure: Estimate | None, *, is_share: bool = True) -> Headline:
-    """A figure with its interval and its photographs and lesions apart."""
-    if figure is None:
+def headline(name: str, estimate: Estimate | None, *, is_proportion: bool = True) -> Headline:
+    """A figure with its interval, photographs and lesions."""
+    if estimate is None:
         return Headline(name, NOT_RECORDED, "")
-    if math.isnan(figure.value):
-        return Headline(name, percent(figure.value), measured_on(figure))
-    if is_share:
-        value, interval = percent(figure.value), percent_range(figure.low, figure.high)
+    if math.isnan(estimate.value):
+        return Headline(name, percent(estimate.value), measured_on(estimate))
+    if is_proportion:
+        value, interval = percent(estimate.value), percent_range(estimate.low, estimate.high)
     else:
-        value, interval = score(figure.value), score_range(figure.low, figure.high)
-    return Headline(name, value, f"{interval}; {measured_on(figure)}")
+        value, interval = score(estimate.value), score_range(estimate.low, estimate.high)
+    return Headline(name, value, f"{interval}; {measured_on(estimate)}")
 
 
 def class_counts(card: Card) -> Table:
@@ -86,9 +88,9 @@ def class_counts(card: Card) -> Table:
 
 
 def data_sets(card: Card) -> Table:
-    """Where the photographs come from, under which license, and how many were used for what."""
+    """Each data set with its license and the photographs in each split."""
     own, inherited = card.datasets, card.inherited_datasets
-    unused = ["–"] * len(inherited)  # this model was not measured on them
+    unused = ["–"] * len(inherited)  # only for training the parent models
     return {
         "Data set": data_set_names(card),
         "License": [literal(use.license) or NOT_RECORDED for use in (*own, *inherited)],
@@ -100,105 +102,105 @@ def data_sets(card: Card) -> Table:
 
 
 def data_set_names(card: Card) -> list[str]:
-    """The data sets of a model, its own run's first."""
+    """The data sets of a model, then those of its parents."""
     return [literal(use.name) for use in card.datasets] + [
         f"{literal(use.name)} ({formats.INHERITED})" for use in card.inherited_datasets
     ]
 
 
 def operating_points(card: Card) -> Table:
-    """What each threshold found in the test split."""
+    """Each threshold with its test results."""
     points = sorted(card.operating_points, key=lambda point: -point.target)
     return {
-        "Placed for": [f"{percent(point.target)} sensitivity" for point in points],
+        "Target": [f"{percent(point.target)} sensitivity" for point in points],
         "Threshold": [cutoff(point.threshold) for point in points],
         "Chosen on": [
             f"{counted(point.val_photographs, 'melanoma photograph')} of "
             f"{counted(point.val_lesions, 'lesion')}"
             for point in points
         ],
-        "Sensitivity": [_measured(point.sensitivity) for point in points],
-        "Specificity": [_measured(point.specificity) for point in points],
+        "Sensitivity": [_with_basis(point.sensitivity) for point in points],
+        "Specificity": [_with_basis(point.specificity) for point in points],
     }
 
 
 def figures(card: Card) -> Table:
-    """Accuracy, discrimination and calibration, for all test photographs and larger sources."""
+    """Accuracy, discrimination and calibration on all test photographs and each larger source."""
     sources = [
         source
         for source in sorted(card.figures, key=lambda source: (source != "all", source))
         if source == "all" or _num_photographs(card.figures[source]) >= ENOUGH_PHOTOGRAPHS
     ]
-    shown = {
-        name: words for name, words in (PROPORTIONS | SCORES).items() if name not in _AT_THRESHOLD
+    labels = {
+        name: label for name, label in (PROPORTIONS | SCORES).items() if name not in _AT_THRESHOLD
     }
-    table: Table = {"Figure": [*shown.values(), "Photographs", "Lesions"]}
+    table: Table = {"Figure": [*labels.values(), "Photographs", "Lesions"]}
     for source in sources:
-        of_source = card.figures[source]
-        column = [_figure(name, of_source.get(name)) for name in shown]
-        base = next(iter(of_source.values()), None)
-        column.append(NOT_RECORDED if base is None else count(base.num_photographs))
-        column.append(NOT_RECORDED if base is None else count(base.num_lesions))
+        estimates = card.figures[source]
+        column = [_cell(name, estimates.get(name)) for name in labels]
+        first = next(iter(estimates.values()), None)
+        column.append(NOT_RECORDED if first is None else count(first.num_photographs))
+        column.append(NOT_RECORDED if first is None else count(first.num_lesions))
         table["All" if source == "all" else literal(source)] = column
     return table
 
 
 def differential(card: Card) -> Table:
-    """How the set of diagnoses is chosen, and what it held on the test photographs."""
-    found = card.differential
+    """How the differential is chosen, and how often it included the true diagnosis in testing."""
+    facts = card.differential
     return {
         "Differential": [
-            "Is to hold the true diagnosis in",
-            "Melanoma joins from",
-            "Any other diagnosis joins from",
-            "Held the true diagnosis",
-            "Held melanoma where it was melanoma",
-            "Diagnoses in a set, mean",
-            "Sets for review",
+            "Designed to include the true diagnosis in",
+            "Lists melanoma from",
+            "Lists any other diagnosis from",
+            "True diagnosis included",
+            "True diagnosis included, melanomas only",
+            "Diagnoses listed, mean",
+            "For review",
         ],
         "On the card": [
-            percent(found.level),
-            f"{cutoff(found.melanoma_cutoff)}, chosen on "
-            f"{counted(found.val_melanomas, 'melanoma photograph')}",
-            f"{cutoff(found.other_cutoff)}, chosen on "
-            f"{counted(found.val_photographs, 'other photograph')}",
-            _measured(found.coverage),
-            _measured(found.melanoma_coverage),
-            f"{score_estimate(found.mean_size, 2)}; {measured_on(found.mean_size)}",
-            _measured(found.review_share),
+            percent(facts.level),
+            f"{cutoff(facts.melanoma_cutoff)}, chosen on "
+            f"{counted(facts.val_melanomas, 'melanoma photograph')}",
+            f"{cutoff(facts.other_cutoff)}, chosen on "
+            f"{counted(facts.val_photographs, 'other photograph')}",
+            _with_basis(facts.coverage),
+            _with_basis(facts.melanoma_coverage),
+            f"{score_estimate(facts.mean_size, 2)}; {measured_on(facts.mean_size)}",
+            _with_basis(facts.review_share),
         ],
     }
 
 
 def settings(card: Card) -> Table:
-    """The settings of the run that made the model, one a row."""
+    """The settings of the run that made the model, one per row."""
     rows = formats.settings(card.config)
     return {"Setting": [*map(literal, rows)], "Value": [*map(literal, rows.values())]}
 
 
 def checksums(card: Card, card_sha256: str) -> str:
-    """SHA-256 of every file of the model, as `sha256sum --check` reads it."""
-    shown = {"card.json": card_sha256, **card.files}
-    return "\n".join(f"{sha256}  {name}" for name, sha256 in shown.items())
+    """SHA-256 of every file of the model, in the format of `sha256sum --check`."""
+    files = {"card.json": card_sha256, **card.files}
+    return "\n".join(f"{sha256}  {name}" for name, sha256 in files.items())
 
 
-def score_cell(figure: Estimate) -> str:
-    """A figure that is no share, with its interval, in a table."""
-    # Undefined there: a data set without melanomas has no melanoma AUROC.
-    return "n/a" if math.isnan(figure.value) else score_estimate(figure)
+def score_cell(estimate: Estimate) -> str:
+    """A table cell for a number that is not a proportion, with its interval."""
+    # NaN if undefined: a data set without melanomas has no melanoma AUROC.
+    return "n/a" if math.isnan(estimate.value) else score_estimate(estimate)
 
 
-def _num_photographs(figures: dict[str, Estimate]) -> int:
-    return max((figure.num_photographs for figure in figures.values()), default=0)
+def _num_photographs(estimates: dict[str, Estimate]) -> int:
+    return max((estimate.num_photographs for estimate in estimates.values()), default=0)
 
 
-def _figure(name: str, figure: Estimate | None) -> str:
-    if figure is None:
+def _cell(name: str, estimate: Estimate | None) -> str:
+    if estimate is None:
         return NOT_RECORDED
-    if math.isnan(figure.value) or name not in PROPORTIONS:
-        return score_cell(figure)
-    return percent_estimate(figure)
+    if math.isnan(estimate.value) or name not in PROPORTIONS:
+        return score_cell(estimate)
+    return percent_estimate(estimate)
 
 
-def _measured(figure: Estimate) -> str:
-    return f"{percent_estimate(figure)}; {measured_on(figure)}"
+def _with_basis(estimate: Estimate) -> str:
+    return f"{percent_estimate(estimate)}; {measured_on(estimate)}"

@@ -1,4 +1,4 @@
-"""What a threshold does and how far a probability holds, as charts; each has its `alt` text."""
+"""ROC curve and reliability diagram as charts with alt text, and axes that other charts share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from ui.formats import count, counted, percent
 from ui.plots import CLEAR, Chart, Spec
 from ui.theme import Ground
 
-CONFIG = {"displayModeBar": False}  # what a mark is of is said where the pointer rests on it
+CONFIG = {"displayModeBar": False}  # not static: marks have hover texts
 MELANOMA_COLOR = BY_CODE["MEL"].color
 LINE_COLOR = BELOW_COLOR
 
 _ROC_HEIGHT = 330  # px
 _DIAGRAM_HEIGHT = 290
-ENOUGH_IN_BIN = 10  # photographs; of fewer a bin's share says little, and its point is hollow
+ENOUGH_IN_BIN = 10  # photographs; bins with fewer say little and are drawn as hollow points
 
 
 @dataclass(frozen=True)
@@ -35,27 +35,27 @@ class Mark:
 
 @dataclass(frozen=True)
 class Diagram:
-    """What was given a probability and what came true, before and after calibration."""
+    """Predicted probabilities and observed proportions, before and after calibration."""
 
-    name: str  # what the probability is of, in a sentence
+    name: str  # what the probability is of, lower case
     before: tuple[ReliabilityBin, ...]
     after: tuple[ReliabilityBin, ...]
-    shares: tuple[Estimate, ...]  # those of `after`, with intervals
+    observed: tuple[Estimate, ...]  # the observed proportions of `after`, with intervals
 
 
 def roc(
     curve: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
-    shipped: Sequence[Mark],
-    explored: tuple[Estimate, Estimate],
+    card_marks: Sequence[Mark],
+    selected: tuple[Estimate, Estimate],
     ground: Ground,
 ) -> Chart:
-    """What every threshold finds and refers for nothing, with the thresholds in use marked.
+    """The ROC curve, with the thresholds of the card and the selected one marked.
 
     Args:
-        curve: shares of the others and of the melanomas at or above each threshold, and the
-            thresholds, (N,) each.
-        shipped: the operating points of the card.
-        explored: sensitivity and specificity of the threshold that is looked at.
+        curve: proportions of the other photographs and of the melanomas at or above each
+            threshold, and the thresholds, (N,) each.
+        card_marks: the operating points of the card.
+        selected: sensitivity and specificity of the selected threshold.
         ground: colors of the page.
     """
     others, melanomas, thresholds = curve
@@ -69,7 +69,7 @@ def roc(
         }
     ]  # fmt: skip
     notes: list[Spec] = []
-    for mark in shipped:
+    for mark in card_marks:
         x, y = 100 * (1 - mark.specificity), 100 * mark.sensitivity
         data.append(
             {
@@ -81,7 +81,7 @@ def roc(
                 },
             }
         )  # fmt: skip
-        # Below the curve, where nothing else is drawn.
+        # Below the curve, where there is space.
         notes.append(
             {
                 "x": x, "y": y, "text": mark.label, "showarrow": False, "xanchor": "left",
@@ -89,7 +89,7 @@ def roc(
                 "font": {"color": ground.ink, "size": 13},
             }
         )  # fmt: skip
-    sensitivity, specificity = explored
+    sensitivity, specificity = selected
     data.append(
         {
             "type": "scatter", "x": [100 * (1 - specificity.value)],
@@ -97,9 +97,9 @@ def roc(
             "marker": {
                 "size": 13, "color": CLEAR, "line": {"color": ground.ink, "width": 2.5},
             },
-            "error_x": _reach(specificity, ground, is_mirrored=True),
-            "error_y": _reach(sensitivity, ground),
-            "hovertemplate": "The threshold that you look at<extra></extra>",
+            "error_x": _error_bar(specificity, ground, is_mirrored=True),
+            "error_y": _error_bar(sensitivity, ground),
+            "hovertemplate": "Selected threshold<extra></extra>",
         }
     )  # fmt: skip
     layout = bare(_ROC_HEIGHT) | {
@@ -110,21 +110,21 @@ def roc(
     return Chart(data, layout)
 
 
-def roc_alt(shipped: Sequence[Mark], explored: tuple[Estimate, Estimate]) -> str:
-    """The ROC curve in words."""
+def roc_alt(card_marks: Sequence[Mark], selected: tuple[Estimate, Estimate]) -> str:
+    """The ROC curve as text."""
     marks = "; ".join(
         f"{mark.label}: sensitivity {percent(mark.sensitivity)}, specificity "
         f"{percent(mark.specificity)}"
-        for mark in shipped
+        for mark in card_marks
     )
     return (
-        f"ROC curve for melanoma. On the card: {marks}. Looked at: sensitivity "
-        f"{percent(explored[0].value)}, specificity {percent(explored[1].value)}."
+        f"ROC curve for melanoma. On the card: {marks}. Selected: sensitivity "
+        f"{percent(selected[0].value)}, specificity {percent(selected[1].value)}."
     )
 
 
 def reliability(diagram: Diagram, ground: Ground) -> Chart:
-    """How often what was given a probability came true, before and after calibration."""
+    """The reliability diagram, before and after calibration."""
     notes = [
         {
             "x": 0.03, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left",
@@ -137,38 +137,38 @@ def reliability(diagram: Diagram, ground: Ground) -> Chart:
         )
     ]  # fmt: skip
     layout = bare(_DIAGRAM_HEIGHT) | {
-        "xaxis": percent_axis("Probability given", ground),
-        "yaxis": percent_axis("Came true", ground),
+        "xaxis": percent_axis("Predicted probability", ground),
+        "yaxis": percent_axis("Observed", ground),
         "annotations": notes, "shapes": [_diagonal(ground)],
     }  # fmt: skip
     before = _bins("before", diagram.before, ground.soft)
-    return Chart([before, _bins("after", diagram.after, LINE_COLOR, diagram.shares)], layout)
+    return Chart([before, _bins("after", diagram.after, LINE_COLOR, diagram.observed)], layout)
 
 
 def _bins(
-    when: str, bins: Sequence[ReliabilityBin], color: str, shares: Sequence[Estimate] = ()
+    when: str, bins: Sequence[ReliabilityBin], color: str, observed: Sequence[Estimate] = ()
 ) -> Spec:
     filled = [b for b in bins if b.num_rows]
-    # The interval of a handful would cross the whole chart; the table has it.
-    reaches = [
-        (share.high - share.value, share.value - share.low)
-        if share.num_photographs >= ENOUGH_IN_BIN
+    # The interval of a few photographs would cross the whole chart; the table shows it.
+    errors = [
+        (estimate.high - estimate.value, estimate.value - estimate.low)
+        if estimate.num_photographs >= ENOUGH_IN_BIN
         else (0.0, 0.0)
-        for share in shares
-        if share.num_photographs
+        for estimate in observed
+        if estimate.num_photographs
     ]
     return {
         "type": "scatter", "mode": "lines+markers",
         "x": [100 * b.mean_probability for b in filled], "y": [100 * b.observed for b in filled],
-        "line": {"color": color, "width": 2, "dash": "solid" if shares else "dot"},
+        "line": {"color": color, "width": 2, "dash": "solid" if observed else "dot"},
         "marker": {
-            "size": 9, "symbol": "circle" if shares else "square",
+            "size": 9, "symbol": "circle" if observed else "square",
             "color": [CLEAR if b.num_rows < ENOUGH_IN_BIN else color for b in filled],
             "line": {"color": color, "width": 2},
         },
         "error_y": {
-            "array": [100 * up for up, _ in reaches],
-            "arrayminus": [100 * down for _, down in reaches],
+            "array": [100 * up for up, _ in errors],
+            "arrayminus": [100 * down for _, down in errors],
             "color": color, "thickness": 1.5, "width": 0,
         },
         "customdata": [
@@ -180,9 +180,10 @@ def _bins(
 
 
 def reliability_alt(diagram: Diagram) -> str:
-    """The diagram after calibration in words."""
+    """The diagram after calibration as text."""
     bins = ", ".join(
-        f"{percent(b.mean_probability)} came true in {percent(b.observed)} of {count(b.num_rows)}"
+        f"{percent(b.mean_probability)} predicted, {percent(b.observed)} of {count(b.num_rows)} "
+        "observed"
         for b in diagram.after
         if b.num_rows
     )
@@ -190,13 +191,13 @@ def reliability_alt(diagram: Diagram) -> str:
 
 
 def _threshold(threshold: float) -> str:
-    # The curve begins at a threshold that nothing reaches, which may be infinite.
+    # The curve starts above every probability, possibly at infinity.
     return cutoff(threshold) if threshold <= 1 else "above every probability"
 
 
-def _reach(figure: Estimate, ground: Ground, *, is_mirrored: bool = False) -> Spec:
-    """Error bars as long as the interval; `is_mirrored` where 1 − the figure is drawn."""
-    up, down = 100 * (figure.high - figure.value), 100 * (figure.value - figure.low)
+def _error_bar(estimate: Estimate, ground: Ground, *, is_mirrored: bool = False) -> Spec:
+    """The interval as an error bar; `is_mirrored` if 1 − estimate is drawn."""
+    up, down = 100 * (estimate.high - estimate.value), 100 * (estimate.value - estimate.low)
     if is_mirrored:
         up, down = down, up
     return {
@@ -223,7 +224,7 @@ def percent_axis(title: str, ground: Ground) -> Spec:
 
 
 def plain_axis(ground: Ground) -> Spec:
-    """A line with soft numbers and nothing else, for either axis."""
+    """An axis with a line and gray numbers, without a grid."""
     return {
         "fixedrange": True, "showgrid": False, "zeroline": False, "automargin": True,
         "tickfont": {"color": ground.soft, "size": 12}, "linecolor": ground.rest, "showline": True,
@@ -231,12 +232,12 @@ def plain_axis(ground: Ground) -> Spec:
 
 
 def axis_title(text: str, ground: Ground) -> Spec:
-    """The title of an axis, in ink."""
+    """The title of an axis, in the text color."""
     return {"text": text, "font": {"color": ground.ink, "size": 13}, "standoff": 6}
 
 
 def bare(height: int) -> Spec:
-    """A layout without legend, ground and controls, at this height in pixels."""
+    """A layout of this height in px, without legend, background and controls."""
     return {
         "height": height, "margin": {"l": 2, "r": 24, "t": 6, "b": 0}, "showlegend": False,
         "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "dragmode": False,

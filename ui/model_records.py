@@ -1,8 +1,8 @@
-"""What is on disk of one model, checked, and the figures that the Models page makes of it.
+"""A model's files, checked, and the figures that the Models page computes from them.
 
-Nothing here loads a network: every figure comes from `card.json` and `evaluation.json`. The caches
-are shared by all visitors and hold nothing of a patient: figures of test photographs that are
-public, by the model's id and the SHA-256 of its card, which holds that of the evaluation.
+No network is loaded: every figure comes from `card.json` and `evaluation.json`. All visitors share
+the caches, which contain no patient data, only figures on public test photographs. Their key is the
+model's id and the SHA-256 of its card, which includes the checksum of the evaluation.
 """
 
 from dataclasses import dataclass
@@ -21,21 +21,21 @@ from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models import store
 from melanoma_core.models.cards import Card
 
-_RESAMPLING = "Drawing the test lesions a thousand times for the intervals, some seconds"
+_RESAMPLING = "Resampling the test lesions 1,000 times for the intervals, a few seconds"
 
 
 @dataclass(frozen=True)
 class Record:
-    """One model as it lies on disk; every file had the SHA-256 that the card names."""
+    """The files of a model, all with the SHA-256 in its card."""
 
     card: Card
-    card_json: bytes  # card.json as it was read
+    card_json: bytes  # content of card.json
     sha256: str  # of card.json
-    test: Evaluation  # the test photographs, nine calibrated probabilities each
+    test: Evaluation  # of the test photographs, with nine calibrated probabilities each
 
     @property
     def key(self) -> tuple[str, str]:
-        """What its figures are cached by."""
+        """The key of its figures in the caches."""
         return self.card.model_id, self.sha256
 
 
@@ -47,60 +47,60 @@ def read(model_id: str) -> Record:
     """
     models_dir = paths.models_dir()
     directory = store.model_dir(models_dir, model_id)
-    # By the card's present bytes, so that a folder that was put in its place is read anew.
+    # Keyed by the card's current bytes, so that a replaced folder is read again.
     return _read(str(directory), paths.sha256((directory / "card.json").read_bytes()))
 
 
 @st.cache_data(show_spinner="Reading the model’s evaluation", max_entries=8)
 def _read(directory: str, card_sha256: str) -> Record:
-    card, found_sha256, contents = store.read_files(Path(directory))
-    if found_sha256 != card_sha256:
+    card, sha256, contents = store.read_files(Path(directory))
+    if sha256 != card_sha256:
         raise ModelError(
-            f"The card of “{card.model_id}” was changed while it was read. Open the page again."
+            f"The card of “{card.model_id}” was changed while it was being read. Reload the page."
         )
-    measured = evaluate.from_json(contents["evaluation.json"])
-    test = measured.where((measured.table["split"] == "test").to_numpy())
+    evaluation = evaluate.from_json(contents["evaluation.json"])
+    test = evaluation.where((evaluation.table["split"] == "test").to_numpy())
     return Record(card, (Path(directory) / "card.json").read_bytes(), card_sha256, test)
 
 
 def roc(record: Record) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Shares of the other photographs and of the melanomas at or above each threshold."""
+    """The ROC curve of the test photographs, as `subgroups.roc` returns it."""
     return subgroups.roc(record.test)
 
 
 def at_threshold(record: Record, threshold: float) -> tuple[Estimate, Estimate]:
-    """Sensitivity and specificity for melanoma where lesions are referred from `threshold` on."""
+    """Sensitivity and specificity for melanoma at this threshold."""
     return _at_threshold(record.key, threshold, record.test)
 
 
 def before_calibration(record: Record) -> Evaluation:
-    """The probabilities that the network would give without its calibration."""
+    """The test photographs with the probabilities of the uncalibrated network."""
     card = record.card
     return evaluate.before_calibration(record.test, card.temperature, card.class_bias)
 
 
 def calibration_before(record: Record) -> dict[str, Estimate]:
-    """The calibration error and Brier score that the network has without its calibration."""
+    """Calibration error and Brier score of the uncalibrated network."""
     return _calibration_before(record.key, record)
 
 
 def observed_proportions(
     record: Record, name: str, hits: NDArray[np.bool_], y_prob: NDArray[np.float64], num_bins: int
 ) -> tuple[Estimate, ...]:
-    """The shares of a reliability diagram after calibration, with their intervals.
+    """The observed proportions of a reliability diagram after calibration, with intervals.
 
     Args:
         record: of the model.
-        name: what the probability is of; one name stands for one `hits` and `y_prob`.
-        hits: (N,) test photographs that are what the probability is of.
-        y_prob: (N,) of that probability.
-        num_bins: equally wide ones.
+        name: cache key for `hits` and `y_prob`.
+        hits: (N,) True for test photographs that the probability is right about.
+        y_prob: (N,) predicted probability.
+        num_bins: number of bins, all of the same width.
     """
     return _observed_proportions(record.key, name, num_bins, record.test, hits, y_prob)
 
 
 def by_diagnosis(record: Record) -> dict[str, DiagnosisFigures]:
-    """How well each diagnosis is told from the rest."""
+    """AUROC and sensitivity of each diagnosis against the rest."""
     return _by_diagnosis(record.key, record.test)
 
 
@@ -110,22 +110,22 @@ def confusion(record: Record) -> NDArray[np.int64]:
 
 
 def confusion_rate(record: Record, code: str, taken_for: str) -> Estimate:
-    """Share of the photographs of one diagnosis whose likeliest diagnosis is another one."""
+    """Proportion of the photographs of `code` whose likeliest diagnosis is `taken_for`."""
     return _confusion_rate(record.key, code, taken_for, record.test)
 
 
 def by_attribute(
     record: Record, attribute: str, threshold: float
 ) -> dict[str, dict[str, Estimate]]:
-    """Figures for melanoma in each group of "source", "sex", "age" or "site"."""
+    """Figures for melanoma by group; `attribute` is "source", "sex", "age" or "site"."""
     return _by_attribute(record.key, attribute, threshold, record.test)
 
 
 def document(record: Record) -> str:
-    """The model card in Markdown; it takes some seconds the first time.
+    """The model card in Markdown; takes a few seconds the first time.
 
     Raises:
-        ModelError: the card lacks something that a model card must say.
+        ModelError: the card lacks something that a model card needs.
     """
     return _document(record.key, record.card, record.test)
 
@@ -171,6 +171,6 @@ def _by_attribute(
     return subgroups.by_attribute(_test, attribute, threshold)
 
 
-@st.cache_data(show_spinner=False, max_entries=8)  # asked for by a click, away from the page
+@st.cache_data(show_spinner=False, max_entries=8)  # made for a download, without a page to draw on
 def _document(key: tuple[str, str], _card: Card, _test: Evaluation) -> str:
     return model_cards.document(_card, _test, key[1])

@@ -1,4 +1,4 @@
-"""Which diagnosis is taken for which, and figures by group, as charts; each has its `alt` text."""
+"""Confusion matrix and figures by group as charts, with alt text."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,21 +14,21 @@ from ui.plots import Chart, Spec
 from ui.theme import Ground
 
 _ROW_HEIGHT = 26  # px
-# Blue that lets the page through: ink on it stays readable on both grounds.
+# Translucent blue: text on it is readable on light and dark backgrounds.
 _CELL = "rgba(91, 141, 184, {:.2f})"
 _CELL_OPACITIES = (0.06, 0.65)
 
 
 def confusion(counts: NDArray[np.int64], codes: Sequence[str], ground: Ground) -> Chart:
-    """Photographs by true and by likeliest diagnosis; the deeper a cell, the more of its row."""
+    """Photographs by true and likeliest diagnosis, colored by the proportion of the row."""
     totals = counts.sum(axis=1, keepdims=True)
-    shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+    proportions = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     names = [
         f"{BY_CODE[code].name} ({code}), {count(int(total))}"
         for code, total in zip(codes, totals[:, 0], strict=True)
     ]
     heatmap = {
-        "type": "heatmap", "z": shares.tolist(), "x": list(codes), "y": names, "zmin": 0,
+        "type": "heatmap", "z": proportions.tolist(), "x": list(codes), "y": names, "zmin": 0,
         "zmax": 1, "showscale": False, "xgap": 2, "ygap": 2,
         "colorscale": [[end, _CELL.format(o)] for end, o in enumerate(_CELL_OPACITIES)],
         "text": [[count(int(cell)) if cell else "" for cell in row] for row in counts],
@@ -49,7 +49,7 @@ def confusion(counts: NDArray[np.int64], codes: Sequence[str], ground: Ground) -
 
 
 def confusion_alt(counts: NDArray[np.int64], codes: Sequence[str]) -> str:
-    """The rows of the confusion matrix in words."""
+    """The rows of the confusion matrix as text."""
     rows = []
     for row, code in enumerate(codes):
         cells = ", ".join(
@@ -64,15 +64,15 @@ def confusion_alt(counts: NDArray[np.int64], codes: Sequence[str]) -> str:
 def groups(
     measures: Mapping[str, Mapping[str, Estimate]],
     overall: Mapping[str, float],
-    fewest: int,
+    min_lesions: int,
     ground: Ground,
 ) -> Chart:
-    """Figures of groups of photographs below each other, with their intervals.
+    """One row per group of photographs, with intervals.
 
     Args:
-        measures: by the measure's name, then by the group's.
-        overall: by the measure's name, of all photographs: a line to compare with.
-        fewest: lesions; the figure of a smaller group is left out, and that is said.
+        measures: estimates by name of the measure, then by group.
+        overall: the value on all photographs by name of the measure, drawn as a line.
+        min_lesions: smaller groups get "too few" in place of a point.
         ground: colors of the page.
     """
     names = list(next(iter(measures.values())))
@@ -81,16 +81,16 @@ def groups(
     notes: list[Spec] = []
     lines: list[Spec] = []
     axes: dict[str, Spec] = {}
-    for place, (measure, of_groups) in enumerate(measures.items(), 1):
+    for place, (measure, estimates) in enumerate(measures.items(), 1):
         axis = f"x{'' if place == 1 else place}"
-        data.append(_points(axis, of_groups, fewest))
+        data.append(_points(axis, estimates, min_lesions))
         notes += [
             {
                 "x": 0, "y": row, "xref": axis, "showarrow": False, "xanchor": "left",
-                "text": too_few(figure), "font": {"color": ground.soft, "size": 12},
+                "text": too_few(estimate), "font": {"color": ground.soft, "size": 12},
             }
-            for row, figure in enumerate(of_groups.values())
-            if not is_enough(figure, fewest)
+            for row, estimate in enumerate(estimates.values())
+            if not is_enough(estimate, min_lesions)
         ]  # fmt: skip
         lines.append(
             {
@@ -117,37 +117,42 @@ def groups(
     return Chart(data, layout)
 
 
-def _points(axis: str, of_groups: Mapping[str, Estimate], fewest: int) -> Spec:
-    """One measure of the groups that are large enough, on this horizontal axis."""
+def _points(axis: str, estimates: Mapping[str, Estimate], min_lesions: int) -> Spec:
+    """One measure for the groups that are large enough, on this horizontal axis."""
     shown = [
-        (row, figure) for row, figure in enumerate(of_groups.values()) if is_enough(figure, fewest)
+        (row, estimate)
+        for row, estimate in enumerate(estimates.values())
+        if is_enough(estimate, min_lesions)
     ]
     return {
-        "type": "scatter", "x": [100 * f.value for _, f in shown], "y": [row for row, _ in shown],
+        "type": "scatter", "x": [100 * e.value for _, e in shown], "y": [row for row, _ in shown],
         "mode": "markers", "marker": {"size": 9, "color": model_charts.LINE_COLOR},
         "xaxis": axis, "yaxis": "y",
         "error_x": {
-            "array": [100 * (f.high - f.value) for _, f in shown],
-            "arrayminus": [100 * (f.value - f.low) for _, f in shown],
+            "array": [100 * (e.high - e.value) for _, e in shown],
+            "arrayminus": [100 * (e.value - e.low) for _, e in shown],
             "color": model_charts.LINE_COLOR, "thickness": 2, "width": 0,
         },
-        "customdata": [measured_on(f) for _, f in shown],
+        "customdata": [measured_on(e) for _, e in shown],
         "hovertemplate": "%{customdata}<extra></extra>",
     }  # fmt: skip
 
 
-def groups_alt(attribute: str, measures: Mapping[str, Mapping[str, Estimate]], fewest: int) -> str:
-    """The groups in words."""
+def groups_alt(
+    attribute: str, measures: Mapping[str, Mapping[str, Estimate]], min_lesions: int
+) -> str:
+    """The groups as text."""
     parts = []
-    for measure, of_groups in measures.items():
+    for measure, estimates in measures.items():
         cells = ", ".join(
-            f"{name} {percent(figure.value) if is_enough(figure, fewest) else too_few(figure)}"
-            for name, figure in of_groups.items()
+            f"{name} "
+            + (percent(estimate.value) if is_enough(estimate, min_lesions) else too_few(estimate))
+            for name, estimate in estimates.items()
         )
         parts.append(f"{measure}: {cells}.")
     return f"By {attribute}. " + " ".join(parts)
 
 
 def plain_text(text: str) -> str:
-    """Text from outside; Plotly would make links and bold print of what looks like HTML."""
+    """Escape text from outside, so that Plotly does not read it as HTML."""
     return text.replace("&", "&amp;").replace("<", "&lt;")

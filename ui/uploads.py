@@ -35,7 +35,7 @@ class Upload:
 
 def ask() -> None:
     """Draw the uploader or the camera, and why the last photograph was refused, if it was."""
-    # Larger uploads go into a temporary file on disk; the default is 1 MB.
+    # Starlette writes larger uploads into a temporary file; its default is 1 MB.
     MultiPartParser.spool_max_size = 2**20 * (MAX_PHOTOGRAPH_MB + 1)
     st.subheader("Add a dermoscopic photograph", anchor=False)
     source = st.segmented_control(

@@ -1,4 +1,4 @@
-"""The page Models in a real browser: every tab, in a wide and in a narrow window."""
+"""The page Models in a real browser: every tab, in a wide and a narrow window."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from tests.support import made_browser
 from tests.support.made_browser import shoot
 
 SCHEMES = ("light", "dark") if os.environ.get("MELANOMA_SCREENSHOTS") else ("light",)
-# What is on screen once a tab has drawn itself.
+# Alt text of a chart in each tab.
 CHARTS = {
     "Operating point": "ROC curve for melanoma",
     "Reliability": "Reliability of the probability of melanoma",
@@ -25,7 +25,7 @@ CHARTS = {
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", [1280, 768])
-def test_every_tab_draws_itself_within_the_window(browser, server, scheme, width):
+def test_every_tab_fits_into_the_window(browser, server, scheme, width):
     window = {"width": width, "height": 1000}
     with made_browser.visits(
         browser, f"{server.url}/models", color_scheme=scheme, viewport=window
@@ -41,16 +41,16 @@ def test_every_tab_draws_itself_within_the_window(browser, server, scheme, width
         assert not made_browser.is_wider_than_the_window(page)
 
 
-def test_buttons_and_slider_move_the_explorer_and_the_clinic(browser, server):
+def test_buttons_and_slider_change_the_explorer_and_the_clinic_panel(browser, server):
     with made_browser.visits(browser, f"{server.url}/models") as visit:
         page = visit()
         slider = page.get_by_role("slider").first
-        started = slider.get_attribute("aria-valuetext")
+        initial_value = slider.get_attribute("aria-valuetext")
         squares = page.get_by_role("figure", name=re.compile(r"Of 1,000 lesions"))
-        before = squares.get_attribute("aria-label")
+        initial_alt = squares.get_attribute("aria-label")
         slider.press("Home")
         expect(page.get_by_text(re.compile(r"Sensitivity at 0\.1"))).to_be_visible()
-        expect(squares).not_to_have_attribute("aria-label", before)
+        expect(squares).not_to_have_attribute("aria-label", initial_alt)
         page.get_by_role("button", name="Set for 95").click()
-        expect(slider).to_have_attribute("aria-valuetext", started)
-        expect(squares).to_have_attribute("aria-label", before)
+        expect(slider).to_have_attribute("aria-valuetext", initial_value)
+        expect(squares).to_have_attribute("aria-label", initial_alt)

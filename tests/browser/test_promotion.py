@@ -1,4 +1,4 @@
-"""In a real browser: a candidate is put into use, answers at once, and is gone back from."""
+"""In a real browser: a candidate is promoted, answers, and is rolled back."""
 
 import re
 import shutil
@@ -32,7 +32,7 @@ def promotion_server(chromium, models_dir, tmp_path_factory):
         yield server
 
 
-def test_a_candidate_is_put_into_use_answers_at_once_and_is_gone_back_from(
+def test_a_candidate_is_promoted_answers_the_next_assessment_and_is_rolled_back(
     browser, promotion_server, models_dir
 ):
     with (
@@ -42,14 +42,14 @@ def test_a_candidate_is_put_into_use_answers_at_once_and_is_gone_back_from(
         clinic, page = visit_clinic(), visit()
         expect(clinic.get_by_test_id("stSidebar")).to_contain_text("tiny-1")
         expect(page.get_by_text("Passes the safety check")).to_be_visible()
-        page.get_by_role("button", name="Put into use").click()
+        page.get_by_role("button", name="Promote").click()
         dialog = page.get_by_role("dialog")
         dialog.get_by_label("Your name, for the journal").fill("Dr Li")
-        dialog.get_by_role("button", name="Put into use").click()
+        dialog.get_by_role("button", name="Promote").click()
         expect(page.get_by_text("tiny-2 is in use now.")).to_be_visible()
         assert store.champion(models_dir).model_id == "tiny-2"
 
-        # Another session, open all the while: its next assessment is by the new model.
+        # Another session that was already open: its next assessment uses the new model.
         clinic.get_by_role("button", name="Try an example lesion").click()
         expect(clinic.get_by_text(re.compile(r"tiny-2, threshold"))).to_be_visible()
         expect(clinic.get_by_test_id("stSidebar")).to_contain_text("tiny-2")
@@ -57,7 +57,7 @@ def test_a_candidate_is_put_into_use_answers_at_once_and_is_gone_back_from(
         page.get_by_role("button", name="Go back to an earlier model").click()
         dialog.get_by_role("button", name="Go back to tiny-1").click()
         expect(page.get_by_text("tiny-1 is in use again.")).to_be_visible()
-        # What the other session has on screen stays the answer of the model that gave it.
+        # The result in the other session keeps the model that made it.
         expect(clinic.get_by_text(re.compile(r"tiny-2, threshold"))).to_be_visible()
         page.get_by_role("tab", name="History").click()
         expect(page.get_by_text(re.compile("rows, none changed"))).to_be_visible()

@@ -22,16 +22,18 @@ def test_no_warning_about_a_patient_without_details():
 
 def test_no_warning_with_twenty_training_lesions_or_more():
     seen = {**card().seen, "site": {"back": 20, "foot": 19}}
-    made = card(seen=seen)
-    assert warning(made, Patient(45, "female", "back")) is None
-    assert warning(made, Patient(site="foot")) == (
+    model_card = card(seen=seen)
+    assert warning(model_card, Patient(45, "female", "back")) is None
+    assert warning(model_card, Patient(site="foot")) == (
         f"{OUTSIDE} Only 19 of its 39 training lesions are from a foot. {NOT_KNOWN}"
     )
 
 
 def test_a_single_lesion_is_in_the_singular():
-    made = card(seen={**card().seen, "site": {"back": 20, "ear": 1}})
-    assert "Only 1 of its 21 training lesions is from an ear." in warning(made, Patient(site="ear"))
+    model_card = card(seen={**card().seen, "site": {"back": 20, "ear": 1}})
+    assert "Only 1 of its 21 training lesions is from an ear." in warning(
+        model_card, Patient(site="ear")
+    )
 
 
 def test_each_fact_outside_has_a_sentence_with_what_was_not_recorded():
@@ -43,27 +45,27 @@ def test_each_fact_outside_has_a_sentence_with_what_was_not_recorded():
 
 
 def test_a_sex_without_training_lesions_is_outside():
-    made = card(seen={**card().seen, "sex": {"female": 50}})
+    model_card = card(seen={**card().seen, "sex": {"female": 50}})
     assert "None of its 50 training lesions is from a male patient." in warning(
-        made, Patient(sex="male")
+        model_card, Patient(sex="male")
     )
 
 
 @pytest.mark.parametrize("site", coverage.SITES)
 def test_every_site_has_its_own_sentence(site):
-    made = card(seen={**card().seen, "site": {"elsewhere": 40}})
-    sentence = warning(made, Patient(site=site))
+    model_card = card(seen={**card().seen, "site": {"elsewhere": 40}})
+    sentence = warning(model_card, Patient(site=site))
     assert site in sentence
     assert "training lesions is from " in sentence
 
 
 def test_minors_get_a_warning_however_many_training_lesions_there_are():
     assert "patients under 18" in cards.NOT_FOR
-    made = card(seen={**card().seen, "age": {"10–19": 500}})
+    model_card = card(seen={**card().seen, "age": {"10–19": 500}})
     expected = f"**This model is not for patients under 18.** {NOT_KNOWN}"
-    assert warning(made, Patient(17)) == expected
-    assert warning(made, Patient(18)) is None
-    for_all = card(seen=made.seen, not_for=("nails",))
+    assert warning(model_card, Patient(17)) == expected
+    assert warning(model_card, Patient(18)) is None
+    for_all = card(seen=model_card.seen, not_for=("nails",))
     assert warning(for_all, Patient(17)) is None
 
 
@@ -87,9 +89,9 @@ def test_the_tables_include_unseen_groups_and_what_was_not_recorded():
 
 
 def test_a_group_outside_the_vocabulary_has_its_own_literal_row():
-    made = card(seen={**card().seen, "site": {"back": 40, "left|knee": 25}})
-    assert "| left\\|knee | 25 |" in seen_table(made, "site")
-    assert "| my\\*set\\* | 40 |" in seen_table(made, "source")
+    model_card = card(seen={**card().seen, "site": {"back": 40, "left|knee": 25}})
+    assert "| left\\|knee | 25 |" in seen_table(model_card, "site")
+    assert "| my\\*set\\* | 40 |" in seen_table(model_card, "source")
 
 
 def test_an_attribute_never_recorded_is_shown_as_not_recorded():

@@ -361,8 +361,8 @@ def test_the_differential_says_how_often_it_includes_the_true_diagnosis():
 def test_a_threshold_below_one_percent_is_shown_with_digits_everywhere():
     point, shown = operating_point(threshold=0.0035), f"0.35{NARROW}%"
     assert f"threshold {shown} for" in result_text.intended_use_line(card(), point)
-    made = card(operating_points=(point,))
-    assert card_tables.operating_points(made)["Threshold"] == [shown]
+    model_card = card(operating_points=(point,))
+    assert card_tables.operating_points(model_card)["Threshold"] == [shown]
     notes = [note.text for note in figure_of(charts.ruler(0.31, 0.0035, LIGHT)).layout.annotations]
     assert f"Referral threshold {shown}" in notes
 
@@ -409,10 +409,10 @@ def test_an_evidence_map_says_what_it_shows_and_when_it_is_empty():
 
 
 def test_a_source_with_few_photographs_has_no_column():
-    made = card()
+    model_card = card()
     for num, columns in ((49, ["Figure", "All"]), (50, ["Figure", "All", "isic2017"])):
         few = Estimate(0.9, 0.7, 1.0, num, num)
-        figures = {"all": made.figures["all"], "isic2017": {"accuracy": few}}
+        figures = {"all": model_card.figures["all"], "isic2017": {"accuracy": few}}
         table = card_tables.figures(card(figures=figures))
         assert list(table) == columns
     # All photographs are always shown, however few.

@@ -1,4 +1,4 @@
-"""The only two ways by which a page changes the model in use: put a candidate into use, go back."""
+"""The two dialogs that change the model in use: promote a candidate, go back to an earlier one."""
 
 import streamlit as st
 
@@ -12,12 +12,12 @@ from ui import access, errors
 from ui.access import Access
 from ui.formats import day, literal, small
 
-_DONE = "change_done"  # what was done, for the run after
-_ASKED = "change_asked"  # the dialog that a click asked for; a click alone is lost in a rerun
+_DONE = "change_done"  # what was done, for the next run
+_REQUESTED = "change_requested"  # the dialog to open; a rerun would lose the click itself
 
 
 def show_done() -> None:
-    """What the dialog of the run before did, once."""
+    """Show once what a dialog has just done."""
     done, problems = st.session_state.pop(_DONE, ("", ()))
     if done:
         st.markdown(f":material/check: {done}")
@@ -25,91 +25,95 @@ def show_done() -> None:
         errors.show(literal(problem))
 
 
-def offer_promotion(found: Access, model_id: str, reasons: tuple[str, ...]) -> None:
-    """The button that opens the dialog; nothing where this session may not."""
-    if not found.is_allowed:
+def offer_promotion(session_access: Access, model_id: str, reasons: tuple[str, ...]) -> None:
+    """Draw the button that opens the promotion dialog, if this session may promote.
+
+    Args:
+        session_access: what the session may do.
+        model_id: of the candidate.
+        reasons: why it fails the safety check; empty if it passes.
+    """
+    if not session_access.is_allowed:
         return
-    label = "Promote anyway, with a reason" if reasons else "Put into use"
+    label = "Promote anyway, with a reason" if reasons else "Promote"
     kind = "secondary" if reasons else "primary"
     st.button(
-        label, type=kind, icon=":material/publish:", key="open_promotion", on_click=_ask_for,
+        label, type=kind, icon=":material/publish:", key="open_promotion", on_click=_request,
         args=("promotion",),
     )  # fmt: skip
-    if _is_asked_for("promotion"):
+    if _is_requested("promotion"):
         _ask_promotion(model_id, reasons)
 
 
-def offer_rollback(found: Access) -> None:
-    """The button that opens the way back; nothing where there is none, or this session may not."""
+def offer_rollback(session_access: Access) -> None:
+    """Draw the button that opens the rollback dialog, if there is a model to go back to."""
     try:
         earlier = store.champions(paths.models_dir())[1:]
-    except ModelError:  # the page has said so
+    except ModelError:  # the page already shows it
         return
-    if not earlier or not found.is_allowed:
+    if not earlier or not session_access.is_allowed:
         return
     st.button(
-        "Go back to an earlier model", icon=":material/undo:", key="open_way_back",
-        on_click=_ask_for, args=("way back",),
+        "Go back to an earlier model", icon=":material/undo:", key="open_rollback",
+        on_click=_request, args=("rollback",),
     )  # fmt: skip
-    if _is_asked_for("way back"):
+    if _is_requested("rollback"):
         _ask_rollback(earlier)
 
 
-def _ask_for(dialog: str) -> None:
-    st.session_state[_ASKED] = dialog
+def _request(dialog: str) -> None:
+    st.session_state[_REQUESTED] = dialog
 
 
-def _is_asked_for(dialog: str) -> bool:
-    """Whether a click asked for this dialog; once."""
-    if st.session_state.get(_ASKED) != dialog:
+def _is_requested(dialog: str) -> bool:
+    """Whether a click requested this dialog; True only once."""
+    if st.session_state.get(_REQUESTED) != dialog:
         return False
-    del st.session_state[_ASKED]
+    del st.session_state[_REQUESTED]
     return True
 
 
-@st.dialog("Put into use")
+@st.dialog("Promote a model")
 def _ask_promotion(model_id: str, reasons: tuple[str, ...]) -> None:
     st.markdown(
-        f"**{literal(model_id)}** answers from the next assessment on, for everybody. The model in "
-        "use now can be gone back to."
+        f"**{literal(model_id)}** will answer from the next assessment on, for everyone. You can "
+        "go back to the current model at any time."
     )
     for reason in reasons:
         st.markdown(f":material/block: {literal(reason)}")
     name = access.ask_name(access.of_session(), "promotion_name")
     reason = st.text_area(
-        "Why it is to be used all the same" if reasons else "Why, for the journal",
+        "Why promote it anyway?" if reasons else "Reason, for the journal",
         placeholder=f"At least {MIN_REASON_LENGTH} characters; it stays with the model"
         if reasons
-        else "Not given",
+        else "Optional",
         max_chars=2000,
         key="promotion_reason",
     )
-    if st.button("Put into use", type="primary", key="promote") and _may_still():
+    if st.button("Promote", type="primary", key="promote") and _is_still_allowed():
         with st.spinner("Comparing and checking the files"), errors.shown():
-            done = promotion.promote(
+            promoted = promotion.promote(
                 paths.models_dir(), model_id, author=name, reason=reason, force=bool(reasons)
             )
-            _finish(f"**{literal(model_id)} is in use now.**", done.problems)
+            _finish(f"**{literal(model_id)} is in use now.**", promoted.problems)
 
 
 @st.dialog("Go back to an earlier model")
 def _ask_rollback(earlier: tuple[Champion, ...]) -> None:
     entries = {entry.model_id: entry for entry in earlier}
     model_id = st.radio(
-        "Models that were in use, newest first",
+        "Earlier models, newest first",
         list(entries),
         format_func=lambda name: f"{name}, in use since {day(entries[name].since)}",
-        key="way_back_to",
+        key="rollback_to",
     )
-    st.markdown(
-        small("Its files must be those of then, and must give the answers that they gave then.")
-    )
-    name = access.ask_name(access.of_session(), "way_back_name")
+    st.markdown(small("Its files are checked to be unchanged and to give the same answers."))
+    name = access.ask_name(access.of_session(), "rollback_name")
     reason = st.text_area(
-        "Why, for the journal", placeholder="Not given", max_chars=2000, key="way_back_reason"
+        "Reason, for the journal", placeholder="Optional", max_chars=2000, key="rollback_reason"
     )
     label = f"Go back to {literal(model_id)}"
-    if st.button(label, type="primary", key="roll_back") and _may_still():
+    if st.button(label, type="primary", key="roll_back") and _is_still_allowed():
         with st.spinner("Checking the files"), errors.shown():
             _, problems = promotion.roll_back(
                 paths.models_dir(), model_id, author=name, reason=reason
@@ -117,12 +121,12 @@ def _ask_rollback(earlier: tuple[Champion, ...]) -> None:
             _finish(f"**{literal(model_id)} is in use again.**", problems)
 
 
-def _may_still() -> bool:
-    """Whether the session may at the moment of the click."""
-    found = access.of_session()
-    if not found.is_allowed:
-        st.info(found.reason, icon=":material/lock:")
-    return found.is_allowed
+def _is_still_allowed() -> bool:
+    """Whether the session may change the model at the moment of the click."""
+    session_access = access.of_session()
+    if not session_access.is_allowed:
+        st.info(session_access.reason, icon=":material/lock:")
+    return session_access.is_allowed
 
 
 def _finish(done: str, problems: tuple[str, ...]) -> None:

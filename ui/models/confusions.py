@@ -1,4 +1,4 @@
-"""The tab Errors: melanomas and nevi that were taken for one another, or missed, as a list."""
+"""The tab Errors: melanomas taken for nevi, the reverse, and missed melanomas."""
 
 from functools import partial
 
@@ -18,28 +18,28 @@ _NAMES = {
     "nevus_as_melanoma": "Nevus taken for melanoma",
     "melanoma_below": "Melanoma below the threshold",
 }
-_PICTURES_A_PAGE = 12
+_PICTURES_PER_PAGE = 12
 _PAGE = "confusions_page"
 
 
 def show(record: Record, point: OperatingPoint) -> None:
-    """Which photographs were mixed up, filtered, with pictures when they are there."""
-    found = subgroups.confusions(record.test, point.threshold)
+    """The list of errors of one kind, with pictures if they are available."""
+    table = subgroups.confusions(record.test, point.threshold)
     st.markdown(
-        "Test photographs whose likeliest diagnosis is the other of melanoma and nevus, and all "
+        "Test photographs of melanoma whose likeliest diagnosis is nevus, the reverse, and all "
         "melanomas below the threshold."
     )
-    options = {kind: int(found[kind].sum()) for kind in _NAMES}
+    num_rows = {kind: int(table[kind].sum()) for kind in _NAMES}
     kind = st.segmented_control(
         "Show", list(_NAMES), default="melanoma_as_nevus", required=True, key="confusion_kind",
-        format_func=lambda name: f"{_NAMES[name]} ({count(options[name])})",
+        format_func=lambda name: f"{_NAMES[name]} ({count(num_rows[name])})",
         on_change=partial(paging.turn_to, _PAGE, 1),
     )  # fmt: skip
-    rows = found[found[kind]]
+    rows = table[table[kind]]
     sources = sorted(rows["source"].unique())
     if len(sources) > 1:
-        wanted = st.multiselect("Source", sources, placeholder="All", key="confusion_source")
-        rows = rows[rows["source"].isin(wanted or sources)]
+        selected = st.multiselect("Source", sources, placeholder="All", key="confusion_source")
+        rows = rows[rows["source"].isin(selected or sources)]
     if rows.empty:
         st.markdown("None.")
         return
@@ -51,9 +51,9 @@ def show(record: Record, point: OperatingPoint) -> None:
             for name in ("Melanoma", "Nevus")
         },
     )  # fmt: skip
-    given = [f"melanoma {percent(share)}" for share in rows["melanoma_probability"]]
+    captions = [f"melanoma {percent(value)}" for value in rows["melanoma_probability"]]
     listed_photographs.show(
-        dict(zip(rows["image_id"], given, strict=True)), _PAGE, _PICTURES_A_PAGE
+        dict(zip(rows["image_id"], captions, strict=True)), _PAGE, _PICTURES_PER_PAGE
     )
     st.download_button(
         f"Download {counted(len(rows), 'row')} (CSV)", partial(csv_file, rows),
@@ -62,7 +62,7 @@ def show(record: Record, point: OperatingPoint) -> None:
 
 
 def readable(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with the words of the page."""
+    """The rows with the column names of the page."""
     return pd.DataFrame(
         {
             "Photograph": rows["image_id"],
@@ -80,5 +80,5 @@ def readable(rows: pd.DataFrame) -> pd.DataFrame:
 
 def csv_file(rows: pd.DataFrame) -> bytes:
     """The rows for a spreadsheet."""
-    wanted = rows.drop(columns=list(_NAMES))
-    return csv_tables.to_csv(list(wanted.columns), wanted.itertuples(index=False, name=None))
+    table = rows.drop(columns=list(_NAMES))
+    return csv_tables.to_csv(list(table.columns), table.itertuples(index=False, name=None))

@@ -1,4 +1,4 @@
-"""The tab History: which models were in use, and the journal of what was done to all of them."""
+"""The tab History: the models that were in use, and the journal of all models."""
 
 import streamlit as st
 
@@ -13,11 +13,10 @@ from ui.formats import NOT_RECORDED, counted, day, literal, small
 from ui.model_records import Record
 
 _ROWS_SHOWN = 100
-_BEFORE = "before there was a journal"
 
 
 def show(record: Record, point: OperatingPoint) -> None:
-    """Of all models: who put which into use, and whether a row of the journal was changed."""
+    """The models that were in use, the journal, and whether the journal was changed."""
     models_dir = paths.models_dir()
     with errors.shown():
         st.subheader("In use, newest first", anchor=False)
@@ -36,44 +35,44 @@ def show(record: Record, point: OperatingPoint) -> None:
                 "text/csv", icon=":material/download:", on_click="ignore",
             )  # fmt: skip
         else:
-            st.markdown("Nothing yet. Trainings, promotions and ways back will stand here.")
+            st.markdown("Nothing yet. Training, promotions and rollbacks will be listed here.")
 
 
 def show_forced_promotions(model_id: str) -> None:
-    """What a model was put into use against, and why: it stays on its card."""
+    """The promotions of a model that failed the safety check, with the reasons."""
     models_dir = paths.models_dir()
     with errors.shown():
-        found = {
+        events = {
             row.event.when: row.event
             for row in journal.rows(models_dir)
             if row.event.model_id == model_id and row.event.against
         }
         for entry in store.champions(models_dir):
-            if entry.model_id == model_id and entry.against and entry.since not in found:
-                found[entry.since] = journal.Event(
+            if entry.model_id == model_id and entry.against and entry.since not in events:
+                events[entry.since] = journal.Event(
                     journal.Kind.OVERRULED, entry.by, reason=entry.reason, against=entry.against
                 )
-        for when, event in found.items():
+        for when, event in events.items():
             st.markdown(
-                f":material/gavel: **Put into use by overruling the comparison**, "
+                f":material/gavel: **Promoted although it failed the safety check**, "
                 f"{day(when)}, by {literal(event.who or journal.NOT_GIVEN)}: "
                 f"{literal(event.reason)}  \n{small(literal(event.against))}"
             )
 
 
 def champions_table(entries: tuple[Champion, ...]) -> dict[str, list[str]]:
-    """The model in use and those before it, for reading."""
+    """The models in use, newest first, as a table."""
     return {
         "Model": [literal(entry.model_id) for entry in entries],
         "In use since": [moment(entry.since) for entry in entries],
-        "How": [entry.kind or _BEFORE for entry in entries],
+        "How": [entry.kind or NOT_RECORDED for entry in entries],
         "By": [literal(entry.by) or journal.NOT_GIVEN for entry in entries],
         "Why": [literal(entry.reason) or journal.NOT_GIVEN for entry in entries],
     }
 
 
 def journal_table(rows: tuple[Row, ...]) -> dict[str, list[str]]:
-    """Rows of the journal for reading, newest first."""
+    """Rows of the journal as a table, newest first."""
     newest = rows[::-1]
     return {
         "Row": [str(row.number) for row in newest],
@@ -82,7 +81,7 @@ def journal_table(rows: tuple[Row, ...]) -> dict[str, list[str]]:
         "Model or run": [row.event.model_id or row.event.run_id for row in newest],
         "By": [row.event.who for row in newest],
         "Why": [row.event.reason or journal.NOT_GIVEN for row in newest],
-        "Overruled": [row.event.against or "–" for row in newest],
+        "Objection overruled": [row.event.against or "–" for row in newest],
         "SHA-256": [row.sha256[:8] for row in newest],
     }
 
@@ -107,5 +106,7 @@ def _show_check(check: Check) -> None:
     elif check.num_rows:
         st.markdown(
             f":material/verified: {counted(check.num_rows, 'row')}, none changed.  \n"
-            + small(f"Note elsewhere, to find out even a journal written anew: {check.sha256}")
+            + small(
+                f"Keep this checksum elsewhere to detect even a replaced journal: {check.sha256}"
+            )
         )

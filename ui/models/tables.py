@@ -1,6 +1,6 @@
-"""Tables of what is made of a model's evaluation: by diagnosis and by group of photographs."""
+"""Tables of a model's evaluation: diagnoses, groups, calibration."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from melanoma_core.diagnoses import BY_CODE, SEVEN_CLASSES
 from melanoma_core.evaluation.formats import SCORES, is_enough, too_few
@@ -14,73 +14,74 @@ from ui.model_charts import Diagram
 _MERGED = {"BKL": "Both keratoses", "AKIEC": "Actinic keratosis or squamous cell carcinoma"}
 
 
-def diagnoses(found: Mapping[str, DiagnosisFigures]) -> Table:
-    """How well each diagnosis is told from the rest; a sum of two stands under its parts."""
+def diagnoses(figures: Mapping[str, DiagnosisFigures]) -> Table:
+    """Each diagnosis against the rest; a merged class is listed after its parts."""
     codes = []
     for code in BY_CODE:
         codes.append(code)
-        codes += [sum_code for sum_code in _MERGED if SEVEN_CLASSES[sum_code][-1] == code]
+        codes += [merged for merged in _MERGED if SEVEN_CLASSES[merged][-1] == code]
     return {
         "Diagnosis": [_MERGED[code] if code in _MERGED else BY_CODE[code].name for code in codes],
-        "AUROC against the rest": [score_cell(found[code].auroc) for code in codes],
-        "Found as the likeliest": [percent_estimate(found[code].sensitivity) for code in codes],
-        "Photographs": [count(found[code].num_photographs) for code in codes],
-        "Lesions": [count(found[code].num_lesions) for code in codes],
+        "AUROC against the rest": [score_cell(figures[code].auroc) for code in codes],
+        "Likeliest diagnosis correct": [
+            percent_estimate(figures[code].sensitivity) for code in codes
+        ],
+        "Photographs": [count(figures[code].num_photographs) for code in codes],
+        "Lesions": [count(figures[code].num_lesions) for code in codes],
     }
 
 
-def groups(name: str, found: Mapping[str, Mapping[str, Estimate]], fewest: int) -> Table:
+def groups(name: str, figures: Mapping[str, Mapping[str, Estimate]], min_lesions: int) -> Table:
     """Figures for melanoma in each group.
 
     Args:
-        name: of the attribute, as a heading.
-        found: by group, then by figure.
-        fewest: lesions; the figure of a smaller group is left out, and that is said.
+        name: heading of the attribute.
+        figures: estimates by group, then by name.
+        min_lesions: smaller groups get "too few" in place of a figure.
     """
-    table: Table = {name: [literal(group) for group in found]}
-    rows = found.values()
-    table["Sensitivity"] = [_cell(percent_estimate, of["sensitivity"], fewest) for of in rows]
-    table["Specificity"] = [_cell(percent_estimate, of["specificity"], fewest) for of in rows]
+    table: Table = {name: [literal(group) for group in figures]}
+    rows = figures.values()
+    table["Sensitivity"] = [_proportion_cell(row["sensitivity"], min_lesions) for row in rows]
+    table["Specificity"] = [_proportion_cell(row["specificity"], min_lesions) for row in rows]
     table["AUROC, melanoma"] = [
-        # Its two sides are the photographs of the other two: the smaller says how much it is worth.
-        score_cell(of["melanoma_auroc"]) if is_enough(smaller, fewest) else too_few(smaller)
-        for of in rows
-        for smaller in [min(of["sensitivity"], of["specificity"], key=lambda f: f.num_lesions)]
+        # An AUROC compares the melanomas with the others; the smaller group limits it.
+        score_cell(row["melanoma_auroc"]) if is_enough(smaller, min_lesions) else too_few(smaller)
+        for row in rows
+        for smaller in [min(row["sensitivity"], row["specificity"], key=lambda e: e.num_lesions)]
     ]
-    for heading, figure_name in (("Melanomas", "sensitivity"), ("Others", "specificity")):
+    for heading, measure in (("Melanomas", "sensitivity"), ("Others", "specificity")):
         table[f"{heading} (lesions)"] = [
-            f"{count(of_group[figure_name].num_photographs)} "
-            f"({count(of_group[figure_name].num_lesions)})"
-            for of_group in rows
+            f"{count(row[measure].num_photographs)} ({count(row[measure].num_lesions)})"
+            for row in rows
         ]
     return table
 
 
-def _cell(write: Callable[[Estimate], str], figure: Estimate, fewest: int) -> str:
-    return write(figure) if is_enough(figure, fewest) else too_few(figure)
+def _proportion_cell(estimate: Estimate, min_lesions: int) -> str:
+    return percent_estimate(estimate) if is_enough(estimate, min_lesions) else too_few(estimate)
 
 
 def calibration(card: Card, before: Mapping[str, Estimate]) -> Table:
-    """ECE and Brier score without the temperature and with it."""
+    """ECE and Brier score before and after calibration."""
     after = card.figures["all"]
-    shown = ("ece", "brier")
+    names = ("ece", "brier")
     return {
-        "Figure": [SCORES[name] for name in shown],
-        "Before calibration": [score_cell(before[name]) for name in shown],
-        "After calibration": [score_cell(after[name]) for name in shown],
+        "Figure": [SCORES[name] for name in names],
+        "Before calibration": [score_cell(before[name]) for name in names],
+        "After calibration": [score_cell(after[name]) for name in names],
     }
 
 
 def bins(diagram: Diagram) -> Table:
-    """The bins of a reliability diagram in numbers; empty ones are left out."""
+    """The bins of a reliability diagram, without empty ones."""
     filled = [
-        (found, share)
-        for found, share in zip(diagram.after, diagram.shares, strict=True)
-        if found.num_rows
+        (bin_, observed)
+        for bin_, observed in zip(diagram.after, diagram.observed, strict=True)
+        if bin_.num_rows
     ]
     return {
-        "Probability": [percent_range(found.low, found.high) for found, _ in filled],
-        "Mean": [percent(found.mean_probability) for found, _ in filled],
-        "Came true": [percent_estimate(share) for _, share in filled],
-        "Photographs": [f"{count(f.num_hits)} of {count(f.num_rows)}" for f, _ in filled],
+        "Probability": [percent_range(b.low, b.high) for b, _ in filled],
+        "Mean": [percent(b.mean_probability) for b, _ in filled],
+        "Observed": [percent_estimate(observed) for _, observed in filled],
+        "Photographs": [f"{count(b.num_hits)} of {count(b.num_rows)}" for b, _ in filled],
     }

@@ -1,4 +1,4 @@
-"""The tabs of the Models page, each of one model at one operating point."""
+"""The tabs of the Models page, each for one model at one operating point."""
 
 import math
 from collections.abc import Callable
@@ -31,35 +31,34 @@ ATTRIBUTES = {"Source": "source", "Sex": "sex", "Age": "age", "Body site": "site
 
 
 def show_reliability(record: Record, point: OperatingPoint) -> None:
-    """Whether what is given a probability of 30 % comes true in 30 of 100, before and after."""
+    """Predicted probabilities against observed proportions, before and after calibration."""
     before, after = model_records.before_calibration(record), record.test
     st.markdown(
-        f"Of photographs that were given a probability of {percent(0.3)}, 30 of 100 should be what "
-        "the probability is of: then the points lie on the broken line. "
-        f"{_how_calibrated(record)}"
+        f"Of 100 photographs with a probability of {percent(0.3)}, 30 should turn out to be that "
+        f"diagnosis; then the points lie on the dashed line. {_how_calibrated(record)}"
     )
     diagrams = {"melanoma": (_melanoma, 10), "the likeliest of seven diagnoses": (_likeliest, 15)}
-    for place, (name, (of_what, num_bins)) in zip(
+    for column, (name, (event, num_bins)) in zip(
         st.columns(2, gap="medium"), diagrams.items(), strict=True
     ):
         diagram = model_charts.Diagram(
             name,
-            calibration.reliability(*of_what(before), num_bins),
-            calibration.reliability(*of_what(after), num_bins),
-            model_records.observed_proportions(record, name, *of_what(after), num_bins),
+            calibration.reliability(*event(before), num_bins),
+            calibration.reliability(*event(after), num_bins),
+            model_records.observed_proportions(record, name, *event(after), num_bins),
         )
-        with place, st.container(border=True):
+        with column, st.container(border=True):
             st.subheader(name.capitalize(), anchor=False)
             st.plotly_chart(
                 model_charts.reliability(diagram, theme.current()),
                 config=model_charts.CONFIG, key=f"reliability_{num_bins}",
                 alt=model_charts.reliability_alt(diagram),
             )  # fmt: skip
-            with st.expander("In numbers, after calibration"):
+            with st.expander("Numbers, after calibration"):
                 st.table(tables.bins(diagram), hide_index=True, alt=f"Bins of {name}")
     st.markdown(
         small(
-            f"Lines through the points: {_intervals()}. Hollow points stand for fewer than "
+            f"Lines through the points: {_intervals()}. Hollow points: fewer than "
             f"{model_charts.ENOUGH_IN_BIN} photographs."
         )
     )
@@ -67,7 +66,7 @@ def show_reliability(record: Record, point: OperatingPoint) -> None:
         tables.calibration(record.card, model_records.calibration_before(record)),
         hide_index=True, alt="ECE and Brier score before and after calibration",
     )  # fmt: skip
-    st.markdown(small(f"Of seven diagnoses, on {_basis(after)}; in brackets {_intervals()}."))
+    st.markdown(small(f"For seven diagnoses, on {_basis(after)}; {_intervals()} in brackets."))
 
 
 def _how_calibrated(record: Record) -> str:
@@ -75,32 +74,32 @@ def _how_calibrated(record: Record) -> str:
     if not record.card.class_bias:
         return (
             f"Calibration divides the network’s logits by one temperature, {temperature}, fitted "
-            "on validation photographs; it leaves the order of the diagnoses as it is."
+            "on validation photographs; the order of the diagnoses does not change."
         )
     return (
-        "Calibration adds a bias to the network’s logit of each diagnosis, so that none is given "
-        f"too large or too small a share, and divides all by one temperature, {temperature}; both "
-        "were fitted on validation photographs."
+        "Calibration adds a bias to the network’s logit of each diagnosis, so that none is "
+        f"predicted too often or too rarely, and divides all by one temperature, {temperature}; "
+        "both were fitted on validation photographs."
     )
 
 
-def _melanoma(measured: Evaluation) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    return measured.is_melanoma == 1, measured.melanoma_probability
+def _melanoma(evaluation: Evaluation) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    return evaluation.is_melanoma == 1, evaluation.melanoma_probability
 
 
-def _likeliest(measured: Evaluation) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """In 15 bins this is the diagram that the calibration error sums up."""
-    prob = measured.seven_prob
-    # Sums of the nine may be 1.0000000000000002.
-    return prob.argmax(axis=1) == measured.seven_true, np.minimum(prob.max(axis=1), 1.0)
+def _likeliest(evaluation: Evaluation) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Whether the likeliest of seven is right, and its probability: in 15 bins, the ECE."""
+    prob = evaluation.seven_prob
+    # Merged probabilities may sum to 1.0000000000000002.
+    return prob.argmax(axis=1) == evaluation.seven_true, np.minimum(prob.max(axis=1), 1.0)
 
 
 def show_diagnoses(record: Record, point: OperatingPoint) -> None:
-    """Which diagnosis is taken for which, and how well each is told from the rest."""
+    """The confusion matrix, and each diagnosis against the rest."""
     counts = model_records.confusion(record)
     st.markdown(
-        "True diagnosis with its photographs, left, and the likeliest diagnosis that they were "
-        "given, above. The deeper a cell, the larger its share of the row; an empty cell is 0."
+        "Rows: true diagnosis, with its number of photographs. Columns: likeliest diagnosis. The "
+        "darker a cell, the larger its proportion of the row; an empty cell is 0."
     )
     st.plotly_chart(
         subgroup_charts.confusion(counts, CODES, theme.current()),
@@ -113,64 +112,66 @@ def show_diagnoses(record: Record, point: OperatingPoint) -> None:
     )  # fmt: skip
     st.markdown(
         small(
-            f"On {_basis(record.test)}; in brackets {_intervals()}. The likeliest diagnosis is no "
-            "verdict: the referral threshold finds melanomas that are not the likeliest. The "
-            "archives file the two keratoses differently, so the sum is the figure to go by."
+            f"On {_basis(record.test)}; {_intervals()} in brackets. The likeliest diagnosis is not "
+            "the verdict: the referral threshold also finds melanomas that are not the likeliest. "
+            "Archives label the two keratoses differently, so use the figure for both together."
         )
     )
 
 
 def show_groups(record: Record, point: OperatingPoint) -> None:
-    """What the threshold does in groups of patients and photographs."""
+    """Sensitivity and specificity of the threshold by source, sex, age and site."""
     name = st.segmented_control(
         "Group the test photographs by", list(ATTRIBUTES), default="Source", required=True,
         key="grouped_by",
     )  # fmt: skip
     attribute = ATTRIBUTES[name]
-    found = model_records.by_attribute(record, attribute, point.threshold)
+    figures = model_records.by_attribute(record, attribute, point.threshold)
     measures = {
         f"{measure} at {cutoff(point.threshold)}": {
-            group: figures[measure.lower()] for group, figures in found.items()
+            group: estimates[measure.lower()] for group, estimates in figures.items()
         }
         for measure in ("Sensitivity", "Specificity")
     }
-    of_all = dict(zip(measures, (point.sensitivity.value, point.specificity.value), strict=True))
+    overall = dict(zip(measures, (point.sensitivity.value, point.specificity.value), strict=True))
     st.plotly_chart(
-        subgroup_charts.groups(measures, of_all, ENOUGH_LESIONS, theme.current()),
+        subgroup_charts.groups(measures, overall, ENOUGH_LESIONS, theme.current()),
         config=model_charts.CONFIG, key="groups",
         alt=subgroup_charts.groups_alt(name.lower(), measures, ENOUGH_LESIONS),
     )  # fmt: skip
     st.markdown(
         small(
-            f"Lines beside the points: {_intervals()}. Dotted: all test photographs. A group of "
-            f"fewer than {ENOUGH_LESIONS} lesions gets no figure."
+            f"Lines through the points: {_intervals()}. Dotted line: all test photographs. Groups "
+            f"with fewer than {ENOUGH_LESIONS} lesions are not shown."
         )
     )
     st.table(
-        tables.groups(name, found, ENOUGH_LESIONS), hide_index=True,
+        tables.groups(name, figures, ENOUGH_LESIONS), hide_index=True,
         alt=f"Figures by {name.lower()}",
     )  # fmt: skip
     st.markdown(
-        f"**Skin tone: {NOT_RECORDED}.** How often the model is right on darker or on lighter skin "
-        "is not known."
+        f"**Skin tone: {NOT_RECORDED}.** How often the model is right on darker or lighter skin is "
+        "not known."
     )
 
 
 def show_training(record: Record, point: OperatingPoint) -> None:
-    """The curves of the run that made the model, and its settings."""
+    """The training curves and the settings of the run that made the model."""
     card = record.card
     lines = _lines(card.history, theme.current().ink)
     if lines:
         minutes = round(sum(epoch.get("seconds") or 0 for epoch in card.history) / 60)
         time = counted(minutes, "minute") if minutes else "less than a minute"
         st.markdown(f"{counted(len(card.history), 'epoch')} in {time}.")
-        for place, (title, drawn) in zip(st.columns(2, gap="medium"), lines.items(), strict=False):
-            with place, st.container(border=True):
+        for column, (title, curves) in zip(
+            st.columns(2, gap="medium"), lines.items(), strict=False
+        ):
+            with column, st.container(border=True):
                 st.subheader(title, anchor=False)
                 st.plotly_chart(
-                    training_charts.curves(drawn, theme.current()),
+                    training_charts.curves(curves, theme.current()),
                     config=model_charts.CONFIG, key=f"curves_{title}",
-                    alt=training_charts.curves_alt(title, drawn),
+                    alt=training_charts.curves_alt(title, curves),
                 )  # fmt: skip
     else:
         st.markdown(
@@ -185,7 +186,7 @@ def show_training(record: Record, point: OperatingPoint) -> None:
 
 
 def _lines(history: tuple[dict[str, Any], ...], ink: str) -> dict[str, list[training_charts.Line]]:
-    """The measures that the run recorded, in the charts that they belong to."""
+    """The measures that the run recorded, by chart."""
     charts = {
         "Loss": (("training", "loss", ink), ("validation", "val_loss", model_charts.LINE_COLOR)),
         "AUROC on validation": (
@@ -193,17 +194,17 @@ def _lines(history: tuple[dict[str, Any], ...], ink: str) -> dict[str, list[trai
             ("melanoma", "val_melanoma_auroc", model_charts.MELANOMA_COLOR),
         ),
     }
-    found: dict[str, list[training_charts.Line]] = {}
+    lines: dict[str, list[training_charts.Line]] = {}
     for title, measures in charts.items():
         for name, key, color in measures:
             values = [math.nan if e.get(key) is None else float(e[key]) for e in history]
             if any(math.isfinite(value) for value in values):
-                found.setdefault(title, []).append(training_charts.Line(name, values, color))
-    return found
+                lines.setdefault(title, []).append(training_charts.Line(name, values, color))
+    return lines
 
 
 def show_card(record: Record, point: OperatingPoint) -> None:
-    """Everything else that the card says, and the card itself."""
+    """The rest of the card, and the card as a file."""
     card = record.card
     with st.container(horizontal=True):
         st.download_button(
@@ -212,7 +213,7 @@ def show_card(record: Record, point: OperatingPoint) -> None:
         )  # fmt: skip
         st.download_button(
             "Download as a document (Markdown)",
-            lambda: model_records.document(record),  # some seconds: only when it is wanted
+            lambda: model_records.document(record),  # takes seconds, so only on request
             f"{card.model_id}.md", "text/markdown",
             icon=":material/description:", on_click="ignore",
         )  # fmt: skip
@@ -235,7 +236,7 @@ def show_card(record: Record, point: OperatingPoint) -> None:
     st.subheader("What the model has seen", anchor=False)
     case_details.show_seen(card)
     if card.notes:
-        with st.expander("How the labels were brought together"):
+        with st.expander("How the labels were combined"):
             st.markdown("\n".join(f"- {literal(note)}" for note in card.notes))
     st.subheader("Versions and checksums", anchor=False)
     versions = ", ".join(f"{literal(name)} {literal(v)}" for name, v in card.versions.items())
@@ -244,9 +245,9 @@ def show_card(record: Record, point: OperatingPoint) -> None:
     st.markdown(small(f"SHA-256 of the split of the photographs: {card.split_sha256}"))
 
 
-def _basis(measured: Evaluation) -> str:
-    photographs = counted(len(measured), "test photograph")
-    return f"{photographs} of {counted(measured.num_lesions(), 'lesion')}"
+def _basis(evaluation: Evaluation) -> str:
+    photographs = counted(len(evaluation), "test photograph")
+    return f"{photographs} of {counted(evaluation.num_lesions(), 'lesion')}"
 
 
 def _intervals() -> str:

@@ -1,4 +1,4 @@
-"""The operating-point explorer: what another threshold would find, miss and refer for nothing."""
+"""The threshold explorer: what another threshold would find, miss and refer needlessly."""
 
 import streamlit as st
 
@@ -11,13 +11,13 @@ from ui.model_charts import Mark
 from ui.model_records import Record
 from ui.models import views
 
-# In thousandths: thresholds of a network lie near 5 %, where a step of 1 % is a large one.
+# In thousandths: useful thresholds are near 5 %, where a step of 1 % is large.
 _STEPS = (*range(1, 10), *range(10, 100, 2), *range(100, 300, 10), *range(300, 1000, 50))
 
 
-@st.fragment  # or every step of the slider would draw the whole page again
+@st.fragment  # otherwise every step of the slider would redraw the whole page
 def show(record: Record, point: OperatingPoint) -> None:
-    """The ROC curve with the thresholds on the card, and one to move; the clinic goes along."""
+    """The ROC curve, a threshold to choose, and the clinic panel for that threshold."""
     threshold = _ask_threshold(record, point)
     sensitivity, specificity = model_records.at_threshold(record, threshold)
     marks = _marks(record.card)
@@ -30,12 +30,12 @@ def show(record: Record, point: OperatingPoint) -> None:
         alt=model_charts.roc_alt(marks, (sensitivity, specificity)),
     )  # fmt: skip
     with right:
-        for name, figure in (("Sensitivity", sensitivity), ("Specificity", specificity)):
+        for name, estimate in (("Sensitivity", sensitivity), ("Specificity", specificity)):
             with st.container(border=True, gap=None):
-                views.show_headline(headline(f"{name} at {cutoff(threshold)}", figure))
+                views.show_headline(headline(f"{name} at {cutoff(threshold)}", estimate))
         st.markdown(
             small(
-                "Diamonds: the thresholds on the card. Circle: the one you look at, with its "
+                "Diamonds: the thresholds on the card. Circle: the selected threshold, with "
                 f"{percent(0.95)} intervals."
             )
         )
@@ -43,44 +43,44 @@ def show(record: Record, point: OperatingPoint) -> None:
 
 
 def _ask_threshold(record: Record, point: OperatingPoint) -> float:
-    """The threshold to look at; it starts at the one that the page goes by."""
+    """The threshold to explore, at first that of the page."""
     key = f"explored_{record.sha256[:8]}_{point.target}"
     st.session_state.setdefault(key, point.threshold)
     threshold: float = st.select_slider(
-        "Melanoma probability from which a lesion is referred", steps(record.card),
+        "Refer lesions from this melanoma probability", steps(record.card),
         format_func=cutoff, key=key,
     )  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="center"):
-        for shipped in sorted(record.card.operating_points, key=lambda p: -p.target):
+        for card_point in sorted(record.card.operating_points, key=lambda p: -p.target):
             st.button(
-                f"Set for {percent(shipped.target)}", key=f"set_for_{shipped.target}",
-                on_click=_set, args=(key, shipped.threshold),
+                f"Set for {percent(card_point.target)}", key=f"set_for_{card_point.target}",
+                on_click=_set, args=(key, card_point.threshold),
             )  # fmt: skip
     st.markdown(
         small(
-            "Looking changes nothing in use: every page keeps the thresholds on the card. Those "
-            "were chosen on validation photographs; one chosen here, on the test photographs "
-            "themselves, would look better than it is."
+            "This changes nothing in use: every page keeps the thresholds on the card, which were "
+            "chosen on validation photographs. A threshold chosen here, on the test photographs, "
+            "would look better than it is."
         )
     )
     return threshold
 
 
 def _marks(card: Card) -> list[Mark]:
-    """The thresholds on the card; those that do the same have one mark between them."""
-    names: dict[tuple[float, float], list[str]] = {}
+    """The thresholds on the card; those with the same results share a mark."""
+    targets: dict[tuple[float, float], list[str]] = {}
     for point in card.operating_points:
-        place = point.sensitivity.value, point.specificity.value
-        names.setdefault(place, []).append(percent(point.target))
-    return [Mark(f"for {' and '.join(of)}", *place) for place, of in names.items()]
+        position = point.sensitivity.value, point.specificity.value
+        targets.setdefault(position, []).append(percent(point.target))
+    return [Mark(f"for {' and '.join(names)}", *position) for position, names in targets.items()]
 
 
 def steps(card: Card) -> list[float]:
-    """The thresholds to look at: those on the card and round ones that do not read like them."""
-    shipped = {point.threshold for point in card.operating_points}
-    labels = {cutoff(threshold) for threshold in shipped}
-    rounded = {step / 1000 for step in _STEPS if cutoff(step / 1000) not in labels}
-    return sorted(rounded | shipped)
+    """The card's thresholds, and round ones whose labels differ from theirs."""
+    card_thresholds = {point.threshold for point in card.operating_points}
+    labels = {cutoff(threshold) for threshold in card_thresholds}
+    round_thresholds = {step / 1000 for step in _STEPS if cutoff(step / 1000) not in labels}
+    return sorted(round_thresholds | card_thresholds)
 
 
 def _set(key: str, threshold: float) -> None:

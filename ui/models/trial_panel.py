@@ -1,5 +1,6 @@
-"""In use | Candidate: both models, what the candidate changes, and whether it may be used."""
+"""In use | Candidate: both models, what changes, and whether the candidate may be promoted."""
 
+import math
 from functools import partial
 
 import pandas as pd
@@ -19,136 +20,138 @@ from ui.models import change_dialogs, listed_photographs, trials
 from ui.serving import Serving
 
 _MINUS = "\N{MINUS SIGN}"
-_PICTURES_A_PAGE = 6
+_PICTURES_PER_PAGE = 6
 _PAGE = "disagreements_page"
 _NAMES = {
     "sensitivity": "Sensitivity for melanoma, at its own threshold",
     "melanoma AUROC": "AUROC, melanoma",
     "specificity": "Specificity, at its own threshold",
     "balanced accuracy": "Balanced accuracy, seven diagnoses",
-    "calibration error (ECE)": "Calibration error (ECE), less is better",
+    "calibration error (ECE)": "Calibration error (ECE), lower is better",
 }
-_SHARES = ("sensitivity", "specificity", "balanced accuracy")
+_PROPORTIONS = ("sensitivity", "specificity", "balanced accuracy")
 
 
 def show(cards: list[Card], serving: Serving | None) -> None:
-    """Both models side by side, and what may be done; nothing where there is no model at all."""
+    """Draw both models side by side with promotion and rollback; nothing without any model."""
     change_dialogs.show_done()
-    found = access.of_session()
-    answering = serving.model.card.model_id if serving else None
-    others = [card for card in cards if card.model_id != answering]
-    if answering is None:
-        if cards and not _is_any_in_use():
-            _show_first(cards, found)
+    session_access = access.of_session()
+    champion = serving.model.card.model_id if serving else None
+    others = [card for card in cards if card.model_id != champion]
+    if champion is None:
+        if cards and not _has_champion():
+            _show_first(cards, session_access)
         return
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True):
         st.subheader("In use", anchor=False)
-        _show_facts(answering)
-        change_dialogs.offer_rollback(found)
+        _show_facts(champion)
+        change_dialogs.offer_rollback(session_access)
     with right, st.container(border=True):
         st.subheader("Candidate", anchor=False)
-        candidate = _choose_sound(others, answering)
+        candidate = _choose_undamaged(others, champion)
     if candidate:
-        _show_trial(answering, candidate, found)
+        _show_trial(champion, candidate, session_access)
     else:
-        access.show_unlock(found)
+        access.show_unlock(session_access)
 
 
-def _is_any_in_use() -> bool:
+def _has_champion() -> bool:
     try:
         return store.champion(paths.models_dir()) is not None
-    except ModelError:  # the page has said so
+    except ModelError:  # the page already shows it
         return True
 
 
-def _show_first(cards: list[Card], found: access.Access) -> None:
+def _show_first(cards: list[Card], session_access: access.Access) -> None:
     with st.container(border=True):
         st.subheader("Candidate", anchor=False)
         st.markdown("No model in use. This candidate would be the first.")
-        candidate = _choose_sound(cards, None)
+        candidate = _choose_undamaged(cards, None)
         if candidate:
-            change_dialogs.offer_promotion(found, candidate, ())
-    access.show_unlock(found)
+            change_dialogs.offer_promotion(session_access, candidate, ())
+    access.show_unlock(session_access)
 
 
-def _choose_sound(cards: list[Card], answering: str | None) -> str | None:
-    """The id of the candidate, once it has passed every check; the page says why where not."""
-    candidate = _choose(cards, answering)
+def _choose_undamaged(cards: list[Card], champion: str | None) -> str | None:
+    """The id of the candidate, or None with the reason on the page if its files fail a check."""
+    candidate = _choose(cards, champion)
     if candidate:
-        with errors.shown("This model failed a check, so it cannot be put into use."):
+        with errors.shown("This model failed a check, so it cannot be promoted."):
             _show_facts(candidate)
             return candidate
     return None
 
 
-def _choose(cards: list[Card], answering: str | None) -> str | None:
-    """The id of the candidate; at first the newest of those that were never in use."""
+def _choose(cards: list[Card], champion: str | None) -> str | None:
+    """The id of the candidate; by default the newest model that was never in use."""
     if not cards:
-        st.markdown("No candidate yet. Training makes one; it answers nobody by itself.")
+        st.markdown("No candidate yet. Training makes one; it is not used until you promote it.")
         return None
-    before = _in_use_before()
+    former = _former_champions()
     ids = [card.model_id for card in cards]
-    never = [model_id for model_id in ids if model_id not in before]
+    new = [model_id for model_id in ids if model_id not in former]
     return st.selectbox(
         "Candidate",
         ids,
-        index=ids.index(never[0]) if never else None,
-        placeholder="Choose a model to hold against the one in use",
-        format_func=lambda name: f"{name} (was in use)" if name in before else name,
-        key=f"candidate_{answering}",  # anew with another model in use: labels name it
+        index=ids.index(new[0]) if new else None,
+        placeholder="Choose a model to compare with the one in use",
+        format_func=lambda name: f"{name} (was in use)" if name in former else name,
+        key=f"candidate_{champion}",  # a new choice for another champion, as the labels change
         label_visibility="collapsed",
         persist_state="page",
     )
 
 
-def _in_use_before() -> set[str]:
+def _former_champions() -> set[str]:
     try:
         return {entry.model_id for entry in store.champions(paths.models_dir())}
-    except ModelError:  # the page has said so
+    except ModelError:  # the page already shows it
         return set()
 
 
 def _show_facts(model_id: str) -> None:
     facts = trials.facts(model_id)
     card = facts.card
-    numbers = [sum(card.class_counts.get(split, {}).values()) for split in ("train", "test")]
-    sets = ", ".join(card_tables.data_set_names(card)) or NOT_RECORDED
+    num_train, num_test = (
+        sum(card.class_counts.get(split, {}).values()) for split in ("train", "test")
+    )
+    data_sets = ", ".join(card_tables.data_set_names(card)) or NOT_RECORDED
     st.markdown(
         f"**{literal(card.model_id)}**, made on {day(card.created)}  \n"
         + "  \n".join(
             map(
                 small,
                 (
-                    f"{literal(card.network)}, {card.image_size} px; {sets}",
-                    f"{counted(numbers[0], 'training photograph')}, {count(numbers[1])} for the "
-                    "test",
-                    f"{facts.num_bytes / 1e6:.1f} MB; {facts.milliseconds:.0f} ms a photograph "
-                    "on this machine",
+                    f"{literal(card.network)}, {card.image_size} px; {data_sets}",
+                    f"{counted(num_train, 'training photograph')}, "
+                    f"{counted(num_test, 'test photograph')}",
+                    f"{facts.num_bytes / 1e6:.1f} MB; {facts.milliseconds:.0f} ms per photograph "
+                    "on this computer",
                 ),
             )
         )
     )
 
 
-def _show_trial(champion: str, candidate: str, found: access.Access) -> None:
+def _show_trial(champion: str, candidate: str, session_access: access.Access) -> None:
     try:
         comparison = trials.compare(champion, candidate)
     except ModelError as error:
         _show_gate("Fails the safety check.", (str(error),))
-        change_dialogs.offer_promotion(found, candidate, (str(error),))
-        access.show_unlock(found)
+        change_dialogs.offer_promotion(session_access, candidate, (str(error),))
+        access.show_unlock(session_access)
         return
     st.markdown(
-        f"On the {counted(comparison.num_photographs, 'test photograph')} of both, "
-        f"{count(comparison.num_melanomas)} of melanoma:"
+        f"On the {counted(comparison.num_photographs, 'test photograph')} that both were tested "
+        f"on, {count(comparison.num_melanomas)} of melanoma:"
     )
-    st.table(changes(comparison), hide_index=True, alt="Candidate against the model in use")
+    st.table(changes(comparison), hide_index=True, alt="Candidate compared with the model in use")
     for note in comparison.notes:
         st.markdown(f":material/info: {small(literal(note))}")
     _show_gate(comparison.verdict, comparison.reasons)
-    change_dialogs.offer_promotion(found, candidate, comparison.reasons)
-    access.show_unlock(found)
+    change_dialogs.offer_promotion(session_access, candidate, comparison.reasons)
+    access.show_unlock(session_access)
     _show_disagreements(comparison)
 
 
@@ -163,25 +166,25 @@ def _show_gate(verdict: str, reasons: tuple[str, ...]) -> None:
 
 
 def changes(comparison: Comparison) -> dict[str, list[str]]:
-    """The figures of both with the paired difference, for reading."""
-    shown = (*comparison.changes, *comparison.others)
+    """The figures of both models with the paired difference, as a table."""
+    rows = (*comparison.changes, *comparison.others)
     return {
-        "Figure": [_NAMES[change.name] for change in shown],
-        "In use": [_figure(change, change.before) for change in shown],
-        "Difference (95 % interval)": [_difference(change) for change in shown],
-        "Candidate": [_figure(change, change.after) for change in shown],
-        "At worst": [
-            "decides nothing"
+        "Figure": [_NAMES[change.name] for change in rows],
+        "In use": [_value(change, change.before) for change in rows],
+        "Difference (95 % interval)": [_difference(change) for change in rows],
+        "Candidate": [_value(change, change.after) for change in rows],
+        "Worst case (one-sided 95 %)": [
+            "for information only"
             if change.margin is None
-            else f"{_signed(change, change.lower_bound)}; {_signed(change, -change.margin)} is "
-            "allowed"
-            for change in shown
+            else f"{_signed(change, change.lower_bound)}; the limit is "
+            f"{_signed(change, -change.margin)}"
+            for change in rows
         ],
     }
 
 
-def _figure(change: Change, value: float) -> str:
-    return percent(value) if change.name in _SHARES else score(value)
+def _value(change: Change, value: float) -> str:
+    return percent(value) if change.name in _PROPORTIONS else score(value)
 
 
 def _difference(change: Change) -> str:
@@ -190,12 +193,12 @@ def _difference(change: Change) -> str:
 
 
 def _signed(change: Change, value: float, *, has_unit: bool = True) -> str:
-    """A difference with its sign; of shares in points."""
-    if value != value:
+    """A difference with its sign; of proportions in percentage points."""
+    if math.isnan(value):
         return "not known"
-    is_share = change.name in _SHARES
-    text = f"{100 * value:+.1f}" if is_share else f"{value:+.3f}"
-    unit = f"{NARROW_SPACE}points" if is_share and has_unit else ""
+    is_proportion = change.name in _PROPORTIONS
+    text = f"{100 * value:+.1f}" if is_proportion else f"{value:+.3f}"
+    unit = f"{NARROW_SPACE}points" if is_proportion and has_unit else ""
     return text.replace("-", _MINUS) + unit
 
 
@@ -207,10 +210,11 @@ def _show_disagreements(comparison: Comparison) -> None:
             st.markdown("Both refer the same photographs.")
             return
         is_melanoma = rows["diagnosis"] == "MEL"
-        gained = int((is_melanoma & rows["candidate_refers"]).sum())
+        num_gained = int((is_melanoma & rows["candidate_refers"]).sum())
+        num_lost = int(is_melanoma.sum()) - num_gained
         st.markdown(
-            f"Of melanomas the candidate finds {count(gained)} that the model in use misses, and "
-            f"misses {count(int(is_melanoma.sum()) - gained)} that it finds."
+            f"The candidate finds {counted(num_gained, 'melanoma photograph')} that the model in "
+            f"use misses, and misses {count(num_lost)} that it finds."
         )
         rows = rows.assign(is_melanoma=is_melanoma).sort_values(
             ["is_melanoma", "candidate_refers", "image_id"], ascending=[False, True, True]
@@ -220,12 +224,12 @@ def _show_disagreements(comparison: Comparison) -> None:
             alt="Photographs on which the verdicts differ",
             column_config={
                 name: st.column_config.NumberColumn(name, format="percent")
-                for name in ("In use gives", "Candidate gives")
+                for name in ("Melanoma, in use", "Melanoma, candidate")
             },
         )  # fmt: skip
         names = [BY_CODE[code].name for code in rows["diagnosis"]]
         listed_photographs.show(
-            dict(zip(rows["image_id"], names, strict=True)), _PAGE, _PICTURES_A_PAGE
+            dict(zip(rows["image_id"], names, strict=True)), _PAGE, _PICTURES_PER_PAGE
         )
         st.download_button(
             f"Download {counted(len(rows), 'row')} (CSV)", partial(csv_file, rows),
@@ -234,7 +238,7 @@ def _show_disagreements(comparison: Comparison) -> None:
 
 
 def readable(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with the words of the page."""
+    """The rows with the column names of the page."""
     referred = {True: "above", False: "below"}
     return pd.DataFrame(
         {
@@ -242,9 +246,9 @@ def readable(rows: pd.DataFrame) -> pd.DataFrame:
             "Lesion": rows["lesion_id"],
             "Source": rows["source"],
             "Diagnosis": [BY_CODE[code].name for code in rows["diagnosis"]],
-            "In use gives": rows["champion_probability"],
+            "Melanoma, in use": rows["champion_probability"],
             "In use": rows["champion_refers"].map(referred),
-            "Candidate gives": rows["candidate_probability"],
+            "Melanoma, candidate": rows["candidate_probability"],
             "Candidate": rows["candidate_refers"].map(referred),
         }
     )
@@ -252,5 +256,5 @@ def readable(rows: pd.DataFrame) -> pd.DataFrame:
 
 def csv_file(rows: pd.DataFrame) -> bytes:
     """The rows for a spreadsheet."""
-    wanted = rows.drop(columns="is_melanoma", errors="ignore")
-    return csv_tables.to_csv(list(wanted.columns), wanted.itertuples(index=False, name=None))
+    table = rows.drop(columns="is_melanoma", errors="ignore")
+    return csv_tables.to_csv(list(table.columns), table.itertuples(index=False, name=None))

@@ -1,7 +1,7 @@
-"""A candidate held against the model that answers: figures of both, cached by their cards.
+"""Facts about a model, and comparisons of a candidate with the model in use, cached.
 
-The cache is shared by all visitors and holds nothing of a patient: figures of test photographs, by
-the id of each model and the SHA-256 of its card, which holds that of every other file.
+All visitors share the caches, which contain no patient data, only figures on test photographs.
+Their key is each model's id and the SHA-256 of its card, which includes that of every other file.
 """
 
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ Key = tuple[str, str]  # id of a model, SHA-256 of its card
 
 @dataclass(frozen=True)
 class Facts:
-    """What a model is, beside its figures."""
+    """A model's card, size and speed."""
 
     card: Card
-    num_bytes: int  # of what answers: the graph and the dense layer
-    milliseconds: float  # a photograph, on this machine
+    num_bytes: int  # of the network and its last layer
+    milliseconds: float  # per photograph, on this computer
 
 
 def key_of(model_id: str) -> Key:
-    """What the figures of a model are cached by.
+    """The key of a model in the caches.
 
     Raises:
         ModelError: there is no such model.
@@ -38,16 +38,16 @@ def key_of(model_id: str) -> Key:
 
 
 def facts(model_id: str) -> Facts:
-    """What a model is; it is loaded for this, so that every check is passed.
+    """The facts about a model, which is loaded and so passes every check.
 
     Raises:
-        ModelError: a check failed, the golden set among them.
+        ModelError: a check failed, for instance of its golden outputs.
     """
     return _facts(str(paths.models_dir()), key_of(model_id))
 
 
 def compare(champion_id: str, candidate_id: str) -> Comparison:
-    """The candidate held against the champion; some seconds the first time.
+    """The candidate compared with the champion; takes a few seconds the first time.
 
     Raises:
         ModelError: the two cannot be compared.
@@ -64,7 +64,7 @@ def _facts(models_dir: str, key: Key) -> Facts:
 
 
 @st.cache_data(
-    show_spinner="Drawing the test lesions a thousand times, some seconds", max_entries=16
+    show_spinner="Resampling the test lesions 1,000 times, a few seconds", max_entries=16
 )
 def _compare(models_dir: str, champion: Key, candidate: Key) -> Comparison:
     return comparisons.compare(Path(models_dir), champion[0], candidate[0])

@@ -1,4 +1,4 @@
-"""The upper part of the Models page: which models there are, and the first figures of one."""
+"""The upper part of the Models page: the models, and the main figures of one."""
 
 import streamlit as st
 
@@ -13,7 +13,7 @@ from ui.serving import Serving
 
 
 def show_champion(serving: Serving | None) -> None:
-    """The line under the title: which model answers on the other pages."""
+    """The line below the title: the model in use."""
     if serving is None:
         return
     card = serving.model.card
@@ -21,53 +21,53 @@ def show_champion(serving: Serving | None) -> None:
     if serving.problem is None:
         text += f" since {day(serving.champion.since)}, SHA-256 {serving.model.sha256[:8]}."
     else:
-        text += f", in the place of {literal(serving.champion.model_id)}."
+        text += f", instead of {literal(serving.champion.model_id)}, which failed its check."
     st.markdown(text)
 
 
 def show_damaged(problems: list[str], serving: Serving | None) -> None:
-    """The models whose cards cannot be read, with the reasons."""
-    if serving is None and _is_none_in_use():
-        return  # the words that no model is in use have named them
+    """The models whose cards cannot be read, with reasons."""
+    if serving is None and _has_no_champion():
+        return  # `serving.show_no_model` has named them
     for problem in problems:
         errors.show(f"**A model is damaged.** {literal(problem)}")
 
 
-def _is_none_in_use() -> bool:
+def _has_no_champion() -> bool:
     try:
         return store.champion(paths.models_dir()) is None
-    except ModelError:  # the page has said so
+    except ModelError:  # the page already shows it
         return False
 
 
 def choose(cards: list[Card], serving: Serving | None) -> str | None:
-    """The id of the model to look at; the one in use unless another is chosen."""
+    """The id of the model to show; by default the one in use."""
     if not cards:
         return None
     ids = [card.model_id for card in cards]
     created = {card.model_id: card.created for card in cards}
-    answering = serving.model.card.model_id if serving else None
+    champion = serving.model.card.model_id if serving else None
     return st.selectbox(
-        "Model to look at",
+        "Model to show",
         ids,
-        index=ids.index(answering) if answering in ids else 0,
+        index=ids.index(champion) if champion in ids else 0,
         format_func=lambda model_id: (
             f"{model_id}, made on {day(created[model_id])}"
-            f"{' (in use)' if model_id == answering else ''}"
+            f"{' (in use)' if model_id == champion else ''}"
         ),
-        key=f"model_looked_at_{answering}",  # anew with another model in use: labels name it
+        key=f"shown_model_{champion}",  # a new choice for another champion, as the labels change
         persist_state="page",
     )
 
 
 def show_headlines(card: Card, point: OperatingPoint) -> None:
-    """The figures that a model is first judged by, and what they were measured on."""
+    """The main figures of a model, and what they were measured on."""
     grid = st.grid(4, min_column_width=160, border=True)
     for headline in card_tables.headlines(card, point):
         with grid, st.container(gap=None):
             show_headline(headline)
     aim = (
-        f", placed for {percent(point.target)} sensitivity"
+        f", set for {percent(point.target)} sensitivity"
         if result_text.is_well_measured(point)
         else ""
     )
@@ -78,14 +78,14 @@ def show_headlines(card: Card, point: OperatingPoint) -> None:
     st.markdown(
         small(
             f"Threshold {cutoff(point.threshold)}{aim}; chosen on {chosen_on} of the validation "
-            "split. Everything above was measured on test photographs, of lesions that the network "
-            "had never seen. Accuracies, mean AUROC and ECE are of seven diagnoses: the two "
+            "split. All figures above were measured on test photographs, of lesions the network "
+            "had never seen. Accuracies, mean AUROC and ECE are for seven diagnoses: the two "
             "keratoses count as one, and so do actinic keratosis and squamous cell carcinoma."
         )
     )
 
 
 def show_headline(headline: card_tables.Headline) -> None:
-    """A figure in large print over what it was measured on."""
+    """A figure in large print, and below it what it was measured on."""
     st.metric(headline.name, headline.value)
     st.markdown(small(headline.basis))

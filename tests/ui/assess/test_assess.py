@@ -52,7 +52,7 @@ def test_the_empty_page_asks_for_a_photograph_and_says_what_it_is_not_for(models
     assert len(app.file_uploader) == 1
     assert not app.get("camera_input")  # not before it is asked for
     page = text(app)
-    for words in (
+    for phrase in (
         "Add a dermoscopic photograph",
         "Names, dates and places inside the file are removed; nothing is saved.",
         "What you will see",
@@ -61,7 +61,7 @@ def test_the_empty_page_asks_for_a_photograph_and_says_what_it_is_not_for(models
         "Research and education; not a medical device; the decision is the clinician’s.",
         f"Model nine-2026-11-14, threshold 8.4{NARROW}% for 95{NARROW}% sensitivity.",
     ):
-        assert words in page
+        assert phrase in page
     assert app.file_uploader[0].proto.type == [".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"]
 
 
@@ -310,7 +310,7 @@ def test_a_photograph_passes_through_the_network_once(models_dir, monkeypatch):
         stub_models.StubGraph, "run", lambda graph, image: passes.append(1) or run(graph, image)
     )
     app = open_app()
-    passes.clear()  # the example made one
+    passes.clear()  # one pass was for the example
     upload(app, PHOTOGRAPH)
     choose(app, "target", 0.90)
     choose(app, "clinic_melanomas", 10)

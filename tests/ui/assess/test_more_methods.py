@@ -121,7 +121,7 @@ def test_maps_are_shown_beside_grad_cam_with_name_alt_text_and_explanation(model
         "SmoothGrad: evidence map for melanoma",
     ]
     page = text(app)
-    for words in (
+    for phrase in (
         "**Grad-CAM**", "**Grad-CAM++**", "**Score-CAM**", "**SmoothGrad**",
         "minus the evidence against it",
         "without the evidence against melanoma",
@@ -130,7 +130,7 @@ def test_maps_are_shown_beside_grad_cam_with_name_alt_text_and_explanation(model
         "each have their own scale",
         NO_OUTLINE,
     ):  # fmt: skip
-        assert words in page, words
+        assert phrase in page, phrase
     assert page.count("No region of this photograph supports melanoma.") == 1  # Score-CAM’s
     assert COMPUTE not in labels(app)
 
@@ -238,7 +238,7 @@ def test_each_map_says_how_much_evidence_lies_inside_a_known_outline(models_dir,
     alone.run()
     assert not alone.exception
     page = text(alone)
-    # Grad-CAM of the stub lies in the upper left; Grad-CAM++ has 4 of 6 in the quarter.
+    # Grad-CAM of the stub is in the upper left; Grad-CAM++ has 4 of 6 in the quarter.
     assert f"0{NARROW}% of the evidence lies inside the lesion." in page
     assert f"67{NARROW}% of the evidence lies inside the lesion." in page
     assert "This map shows no evidence." in page  # Score-CAM is empty

@@ -1,4 +1,4 @@
-"""Models: which is in use, and every figure of one from its card and its evaluation."""
+"""The page Models: the model in use, and every figure from its card and its evaluation."""
 
 import dataclasses
 import json
@@ -34,7 +34,7 @@ TEST = EVALUATION.where(SPLITS == "test")
 
 @pytest.fixture
 def models(tmp_path, monkeypatch):
-    """A models folder whose model in use has an evaluation that can be read."""
+    """A models folder whose model in use has an evaluation."""
     stub_models.add(tmp_path, evaluation=EVALUATION)
     stub_models.serve(monkeypatch, tmp_path)
     return tmp_path
@@ -70,24 +70,24 @@ def test_without_a_model_the_page_says_what_to_do(empty_models):
     assert not app.metric
 
 
-def test_the_model_in_use_is_named_first_and_looked_at_first(models):
+def test_the_model_in_use_is_named_and_shown_first(models):
     stub_models.add(models, stub_models.card("newer", created="2026-11-20"), in_use=False)
     app = open_app(MODELS)
     assert "**In use: nine-2026-11-14** since" in text(app)
-    assert choice(app, "Model to look at").options == [
+    assert choice(app, "Model to show").options == [
         "newer, made on 20 Nov 2026",
         "nine-2026-11-14, made on 14 Nov 2026 (in use)",
     ]
-    assert choice(app, "Model to look at").value == "nine-2026-11-14"
+    assert choice(app, "Model to show").value == "nine-2026-11-14"
 
 
-def test_candidates_can_be_looked_at_while_none_is_in_use(tmp_path, monkeypatch):
+def test_candidates_can_be_shown_while_no_model_is_in_use(tmp_path, monkeypatch):
     stub_models.add(tmp_path, in_use=False, evaluation=EVALUATION)
     stub_models.serve(monkeypatch, tmp_path)
     app = open_app(MODELS)
     assert not app.exception
     assert "No model is in use yet" in app.info[0].value
-    assert choice(app, "Model to look at").options == ["nine-2026-11-14, made on 14 Nov 2026"]
+    assert choice(app, "Model to show").options == ["nine-2026-11-14, made on 14 Nov 2026"]
     assert values(app, "AUROC, melanoma") == "0.910"
 
 
@@ -99,14 +99,14 @@ def test_another_model_shows_its_own_figures_and_changes_nothing_in_use(models):
     )
     champion = (models / "champion.json").read_bytes()
     app = open_app(MODELS)
-    choice(app, "Model to look at").set_value("other-1").run()
+    choice(app, "Model to show").set_value("other-1").run()
     assert not app.exception
     assert values(app, "AUROC, mean of seven") == "0.700"
     assert "**In use: nine-2026-11-14**" in text(app)
     assert (models / "champion.json").read_bytes() == champion
 
 
-def test_the_first_figures_are_the_cards_with_interval_photographs_and_lesions(models):
+def test_the_main_figures_come_from_the_card_with_interval_photographs_and_lesions(models):
     app = open_app(MODELS)
     assert values(app, "Sensitivity for melanoma") == f"95{NARROW}%"
     assert values(app, "AUROC, mean of seven") == "0.947"
@@ -116,19 +116,19 @@ def test_the_first_figures_are_the_cards_with_interval_photographs_and_lesions(m
     assert f"91–97{NARROW}%; 205 of 216 photographs, 197 lesions" in page
     assert f"66–70{NARROW}%; 1,220 of 1,800 photographs, 1,331 lesions" in page
     assert "0.890–0.930; 2,016 photographs, 1,528 lesions" in page
-    assert f"placed for 95{NARROW}% sensitivity; chosen on 174 melanoma photographs" in page
+    assert f"set for 95{NARROW}% sensitivity; chosen on 174 melanoma photographs" in page
 
 
-def test_of_few_melanomas_no_sensitivity_is_claimed(tmp_path, monkeypatch):
+def test_with_few_melanomas_no_sensitivity_is_claimed(tmp_path, monkeypatch):
     few = stub_models.operating_point(val_lesions=40)
     stub_models.add(tmp_path, stub_models.card(operating_points=(few,)), evaluation=EVALUATION)
     stub_models.serve(monkeypatch, tmp_path)
     page = text(open_app(MODELS))
     assert f"Threshold 8.4{NARROW}%; chosen on 84 melanoma photographs of 40 lesions" in page
-    assert "placed for" not in page
+    assert "set for" not in page
 
 
-def test_a_damaged_card_is_named_with_its_reason_beside_sound_models(models):
+def test_a_damaged_card_is_named_with_its_reason_and_other_models_are_shown(models):
     broken = stub_models.add(models, stub_models.card("broken"), in_use=False)
     (broken / "card.json").write_text("{}")
     app = open_app(MODELS)
@@ -136,10 +136,10 @@ def test_a_damaged_card_is_named_with_its_reason_beside_sound_models(models):
     (error,) = app.error
     assert "**A model is damaged.** broken" in error.value
     assert "The model’s card cannot be read" in error.value
-    assert len(choice(app, "Model to look at").options) == 1
+    assert len(choice(app, "Model to show").options) == 1
 
 
-def test_damaged_cards_are_named_once_while_none_is_in_use(tmp_path, monkeypatch):
+def test_damaged_cards_are_named_once_while_no_model_is_in_use(tmp_path, monkeypatch):
     broken = stub_models.add(tmp_path, in_use=False)
     (broken / "card.json").write_text("{}")
     stub_models.serve(monkeypatch, tmp_path)
@@ -148,17 +148,17 @@ def test_damaged_cards_are_named_once_while_none_is_in_use(tmp_path, monkeypatch
     assert [error.value.count("cannot be read") for error in app.error] == [1]
 
 
-def test_no_figure_is_shown_of_a_model_whose_evaluation_was_changed(models):
+def test_no_figure_of_a_model_with_a_changed_evaluation_is_shown(models):
     candidate = stub_models.add(
         models, stub_models.card("candidate"), in_use=False, evaluation=EVALUATION
     )
     path = candidate / "evaluation.json"
     path.write_text(path.read_text().replace('"y_true": "NV"', '"y_true": "MEL"', 1))
     app = open_app(MODELS)
-    choice(app, "Model to look at").set_value("candidate").run()
+    choice(app, "Model to show").set_value("candidate").run()
     assert not app.exception
     assert [error.value.partition("**")[2].partition("**")[0] for error in app.error] == [
-        "This model failed a check, so it cannot be put into use.",
+        "This model failed a check, so it cannot be promoted.",
         "A file of this model failed its check, so none of its figures is shown.",
     ]
     assert all("evaluation.json" in error.value for error in app.error)
@@ -166,7 +166,7 @@ def test_no_figure_is_shown_of_a_model_whose_evaluation_was_changed(models):
     assert not app.table
 
 
-def test_the_explorer_starts_at_the_cards_threshold_and_measures_on_test_alone(models):
+def test_the_explorer_starts_at_the_cards_threshold_and_uses_only_test_photographs(models):
     app = open_app(MODELS)
     sensitivity, specificity = subgroups.at_threshold(TEST, 0.084)
     label = f"at 8.4{NARROW}%"
@@ -187,21 +187,21 @@ def test_another_threshold_changes_sensitivity_specificity_and_the_clinic_togeth
     assert chart(app, "explorer_squares") != before[1]
     assert f"sensitivity {percent_estimate(sensitivity)}" in text(app)
     app.select_slider[0].set_value(0.2).run()
-    found = subgroups.at_threshold(TEST, 0.2)
-    assert values(app, f"Sensitivity at 20{NARROW}%") == percent(found[0].value)
+    sensitivity, _ = subgroups.at_threshold(TEST, 0.2)
+    assert values(app, f"Sensitivity at 20{NARROW}%") == percent(sensitivity.value)
     button(app, f"Set for 95{NARROW}%").click().run()
     assert app.select_slider[0].value == 0.084
 
 
-def test_the_explorer_says_that_it_changes_nothing_and_writes_nothing(models):
+def test_the_explorer_changes_and_writes_nothing_and_says_so(models):
     before = {path: path.read_bytes() for path in models.rglob("*") if path.is_file()}
     app = open_app(MODELS)
-    assert "Looking changes nothing in use" in text(app)
+    assert "This changes nothing in use" in text(app)
     button(app, f"Set for 90{NARROW}%").click().run()
     assert {path: path.read_bytes() for path in models.rglob("*") if path.is_file()} == before
 
 
-def test_the_roc_curve_is_the_test_splits_with_the_cards_thresholds_on_it(models):
+def test_the_roc_curve_is_of_the_test_split_and_marks_the_cards_thresholds(models):
     alt, spec, _ = chart(open_app(MODELS), "roc")
     curve, *marks = spec["data"]
     rates, sensitivities, _ = subgroups.roc(TEST)
@@ -210,17 +210,17 @@ def test_the_roc_curve_is_the_test_splits_with_the_cards_thresholds_on_it(models
     diamonds = [mark for mark in marks if mark["marker"].get("symbol") == "diamond"]
     assert [mark["y"][0] for mark in diamonds] == pytest.approx([100 * 205 / 216, 100 * 195 / 216])
     assert diamonds[0]["x"][0] == pytest.approx(100 - 100 * 1220 / 1800)
-    found = model_charts.roc(
+    expected = model_charts.roc(
         (rates, sensitivities, rates), [], subgroups.at_threshold(TEST, 0.084), LIGHT
     )
-    assert curve["y"] == found.to_dict()["data"][0]["y"]
+    assert curve["y"] == expected.to_dict()["data"][0]["y"]
 
 
-def test_without_a_test_melanoma_what_a_threshold_finds_is_not_known(tmp_path, monkeypatch):
-    none = evaluate.Evaluation(
+def test_without_test_melanomas_the_sensitivity_is_not_known(tmp_path, monkeypatch):
+    no_melanomas = evaluate.Evaluation(
         EVALUATION.table.replace({"diagnosis": {"MEL": "NV"}}), EVALUATION.y_prob
     )
-    stub_models.add(tmp_path, evaluation=none)
+    stub_models.add(tmp_path, evaluation=no_melanomas)
     stub_models.serve(monkeypatch, tmp_path)
     app = open_app(MODELS)
     assert not app.exception
@@ -230,17 +230,17 @@ def test_without_a_test_melanoma_what_a_threshold_finds_is_not_known(tmp_path, m
         open_tab(tab)
 
 
-def test_thresholds_that_do_the_same_share_one_mark(tmp_path, monkeypatch):
+def test_thresholds_with_the_same_results_share_one_mark(tmp_path, monkeypatch):
     points = (stub_models.operating_point(), stub_models.operating_point(0.90))
     card = stub_models.card(operating_points=points)
     stub_models.add(tmp_path, card, evaluation=EVALUATION)
     stub_models.serve(monkeypatch, tmp_path)
     alt, spec, _ = chart(open_app(MODELS), "roc")
     assert f"for 95{NARROW}% and 90{NARROW}%: sensitivity" in alt
-    assert len(spec["data"]) == 3  # curve, mark, the threshold that is looked at
+    assert len(spec["data"]) == 3  # curve, mark, selected threshold
 
 
-def test_the_steps_hold_the_cards_thresholds_and_no_second_one_that_reads_alike():
+def test_the_steps_contain_the_cards_thresholds_and_no_label_twice():
     card = stub_models.card(
         operating_points=(
             stub_models.operating_point(threshold=0.0463498),
@@ -250,20 +250,20 @@ def test_the_steps_hold_the_cards_thresholds_and_no_second_one_that_reads_alike(
     steps = threshold_explorer.steps(card)
     assert {0.0463498, 0.0004} <= set(steps)
     assert steps == sorted(steps)
-    read = [cutoff(step) for step in steps]
-    assert len(set(read)) == len(read)
-    assert f"0.04{NARROW}%" in read
+    labels = [cutoff(step) for step in steps]
+    assert len(set(labels)) == len(labels)
+    assert f"0.04{NARROW}%" in labels
     small = [step for step in steps if 0.01 <= step <= 0.1]
-    assert max(np.diff(small)) < 0.004  # a step of 1 % would be a large one here
+    assert max(np.diff(small)) < 0.004  # a step of 1 % would be large here
 
 
-def test_reliability_shows_both_diagrams_and_both_figures_before_and_after(models):
+def test_reliability_shows_diagrams_and_figures_before_and_after_calibration(models):
     app = open_tab("Reliability")
     before = evaluate.before_calibration(TEST, 1.25)
-    found = evaluate.figures(before, {}, 0.084)
+    figures = evaluate.figures(before, {}, 0.084)
     table = table_with(app, "Before calibration")
     assert list(table["Before calibration"]) == [
-        score_estimate(found["ece"]), score_estimate(found["brier"])
+        score_estimate(figures["ece"]), score_estimate(figures["brier"])
     ]  # fmt: skip
     assert list(table["After calibration"]) == ["0.021 (0.015–0.030)", "0.272 (0.250–0.290)"]
     bins = calibration.reliability(TEST.is_melanoma, TEST.melanoma_probability, 10)
@@ -271,7 +271,7 @@ def test_reliability_shows_both_diagrams_and_both_figures_before_and_after(model
     assert "Reliability of the probability of melanoma" in alt
     _, after = spec["data"]
     assert after["error_y"]["array"]
-    numbers = table_with(app, "Came true")
+    numbers = table_with(app, "Observed")
     assert list(numbers["Photographs"]) == [
         f"{b.num_hits} of {b.num_rows}" for b in bins if b.num_rows
     ]
@@ -281,15 +281,14 @@ def test_reliability_shows_both_diagrams_and_both_figures_before_and_after(model
 
 
 def test_the_bins_of_the_likeliest_diagnosis_add_up_to_the_calibration_error(models):
-    found = [table for table in tables(open_tab("Reliability")) if "Came true" in table]
-    _, numbers = found
+    _, numbers = [table for table in tables(open_tab("Reliability")) if "Observed" in table]
     assert sum(int(cell.split(" of ")[1]) for cell in numbers["Photographs"]) == len(TEST)
     hits = sum(int(cell.split(" of ")[0]) for cell in numbers["Photographs"])
     assert hits == (TEST.seven_prob.argmax(axis=1) == TEST.seven_true).sum()
     bins = [b for b in calibration.reliability(*tabs._likeliest(TEST), 15) if b.num_rows]
     assert [percent(b.mean_probability) for b in bins] == list(numbers["Mean"])
-    off = sum(abs(b.num_hits - b.num_rows * b.mean_probability) for b in bins)
-    assert off / len(TEST) == pytest.approx(classification.ece(TEST.seven_true, TEST.seven_prob))
+    gap = sum(abs(b.num_hits - b.num_rows * b.mean_probability) for b in bins)
+    assert gap / len(TEST) == pytest.approx(classification.ece(TEST.seven_true, TEST.seven_prob))
 
 
 def test_diagnoses_show_every_test_photograph_once_and_both_keratoses_as_one(models):
@@ -307,34 +306,34 @@ def test_diagnoses_show_every_test_photograph_once_and_both_keratoses_as_one(mod
     assert table.loc["Both keratoses", "Photographs"] == str(both.num_photographs)
 
 
-def test_groups_show_what_the_threshold_does_in_each_and_skip_small_ones(models):
+def test_groups_show_the_results_of_the_threshold_and_skip_small_groups(models):
     app = open_tab("By group")
     app.segmented_control[0].set_value("Body site").run()
     assert not app.exception
     table = table_with(app, "Body site").set_index("Body site")
-    found = subgroups.by_attribute(TEST, "site", 0.084)
-    assert table.loc["back", "Sensitivity"] == percent_estimate(found["back"]["sensitivity"])
-    assert table.loc["back", "Specificity"] == percent_estimate(found["back"]["specificity"])
-    few = found["scalp"]["sensitivity"].num_lesions
+    figures = subgroups.by_attribute(TEST, "site", 0.084)
+    assert table.loc["back", "Sensitivity"] == percent_estimate(figures["back"]["sensitivity"])
+    assert table.loc["back", "Specificity"] == percent_estimate(figures["back"]["specificity"])
+    few = figures["scalp"]["sensitivity"].num_lesions
     assert 0 < few < 20
     assert table.loc["scalp", "Sensitivity"].startswith(f"too few: {few} lesion")
     assert table.loc["scalp", "AUROC, melanoma"].startswith(f"too few: {few} lesion")
     alt, spec, _ = chart(app, "groups")
     assert f"scalp too few: {few} lesion" in alt
-    assert spec["data"][0]["y"] == [0]  # of the two sites the first alone
+    assert spec["data"][0]["y"] == [0]  # only the first of the two sites
     assert "**Skin tone: not recorded.**" in text(app)
 
 
-def test_a_group_without_melanomas_has_none_rather_than_a_figure():
-    nothing = Estimate(float("nan"), float("nan"), float("nan"), 0, 0, 0)
-    assert formats.too_few(nothing) == "none"
-    assert not formats.is_enough(nothing, 0)
+def test_a_group_without_melanomas_shows_none_in_place_of_a_figure():
+    empty = Estimate(float("nan"), float("nan"), float("nan"), 0, 0, 0)
+    assert formats.too_few(empty) == "none"
+    assert not formats.is_enough(empty, 0)
 
 
-def test_names_of_groups_are_no_html():
-    figure = Estimate(0.5, 0.4, 0.6, 100, 90)
+def test_names_of_groups_are_not_read_as_html():
+    estimate = Estimate(0.5, 0.4, 0.6, 100, 90)
     groups = subgroup_charts.groups(
-        {"Sensitivity": {'<a href="x">a & b</a>': figure}}, {"Sensitivity": 0.5}, 20, LIGHT
+        {"Sensitivity": {'<a href="x">a & b</a>': estimate}}, {"Sensitivity": 0.5}, 20, LIGHT
     )
     assert figure_of(groups).layout.yaxis.ticktext == ('&lt;a href="x">a &amp; b&lt;/a>',)
 
@@ -356,7 +355,7 @@ def test_training_shows_the_curves_and_settings_on_the_card(tmp_path, monkeypatc
     assert settings[literal("augment: rotate degrees")] == literal("180.0")
 
 
-def test_a_run_whose_history_is_missing_is_said_to_be_not_recorded(tmp_path, monkeypatch):
+def test_a_missing_history_is_shown_as_not_recorded(tmp_path, monkeypatch):
     stub_models.add(tmp_path, stub_models.card(history=()), evaluation=EVALUATION)
     stub_models.serve(monkeypatch, tmp_path)
     app = open_tab("Training")
@@ -364,7 +363,7 @@ def test_a_run_whose_history_is_missing_is_said_to_be_not_recorded(tmp_path, mon
     assert not app.get("plotly_chart")
 
 
-def test_names_of_curves_that_end_alike_do_not_lie_on_each_other():
+def test_names_of_curves_that_end_close_together_do_not_overlap():
     lines = [Line("training", [1.0, 0.5], "#000"), Line("validation", [1.2, 0.5], "#111")]
     figure = figure_of(training_charts.curves(lines, LIGHT))
     low, high = (note.y for note in figure.layout.annotations)
@@ -381,7 +380,7 @@ def test_a_curve_with_a_gap_is_named_at_its_last_known_value():
     assert name.y == pytest.approx(0.8)
 
 
-def test_the_card_can_be_downloaded_as_it_lies_on_disk(models):
+def test_the_downloaded_card_is_the_file_on_disk(models):
     app = open_tab("Card")
     assert [download.proto.label for download in app.get("download_button")] == [
         "Download the card (JSON)",
@@ -416,7 +415,7 @@ def test_the_document_is_of_this_card_and_its_test_photographs(tmp_path, monkeyp
     )
 
 
-def test_figures_are_made_anew_for_another_model_of_the_same_name(models, tmp_path_factory):
+def test_another_model_of_the_same_name_gets_its_own_figures(models, tmp_path_factory):
     first = model_records.at_threshold(model_records.read("nine-2026-11-14"), 0.084)
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     other = drawn(NUM, seed=1)

@@ -1,4 +1,4 @@
-"""Models: a candidate beside the model in use, the gate, the two dialogs, errors and history."""
+"""The page Models: candidate and model in use, safety check, dialogs, errors and history."""
 
 import dataclasses
 import io
@@ -19,6 +19,7 @@ from ui.models import change_dialogs, confusions, listed_photographs, trial_pane
 
 MODELS = "pages/models.py"
 NARROW = "\u202f"
+WORST_CASE = "Worst case (one-sided 95 %)"
 POINT = dataclasses.replace(stub_models.operating_point(), threshold=0.5)
 
 
@@ -29,7 +30,7 @@ def add(folder, model_id, evaluation, **options):
 
 @pytest.fixture
 def models(tmp_path, monkeypatch):
-    """The model "champion", which finds 36 of 40 melanomas, in use; "worse" finds 20."""
+    """The model in use, "champion", finds 36 of 40 melanomas; "worse" finds 20."""
     monkeypatch.delenv("MELANOMA_DEMO", raising=False)
     monkeypatch.setattr(comparisons, "milliseconds_per_photograph", lambda model: 12.4)
     add(tmp_path, "champion", measured(36))
@@ -39,14 +40,14 @@ def models(tmp_path, monkeypatch):
 
 
 def labels(app):
-    return [one.label for one in app.button]
+    return [button.label for button in app.button]
 
 
 def table_of_changes(app):
-    return next(table.value for table in app.table if "At worst" in table.value)
+    return next(table.value for table in app.table if WORST_CASE in table.value)
 
 
-def test_a_worse_candidate_stands_beside_the_model_in_use_and_fails_the_safety_check(models):
+def test_a_worse_candidate_is_compared_with_the_model_in_use_and_fails_the_safety_check(models):
     app = open_app(MODELS)
     assert not app.exception
     assert choice(app, "Candidate").value == "worse"
@@ -55,11 +56,11 @@ def test_a_worse_candidate_stands_beside_the_model_in_use_and_fails_the_safety_c
     assert (row["In use"], row["Candidate"]) == (f"90{NARROW}%", f"50{NARROW}%")
     assert row["Difference (95 % interval)"].startswith(f"−40.0{NARROW}points (−")
     page = text(app)
-    assert "On the 80 test photographs of both, 40 of melanoma:" in page
+    assert "On the 80 test photographs that both were tested on, 40 of melanoma:" in page
     assert "**Fails the safety check.** It finds 16 fewer of 40 melanoma photographs" in page
-    assert "12 ms a photograph" in page
+    assert "12 ms per photograph" in page
     assert "Promote anyway, with a reason" in labels(app)
-    assert "Put into use" not in labels(app)
+    assert "Promote" not in labels(app)
 
 
 def test_an_equal_candidate_passes_the_safety_check(models):
@@ -68,31 +69,31 @@ def test_an_equal_candidate_passes_the_safety_check(models):
     choice(app, "Candidate").set_value("equal").run()
     assert "**Fails" not in text(app)
     assert "Passes the safety check" in text(app)
-    assert "Put into use" in labels(app)
+    assert "Promote" in labels(app)
     assert "Both refer the same photographs." in text(app)
 
 
-def test_looking_and_comparing_change_nothing(models):
+def test_comparing_changes_no_file(models):
     before = {path: path.read_bytes() for path in models.rglob("*") if path.is_file()}
     app = open_app(MODELS)
     choice(app, "Candidate").set_value("worse").run()
     assert {path: path.read_bytes() for path in models.rglob("*") if path.is_file()} == before
 
 
-def test_verdicts_that_differ_are_listed_and_can_be_taken_away(models):
+def test_verdicts_that_differ_are_listed_and_can_be_downloaded(models):
     comparison = comparisons.compare(models, "champion", "worse")
     rows = trial_panel.readable(comparison.disagreements)
     assert list(rows["Photograph"]) == [f"i{row:03d}" for row in range(20, 36)]
     assert set(rows["Candidate"]) == {"below"}
     page = text(open_app(MODELS))
-    assert "the candidate finds 0 that the model in use misses, and misses 16" in page
-    assert "open a data set that holds them on the page Explore" in page
-    taken = pd.read_csv(io.BytesIO(trial_panel.csv_file(comparison.disagreements)))
-    assert list(taken["image_id"]) == list(rows["Photograph"])
-    assert "is_melanoma" not in taken
+    assert "finds 0 melanoma photographs that the model in use misses, and misses 16" in page
+    assert "open a data set that contains them on the page Explore" in page
+    table = pd.read_csv(io.BytesIO(trial_panel.csv_file(comparison.disagreements)))
+    assert list(table["image_id"]) == list(rows["Photograph"])
+    assert "is_melanoma" not in table
 
 
-def test_photographs_are_shown_that_the_data_set_of_the_session_holds(models, monkeypatch):
+def test_photographs_in_the_data_set_of_the_session_are_shown(models, monkeypatch):
     shown = []
     monkeypatch.setattr(dataset_choice, "paths_of", lambda ids: {"i021": "a.png", "i030": "b.png"})
     monkeypatch.setattr(
@@ -111,12 +112,12 @@ def test_models_that_cannot_be_compared_say_why(models):
     assert "Promote anyway, with a reason" in labels(app)
 
 
-def test_on_a_demo_promotion_is_off_with_its_reason_and_the_comparison_stays(models, monkeypatch):
+def test_on_a_demo_promotion_is_off_with_a_reason_and_the_comparison_is_shown(models, monkeypatch):
     monkeypatch.setenv("MELANOMA_DEMO", "1")
     app = open_app(MODELS)
     assert "**Switched off in the demo.**" in app.info[0].value
     assert not {
-        "Put into use",
+        "Promote",
         "Promote anyway, with a reason",
         "Go back to an earlier model",
     } & set(labels(app))
@@ -128,10 +129,10 @@ def test_the_first_model_needs_no_comparison(models):
     app = open_app(MODELS)
     assert not app.exception
     assert "No model in use. This candidate would be the first." in text(app)
-    assert "Put into use" in labels(app)
+    assert "Promote" in labels(app)
 
 
-def test_a_model_that_was_in_use_is_no_new_candidate_but_can_be_compared(models):
+def test_a_former_model_is_not_the_default_candidate_but_can_be_compared(models):
     add(models, "newest", measured(38))
     app = open_app(MODELS)
     candidates = choice(app, "Candidate")
@@ -140,15 +141,15 @@ def test_a_model_that_was_in_use_is_no_new_candidate_but_can_be_compared(models)
     assert "Go back to an earlier model" in labels(app)
 
 
-def test_another_model_in_use_is_looked_at_first_at_once(models):
+def test_a_promoted_model_is_shown_on_the_next_run(models):
     app = open_app(MODELS)
-    assert choice(app, "Model to look at").value == "champion"
+    assert choice(app, "Model to show").value == "champion"
     promotion.promote(models, "worse", reason="Asked for by us", force=True)
     app.run()
     assert "**In use: worse**" in text(app)
-    assert choice(app, "Model to look at").value == "worse"
+    assert choice(app, "Model to show").value == "worse"
     assert choice(app, "Candidate").value is None
-    assert "At worst" not in str([list(table.value) for table in app.table])
+    assert WORST_CASE not in str([list(table.value) for table in app.table])
 
 
 def in_promotion_dialog():
@@ -175,7 +176,7 @@ def dialog(function):
 
 def test_the_dialog_promotes_no_failing_model_without_a_reason(models):
     app = dialog(in_promotion_dialog)
-    button(app, "Put into use").click().run()
+    button(app, "Promote").click().run()
     assert "**The reason has 0 characters;**" in app.error[0].value
     assert store.champion(models).model_id == "champion"
 
@@ -184,7 +185,7 @@ def test_a_forced_promotion_in_the_dialog_keeps_name_and_reason(models):
     app = dialog(in_promotion_dialog)
     app.text_input(key="promotion_name").set_value("Dr Li")
     app.text_area(key="promotion_reason").set_value("Asked for by the study")
-    button(app, "Put into use").click().run()
+    button(app, "Promote").click().run()
     assert not app.exception
     assert "**worse is in use now.**" in app.markdown[0].value
     newest = store.champion(models)
@@ -196,11 +197,11 @@ def test_a_forced_promotion_in_the_dialog_keeps_name_and_reason(models):
     page = open_app(MODELS)
     page.session_state["model_tab"] = "Card"
     page.run()
-    assert "**Put into use by overruling the comparison**" in text(page)
+    assert "**Promoted although it failed the safety check**" in text(page)
     assert "Asked for by the study" in text(page)
 
 
-def test_one_click_in_the_dialog_goes_back(models):
+def test_one_click_in_the_dialog_rolls_back(models):
     add(models, "newest", measured(38))
     app = dialog(in_rollback_dialog)
     button(app, "Go back to champion").click().run()
@@ -209,7 +210,7 @@ def test_one_click_in_the_dialog_goes_back(models):
 
 
 @pytest.mark.parametrize("function", [in_promotion_dialog, in_rollback_dialog])
-def test_a_dialog_that_is_open_changes_nothing_once_the_session_may_not(
+def test_an_open_dialog_changes_nothing_after_the_session_loses_access(
     models, monkeypatch, function
 ):
     add(models, "newest", measured(38))
@@ -222,11 +223,11 @@ def test_a_dialog_that_is_open_changes_nothing_once_the_session_may_not(
 
 
 def test_the_buttons_open_the_dialogs(models, monkeypatch):
-    asked = []
-    monkeypatch.setattr(change_dialogs, "_ask_promotion", lambda *given: asked.append(given))
+    calls = []
+    monkeypatch.setattr(change_dialogs, "_ask_promotion", lambda *args: calls.append(args))
     app = open_app(MODELS)
     button(app, "Promote anyway, with a reason").click().run()
-    ((model_id, reasons),) = asked
+    ((model_id, reasons),) = calls
     assert model_id == "worse"
     assert reasons == comparisons.compare(models, "champion", "worse").reasons
 
@@ -240,7 +241,7 @@ def test_history_shows_who_and_why_and_that_no_row_was_changed(models):
     assert not app.exception
     in_use = next(table.value for table in app.table if "In use since" in table.value)
     assert list(in_use["Model"]) == ["worse", "champion"]
-    assert list(in_use["How"]) == ["overruled", "before there was a journal"]
+    assert list(in_use["How"]) == ["overruled", "not recorded"]
     rows = next(frame.value for frame in app.dataframe if "When (UTC)" in frame.value)
     assert list(rows["What"]) == ["overruled", "training ended"]
     assert list(rows["By"]) == ["Dr Li", "Dr Ng"]
@@ -255,35 +256,35 @@ def test_history_shows_who_and_why_and_that_no_row_was_changed(models):
 EVALUATION = drawn(300)
 
 
-def test_mix_ups_are_those_of_the_confusion_matrix():
-    found = subgroups.confusions(EVALUATION, 0.3)
+def test_confusions_match_the_confusion_matrix():
+    table = subgroups.confusions(EVALUATION, 0.3)
     counts = subgroups.confusion(EVALUATION)
     codes = evaluate.CODES
     melanoma, nevus = codes.index("MEL"), codes.index("NV")
-    assert found["melanoma_as_nevus"].sum() == counts[melanoma, nevus] > 0
-    assert found["nevus_as_melanoma"].sum() == counts[nevus, melanoma] > 0
+    assert table["melanoma_as_nevus"].sum() == counts[melanoma, nevus] > 0
+    assert table["nevus_as_melanoma"].sum() == counts[nevus, melanoma] > 0
     below = (EVALUATION.is_melanoma == 1) & (EVALUATION.melanoma_probability < 0.3)
-    assert found["melanoma_below"].sum() == below.sum() > 0
-    assert len(found) == found[["melanoma_as_nevus", "nevus_as_melanoma", "melanoma_below"]].any(
+    assert table["melanoma_below"].sum() == below.sum() > 0
+    assert len(table) == table[["melanoma_as_nevus", "nevus_as_melanoma", "melanoma_below"]].any(
         axis=1
     ).sum()  # fmt: skip
 
 
-def test_errors_are_filtered_and_can_be_taken_away(tmp_path, monkeypatch):
+def test_errors_are_filtered_and_can_be_downloaded(tmp_path, monkeypatch):
     stub_models.add(tmp_path, evaluation=EVALUATION)
     stub_models.serve(monkeypatch, tmp_path)
     app = open_app(MODELS)
     app.session_state["model_tab"] = "Errors"
     app.run()
     assert not app.exception
-    found = subgroups.confusions(EVALUATION, 0.084)
+    table = subgroups.confusions(EVALUATION, 0.084)
     control = app.segmented_control(key="confusion_kind")
     for kind in ("melanoma_as_nevus", "nevus_as_melanoma"):
         control.set_value(kind).run()
         rows = next(frame.value for frame in app.dataframe if "Verdict" in frame.value)
-        assert list(rows["Photograph"]) == list(found.loc[found[kind], "image_id"])
+        assert list(rows["Photograph"]) == list(table.loc[table[kind], "image_id"])
     app.multiselect(key="confusion_source").set_value(["isic2017"]).run()
     rows = next(frame.value for frame in app.dataframe if "Verdict" in frame.value)
     assert set(rows["Source"]) == {"isic2017"}
-    taken = pd.read_csv(io.BytesIO(confusions.csv_file(found)))
-    assert list(taken["image_id"]) == list(found["image_id"])
+    downloaded = pd.read_csv(io.BytesIO(confusions.csv_file(table)))
+    assert list(downloaded["image_id"]) == list(table["image_id"])
