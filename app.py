@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from ui import collector, frame
+from ui import frame, garbage_collection
 
 st.set_page_config(
     page_title="Melanoma: referral threshold for dermoscopic photographs",
     page_icon=frame.ASSETS / "icon.png",
     layout="wide",
 )
-collector.start()
+garbage_collection.start()
 frame.show_logo()
 page = st.navigation(
     {

@@ -1,4 +1,4 @@
-"""The nine diagnoses: their codes, names, groups and colors."""
+"""The nine diagnoses: their codes, names and groups."""
 
 import re
 from dataclasses import dataclass
@@ -18,37 +18,36 @@ class Diagnosis:
     code: str
     name: str
     group: str
-    color: str  # hex; color-blind safe, contrast at least 3:1 on light and dark backgrounds
     aliases: tuple[str, ...]  # names in other data sets, lower case, words separated by spaces
 
 
 # In the order of the network's outputs, which never changes.
 DIAGNOSES = (
-    Diagnosis("MEL", "Melanoma", MALIGNANT, "#C32A36", ("melanoma", "mel")),
+    Diagnosis("MEL", "Melanoma", MALIGNANT, ("melanoma", "mel")),
     Diagnosis(
-        "NV", "Nevus", BENIGN, "#1760D5",
+        "NV", "Nevus", BENIGN,
         ("nevus", "nv", "nevi", "naevus", "melanocytic nevus", "melanocytic nevi"),
     ),
-    Diagnosis("BCC", "Basal cell carcinoma", MALIGNANT, "#E77027", ("basal cell carcinoma", "bcc")),
+    Diagnosis("BCC", "Basal cell carcinoma", MALIGNANT, ("basal cell carcinoma", "bcc")),
     Diagnosis(
-        "AK", "Actinic keratosis", PRE_MALIGNANT, "#9D8F64",
+        "AK", "Actinic keratosis", PRE_MALIGNANT,
         ("actinic keratosis", "ak", "solar keratosis", "actinic keratoses"),
     ),
     Diagnosis(
-        "SCC", "Squamous cell carcinoma", MALIGNANT, "#965D80",
+        "SCC", "Squamous cell carcinoma", MALIGNANT,
         ("squamous cell carcinoma", "scc", "bowen s disease", "bowen disease"),
     ),
     Diagnosis(
-        "PBK", "Pigmented benign keratosis", BENIGN, "#5D9F98",
+        "PBK", "Pigmented benign keratosis", BENIGN,
         ("pigmented benign keratosis", "pbk"),
     ),
     Diagnosis(
-        "SK", "Seborrheic keratosis", BENIGN, "#00755D",
+        "SK", "Seborrheic keratosis", BENIGN,
         ("seborrheic keratosis", "sk", "seborrhoeic keratosis"),
     ),
-    Diagnosis("DF", "Dermatofibroma", BENIGN, "#727DEE", ("dermatofibroma", "df")),
+    Diagnosis("DF", "Dermatofibroma", BENIGN, ("dermatofibroma", "df")),
     Diagnosis(
-        "VASC", "Vascular lesion", BENIGN, "#3482A9",
+        "VASC", "Vascular lesion", BENIGN,
         ("vascular lesion", "vasc", "vascular lesions", "vascular"),
     ),
 )  # fmt: skip

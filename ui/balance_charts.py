@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from melanoma_core.data.coverage import NOT_RECORDED
 from melanoma_core.diagnoses import BY_CODE
-from ui import model_charts
+from ui import model_charts, theme
 from ui.formats import count
 from ui.plots import CLEAR, Chart, Spec
 from ui.theme import Ground
@@ -49,7 +49,7 @@ def classes(
             "type": "bar", "y": names, "orientation": "h", "xaxis": f"x{place}",
             "hoverinfo": "skip",
         }  # fmt: skip
-        colors = [BY_CODE[code].color for code in codes]
+        colors = [theme.DIAGNOSIS_COLORS[code] for code in codes]
         data.append(
             bar
             | {

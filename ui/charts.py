@@ -6,14 +6,14 @@ from melanoma_core.diagnoses import BY_CODE, GROUPS
 from melanoma_core.evaluation.formats import cutoff
 from melanoma_core.metrics.clinical_impact import ClinicalImpact
 from melanoma_core.models.predict import Prediction
-from ui import result_text
+from ui import result_text, theme
 from ui.formats import count, percent
 from ui.plots import CLEAR, Chart, Spec
 from ui.theme import Ground
 
 CONFIG = {"displayModeBar": False, "staticPlot": True}
-ABOVE_COLOR = BY_CODE["MEL"].color
-BELOW_COLOR = BY_CODE["NV"].color  # never green: below the threshold is not an all-clear
+ABOVE_COLOR = theme.DIAGNOSIS_COLORS["MEL"]
+BELOW_COLOR = theme.DIAGNOSIS_COLORS["NV"]  # never green: below the threshold is not an all-clear
 OTHER_REFERRED_COLOR = "#5B8DB8"
 
 _EDGE_COLOR = "#FFFFFF"  # around a mark that overlaps others, in both themes
@@ -75,7 +75,7 @@ def bars(prediction: Prediction, ground: Ground) -> Chart:
     bar = {
         "type": "bar", "orientation": "h", "width": _BAR_WIDTH, "y": places,
         "x": [100 * prediction.probability(code) for code in codes],
-        "marker": {"color": [BY_CODE[code].color for code in codes]},
+        "marker": {"color": [theme.DIAGNOSIS_COLORS[code] for code in codes]},
         "text": [percent(prediction.probability(code)) for code in codes],
         "textposition": "outside", "textfont": {"color": ground.ink, "size": 13},
         "constraintext": "none",  # otherwise Plotly shrinks the numbers to the bar's height

@@ -8,7 +8,7 @@ import pandas as pd
 from melanoma_core.data.catalogues import CODES_BY_GROUP
 from melanoma_core.data.coverage import NOT_RECORDED
 from melanoma_core.diagnoses import BENIGN, BY_CODE, MALIGNANT, PRE_MALIGNANT
-from ui import model_charts, subgroup_charts
+from ui import model_charts, subgroup_charts, theme
 from ui.balance_charts import SPLIT_NAMES
 from ui.formats import count
 from ui.plots import CLEAR, Chart, Spec
@@ -45,7 +45,7 @@ def embedding_map(points: pd.DataFrame, ground: Ground, highlighted: Sequence[st
                 "legendrank": present.index(code), "customdata": _hover_texts(rows),
                 "marker": {
                     "symbol": symbol, "size": _SIZES[symbol] - 2 * is_pale,
-                    "color": ground.rest if is_pale else BY_CODE[code].color,
+                    "color": ground.rest if is_pale else theme.DIAGNOSIS_COLORS[code],
                     "opacity": 0.8,
                     # Photographs held out from the model are outlined.
                     "line": {

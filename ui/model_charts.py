@@ -6,17 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.evaluation.formats import cutoff
 from melanoma_core.metrics.calibration import ReliabilityBin
 from melanoma_core.metrics.estimates import Estimate
+from ui import theme
 from ui.charts import BELOW_COLOR
 from ui.formats import count, counted, percent
 from ui.plots import CLEAR, Chart, Spec
 from ui.theme import Ground
 
 CONFIG = {"displayModeBar": False}  # not static: marks have hover texts
-MELANOMA_COLOR = BY_CODE["MEL"].color
+MELANOMA_COLOR = theme.DIAGNOSIS_COLORS["MEL"]
 LINE_COLOR = BELOW_COLOR
 
 _ROC_HEIGHT = 330  # px

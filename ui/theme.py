@@ -1,8 +1,22 @@
-"""Colors that charts cannot take from Streamlit's theme, for light and dark."""
+"""Colors of charts: one for each diagnosis, and neutral ones for light and dark."""
 
 from dataclasses import dataclass
 
 import streamlit as st
+
+# The same in both themes and on paper: warm is malignant, khaki pre-malignant, cool benign.
+# Color-blind safe, contrast at least 3:1 on both backgrounds; .streamlit/config.toml repeats them.
+DIAGNOSIS_COLORS = {
+    "MEL": "#C32A36",
+    "NV": "#1760D5",
+    "BCC": "#E77027",
+    "AK": "#9D8F64",
+    "SCC": "#965D80",
+    "PBK": "#5D9F98",
+    "SK": "#00755D",
+    "DF": "#727DEE",
+    "VASC": "#3482A9",
+}
 
 
 @dataclass(frozen=True)

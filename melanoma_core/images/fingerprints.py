@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from melanoma_core.errors import ImageError
-from melanoma_core.images import reading, threads
+from melanoma_core.images import reading, thread_pools
 
 SIDE = 64  # px of a thumbnail; hairs and pigment network are visible, compression hardly is
 
@@ -63,7 +63,7 @@ def of_files(
         if on_image is not None:
             on_image(str(files[index]), image)
 
-    with threads.pool() as pool:
+    with thread_pools.pool() as pool:
         for num_read, _ in enumerate(pool.map(read, range(num_files)), start=1):
             if report is not None:
                 report(num_read, num_files)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melanoma_core.errors import ImageError
-from melanoma_core.images import reading, threads
+from melanoma_core.images import reading, thread_pools
 
 OnProgress = Callable[[int, int], None]  # is told how many photographs are done, of how many
 
@@ -34,7 +34,7 @@ class Squares:
             except ImageError as error:
                 self.refused[path] = str(error)
 
-        with threads.pool() as pool:
+        with thread_pools.pool() as pool:
             for num_read, _ in enumerate(pool.map(read_one, paths), start=1):
                 if on_progress is not None:
                     on_progress(num_read, len(paths))

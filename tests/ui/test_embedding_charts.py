@@ -2,9 +2,8 @@
 
 import pandas as pd
 
-from melanoma_core.diagnoses import BY_CODE
 from tests.support.made_pages import figure_of
-from ui import embedding_charts
+from ui import embedding_charts, theme
 from ui.theme import LIGHT
 
 POINTS = pd.DataFrame(
@@ -29,7 +28,7 @@ def test_each_group_has_its_symbol_and_each_diagnosis_its_color():
     assert list(by_name) == ["Melanoma", "Actinic keratosis", "Nevus"]
     symbols = [trace.marker.symbol for trace in by_name.values()]
     assert symbols == ["diamond", "triangle-up", "circle"]
-    assert by_name["Nevus"].marker.color == BY_CODE["NV"].color
+    assert by_name["Nevus"].marker.color == theme.DIAGNOSIS_COLORS["NV"]
     assert list(by_name["Nevus"].x) == [0.5, 1.0]
 
 
@@ -41,7 +40,7 @@ def test_highlighted_diagnoses_are_drawn_over_the_others_which_are_pale():
     by_name = traces(highlighted=("MEL", "NV"))
     assert list(by_name) == ["Actinic keratosis", "Melanoma", "Nevus"]
     assert by_name["Actinic keratosis"].marker.color == LIGHT.rest
-    assert by_name["Melanoma"].marker.color == BY_CODE["MEL"].color
+    assert by_name["Melanoma"].marker.color == theme.DIAGNOSIS_COLORS["MEL"]
 
 
 def test_hover_text_has_id_diagnosis_and_split():

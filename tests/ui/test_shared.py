@@ -14,7 +14,7 @@ from melanoma_core.models.cards import DatasetUse
 from melanoma_core.models.predict import Prediction
 from tests.support.made_pages import figure_of
 from tests.support.stub_models import PROBABILITIES, card, operating_point
-from ui import card_tables, charts, errors, result_text
+from ui import card_tables, charts, errors, result_text, theme
 from ui.formats import (
     count,
     counted,
@@ -171,7 +171,8 @@ def test_the_bars_have_alt_text():
 
 
 @pytest.mark.parametrize(
-    ("probability", "color"), [(0.31, "#C32A36"), (0.084, "#C32A36"), (0.03, BY_CODE["NV"].color)]
+    ("probability", "color"),
+    [(0.31, "#C32A36"), (0.084, "#C32A36"), (0.03, theme.DIAGNOSIS_COLORS["NV"])],
 )
 def test_the_mark_on_the_ruler_is_red_from_the_threshold_up_and_never_green(probability, color):
     figure = figure_of(charts.ruler(probability, 0.084, LIGHT))

@@ -24,7 +24,7 @@ _NAMES = {
     code: _MERGED_NAMES[code] if code in _MERGED_NAMES else BY_CODE[code].name
     for code in SEVEN_CLASSES
 }
-_COLORS = {code: BY_CODE["SK" if code == "BKL" else nine[0]].color
+_COLORS = {code: theme.DIAGNOSIS_COLORS["SK" if code == "BKL" else nine[0]]
            for code, nine in SEVEN_CLASSES.items()}  # fmt: skip
 # The name in the record and the color of the line, by the name on screen.
 _CHOICES = {

@@ -109,8 +109,8 @@ def chart(rows: Sequence[LikeliestCounts], ground: Ground) -> Chart:
     """The likeliest diagnoses of melanomas and nevi: one bar each, in proportions."""
     data: list[Spec] = []
     for attribute, color, name in (
-        ("as_melanoma", BY_CODE["MEL"].color, "melanoma"),
-        ("as_nevus", BY_CODE["NV"].color, "nevus"),
+        ("as_melanoma", theme.DIAGNOSIS_COLORS["MEL"], "melanoma"),
+        ("as_nevus", theme.DIAGNOSIS_COLORS["NV"], "nevus"),
         ("as_other", ground.rest, "another"),
     ):
         numbers = [getattr(row, attribute) for row in rows]

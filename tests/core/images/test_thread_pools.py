@@ -4,11 +4,11 @@ import threading
 
 import pytest
 
-from melanoma_core.images import threads
+from melanoma_core.images import thread_pools
 
 
 def test_work_is_done_in_order_by_several_threads():
-    with threads.pool() as pool:
+    with thread_pools.pool() as pool:
         assert list(pool.map(lambda number: number**2, range(50))) == [k**2 for k in range(50)]
 
 
@@ -26,14 +26,14 @@ def test_what_waits_is_left_undone_when_the_caller_leaves_by_an_exception(monkey
         next(results)
         raise ZeroDivisionError
 
-    shutdown = threads.ThreadPoolExecutor.shutdown
+    shutdown = thread_pools.ThreadPoolExecutor.shutdown
 
     def fail_then_shut_down(pool, *args, **options):
         threading.Timer(0.2, has_failed.set).start()  # after what waits was taken back
         shutdown(pool, *args, **options)
 
-    monkeypatch.setattr(threads.ThreadPoolExecutor, "shutdown", fail_then_shut_down)
-    with pytest.raises(ZeroDivisionError), threads.pool() as pool:
+    monkeypatch.setattr(thread_pools.ThreadPoolExecutor, "shutdown", fail_then_shut_down)
+    with pytest.raises(ZeroDivisionError), thread_pools.pool() as pool:
         look(pool)
     assert 1 <= len(started) <= pool._max_workers + 1
     with pytest.raises(RuntimeError, match="shutdown"):
@@ -41,7 +41,7 @@ def test_what_waits_is_left_undone_when_the_caller_leaves_by_an_exception(monkey
 
 
 def test_no_thread_is_left_when_the_caller_has_gone_on():
-    with threads.pool() as pool:
+    with thread_pools.pool() as pool:
         list(pool.map(str, range(10)))
         workers = list(pool._threads)
     assert workers

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ui import collector
+from ui import garbage_collection
 
 CONFIG = Path(__file__).resolve().parents[2] / ".streamlit" / "config.toml"
 
@@ -32,32 +32,34 @@ def cycle():
 
 
 def test_reference_cycles_are_freed_once_the_process_has_worked(cycle):
-    before = collector.num_young()
+    before = garbage_collection.num_young()
     gc.collect(1)  # as new objects cause it
     assert cycle() is not None
-    assert collector.collect_since(before) == before + 1
+    assert garbage_collection.collect_since(before) == before + 1
     assert cycle() is None
 
 
 def test_an_idle_process_is_left_alone(cycle):
-    before = collector.num_young()
-    assert collector.collect_since(before) == before
+    before = garbage_collection.num_young()
+    assert garbage_collection.collect_since(before) == before
     assert cycle() is not None
 
 
 def test_a_process_has_one_collector_however_often_it_is_started():
     for _ in range(3):
-        collector.start()
-    threads = [thread for thread in threading.enumerate() if thread.name == "garbage collector"]
+        garbage_collection.start()
+    threads = [
+        thread for thread in threading.enumerate() if thread.name == "garbage garbage_collection"
+    ]
     assert len(threads) == 1
     assert threads[0].daemon  # otherwise the process would never end
 
 
 def test_the_collector_works_by_itself(cycle, monkeypatch):
-    monkeypatch.setattr(collector, "SECONDS", 0.01)
+    monkeypatch.setattr(garbage_collection, "SECONDS", 0.01)
     freed = threading.Event()
     weakref.finalize(cycle(), freed.set)
-    threading.Thread(target=collector._collect_forever, daemon=True).start()
+    threading.Thread(target=garbage_collection._collect_forever, daemon=True).start()
     for _ in range(100):
         gc.collect(1)
         if freed.wait(0.1):
