@@ -48,9 +48,7 @@ def test_an_idle_process_is_left_alone(cycle):
 def test_a_process_has_one_collector_however_often_it_is_started():
     for _ in range(3):
         garbage_collection.start()
-    threads = [
-        thread for thread in threading.enumerate() if thread.name == "garbage garbage_collection"
-    ]
+    threads = [thread for thread in threading.enumerate() if thread.name == "garbage collector"]
     assert len(threads) == 1
     assert threads[0].daemon  # otherwise the process would never end
 

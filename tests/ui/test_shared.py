@@ -155,7 +155,8 @@ def test_one_bar_chart_shows_every_probability_in_its_color(ground):
     ]
     assert bar.text[0] == f"31{NARROW}%"
     assert list(bar.marker.color) == [
-        next(d.color for d in BY_CODE.values() if d.name == name) for name in names
+        next(theme.DIAGNOSIS_COLORS[code] for code in CODES if BY_CODE[code].name == name)
+        for name in names
     ]
     assert list(bar.y) == sorted(bar.y)
     assert tuple(figure.layout.xaxis.range) == (0, 116)
