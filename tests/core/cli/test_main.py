@@ -340,9 +340,10 @@ def test_promote_makes_an_equal_model_the_champion_and_says_what_was_compared(mo
     altered_models.add(models_in_use, "tiny-1", "tiny-2", {})
     result = invoke("promote", "tiny-2")
     assert result.exit_code == 0, result.output
-    assert re.match(r"On \d+ test photographs, 3 of melanoma, against “tiny-1”: ", result.stdout)
+    start = r"Compared with “tiny-1” on \d+ test photographs, 3 of them melanoma: "
+    assert re.match(start, result.stdout)
     for figure in ("sensitivity", "melanoma AUROC", "specificity"):
-        assert f"{figure} +0.000 (at worst " in result.stdout
+        assert f"{figure} +0.000 (lower limit +0.000, " in result.stdout
     assert "tiny-2 is the champion since " in result.stdout
     assert store.champion(models_in_use).model_id == "tiny-2"
     again = invoke("promote", "tiny-2")
@@ -369,14 +370,14 @@ def test_a_model_is_promoted_by_force_and_rolled_back_and_both_are_in_the_journa
     made_candidates.add(champion_in_use, "worse", made_candidates.measured(20))
     refused = invoke("promote", "worse", "--author", "Dr Li")
     assert refused.exit_code == 1
-    assert "“worse” was not put into use: it may be worse." in refused.stderr
+    assert "“worse” fails the safety check: it may be worse." in refused.stderr
     without_reason = invoke("promote", "worse", "--force")
     assert without_reason.exit_code == 2
     assert "--force needs --reason" in without_reason.stderr
     reason = ("--force", "--reason", "Asked for by the study")
     done = invoke("promote", "worse", "--author", "Dr Li", *reason)
     assert done.exit_code == 0, done.output
-    assert "Forced: “worse” was not put into use: it may be worse." in done.stdout
+    assert "Forced: “worse” fails the safety check: it may be worse." in done.stdout
     assert store.champion(champion_in_use).model_id == "worse"
     back = invoke("rollback", "--author", "Dr Ng")
     assert back.exit_code == 0, back.output

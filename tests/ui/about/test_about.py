@@ -48,11 +48,11 @@ def test_every_figure_is_the_cards(tmp_path, monkeypatch):
     assert "temperature (2.50)" in text(app.run())
 
 
-def test_limits_of_colors_are_told_where_the_model_has_some(tmp_path, monkeypatch):
+def test_color_cast_limits_are_given_if_the_model_has_any(tmp_path, monkeypatch):
     stub_models.add(tmp_path, stub_models.card(color_cast_limits=(0.0, 0.6931, -0.6931, 0.0953)))
     stub_models.serve(monkeypatch, tmp_path)
     app = open_app(ABOUT)
-    assert "a mean red of 1.00 to 2.00 times the mean green" in text(app)
+    assert "mean red is kept within 1.00 to 2.00 times mean green" in text(app)
     stub_models.add(tmp_path, stub_models.card("other-1"))
     assert "color cast" not in text(app.run())
 
