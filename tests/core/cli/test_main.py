@@ -348,7 +348,7 @@ def test_promote_makes_an_equal_model_the_champion_and_says_what_was_compared(mo
     assert store.champion(models_in_use).model_id == "tiny-2"
     again = invoke("promote", "tiny-2")
     assert again.exit_code == 1
-    assert "in use already" in again.stderr
+    assert "already in use" in again.stderr
 
 
 def test_promote_says_when_there_was_no_sound_model_to_compare_with(models_in_use):
