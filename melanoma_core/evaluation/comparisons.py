@@ -49,9 +49,10 @@ class Change:
         return self.margin is None or self.lower_bound >= -self.margin
 
     def __str__(self) -> str:
+        bound = self.lower_bound + 0.0  # -0.0 becomes 0.0
         return (
-            f"{self.name} {self.value:+.3f} (lower limit {self.lower_bound:+.3f}, "
-            f"allowed {-(self.margin or 0):g})"
+            f"{self.name} {self.value:+.3f} (lower limit {bound:+.3f}, allowed "
+            f"{-(self.margin or 0):g})"
         )
 
 

@@ -340,9 +340,10 @@ def test_promote_makes_an_equal_model_the_champion_and_says_what_was_compared(mo
     altered_models.add(models_in_use, "tiny-1", "tiny-2", {})
     result = invoke("promote", "tiny-2")
     assert result.exit_code == 0, result.output
-    assert re.match(r"Compared with “tiny-1” on \d+ test photographs, 3 of them melanoma: ", result.stdout)
+    start = r"Compared with “tiny-1” on \d+ test photographs, 3 of them melanoma: "
+    assert re.match(start, result.stdout)
     for figure in ("sensitivity", "melanoma AUROC", "specificity"):
-        assert f"{figure} +0.000 (lower limit " in result.stdout
+        assert f"{figure} +0.000 (lower limit +0.000, " in result.stdout
     assert "tiny-2 is the champion since " in result.stdout
     assert store.champion(models_in_use).model_id == "tiny-2"
     again = invoke("promote", "tiny-2")

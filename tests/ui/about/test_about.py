@@ -48,7 +48,7 @@ def test_every_figure_comes_from_the_card(tmp_path, monkeypatch):
     assert "temperature (2.50)" in text(app.run())
 
 
-def test_color_cast_limits_are_shown_if_the_model_has_any(tmp_path, monkeypatch):
+def test_color_cast_limits_are_given_if_the_model_has_any(tmp_path, monkeypatch):
     stub_models.add(tmp_path, stub_models.card(color_cast_limits=(0.0, 0.6931, -0.6931, 0.0953)))
     stub_models.serve(monkeypatch, tmp_path)
     app = open_app(ABOUT)
