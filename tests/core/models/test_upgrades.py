@@ -202,7 +202,8 @@ def test_training_ids_settings_and_words_are_carried_over(models_dir):
     record["config"] = {"calibrated_anew": "a", "limit_colours": True, "soft_share": 0.5,
                         "training": "none: calibrated and measured anew"}  # fmt: skip
     record["notes"] = ["The network is that of a, calibrated and measured anew.",
-                       "ham: 2 files: A copy of a photograph that stays."]  # fmt: skip
+                       "ham: 2 files: A copy of a photograph that stays.",
+                       "isic: 1 files: A published table says Melanoma, not Nevus."]  # fmt: skip
     earlier_models.seal(directory, record)
     upgrades.upgrade(models_dir)
     card, _, files = store.read_files(directory)
@@ -213,7 +214,8 @@ def test_training_ids_settings_and_words_are_carried_over(models_dir):
     }  # fmt: skip
     assert card.notes == (
         "The network is that of a, recalibrated.",
-        "ham: 2 duplicates of photographs that were kept.",
+        "ham: 2 files dropped: duplicate of a photograph that was kept.",
+        "isic: 1 file relabeled: a published table says Melanoma, not Nevus.",
     )
     assert [use.name for use in card.datasets] == ["drawn"]
 

@@ -274,8 +274,8 @@ def test_published_weights_of_efficientnet_come_to_their_layers(name):
     np.testing.assert_array_equal(
         np.asarray(depthwise.kernel)[1, 2, 7, 0], arrays["2.0"][7, 0, 1, 2]
     )
-    with pytest.raises(ValueError, match="holds more layers"):
+    with pytest.raises(ValueError, match="has more layers"):
         backbone(arrays | {"left.over": np.zeros(3, np.float32)}, name)
     arrays.pop(f"{len(expected) - 1}.3")
-    with pytest.raises(ValueError, match="holds fewer layers"):
+    with pytest.raises(ValueError, match="has fewer layers"):
         backbone(arrays, name)

@@ -317,7 +317,7 @@ def test_nothing_half_built_is_left_after_a_failure(
 
     place, name = {
         "head.npz": (architectures, "head"),
-        "measuring": (candidates.evaluate, "evaluation"),
+        "measuring": (candidates.evaluate, "from_table"),
         "adding": (candidates.store, "add"),
     }[step]
     # The conversion itself takes seconds, and is not what fails here.
