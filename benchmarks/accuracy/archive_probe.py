@@ -120,7 +120,8 @@ def _probe(sample: pd.DataFrame, embeddings: NDArray[np.float32]) -> list[dict[s
         is_any = np.ones(len(sample), bool)
         selected = is_any if code is None else (sample["diagnosis"] == code).to_numpy()
         sizes = sample.loc[selected, "source"].value_counts()
-        selected &= sample["source"].isin(sizes.index[sizes >= _MIN_PER_ARCHIVE]).to_numpy()
+        is_large = sample["source"].isin(sizes.index[sizes >= _MIN_PER_ARCHIVE]).to_numpy()
+        selected = selected & is_large
         part = sample[selected]
         archives, y_true = np.unique(part["source"], return_inverse=True)
         if len(archives) < 2:

@@ -36,7 +36,7 @@ _DATA = Path("../shared/data")
 WAYS = {
     "before": "copies made before the split",
     "after": "copies made after the split",
-    "clean": "clean table, divided by lesion",
+    "clean": "clean table, split by lesion",
 }
 _VAL_FRACTION = 0.2
 
