@@ -1,14 +1,11 @@
-"""Photographs into memory, corrupt ones named; batches that hang on seed and epoch alone."""
+"""Batches that depend on seed and epoch alone."""
 
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from melanoma_core.data.balance import draw_rows
-from melanoma_core.errors import DatasetError
-from melanoma_core.images import reading, synthetic
 from melanoma_core.images.augmentations import NO_AUGMENTATION, augment
 from melanoma_core.runs.configs import TrainConfig
 from melanoma_core.training import input_pipeline
@@ -22,18 +19,6 @@ def images():
     return np.random.default_rng(0).integers(0, 256, (10, 32, 32, 3), dtype=np.uint8)
 
 
-@pytest.fixture
-def table(tmp_path):
-    """Five drawn lesions, of which the second is cut off and the fourth is no image at all."""
-    rows = []
-    for k in range(5):
-        data = reading.jpeg(synthetic.lesion(k, (90, 120)))
-        path = tmp_path / f"lesion_{k}.jpg"
-        path.write_bytes({1: data[: len(data) // 2], 3: b"<html>"}.get(k, data))
-        rows.append({"image_id": f"lesion_{k}", "path": str(path)})
-    return pd.DataFrame(rows)
-
-
 def batches(images, config=CONFIG, epoch=0, weights=None):
     dataset = input_pipeline.EpochBatches(images, LABELS, 3, config, epoch, weights)
     return [dataset[k] for k in range(len(dataset))]
@@ -45,30 +30,6 @@ def equal(some, others):
         for batch, other_batch in zip(some, others, strict=True)
         for one, other in zip(batch, other_batch, strict=True)
     )
-
-
-def test_corrupt_photographs_are_named_and_left_out(table):
-    images, rows, refused = input_pipeline.read_images(table, 32)
-    assert rows["image_id"].tolist() == ["lesion_0", "lesion_2", "lesion_4"]
-    assert len(refused) == 2
-    assert "lesion_1.jpg" in refused[0]
-    assert "lesion_3.jpg" in refused[1]
-    for image, k in zip(images, (0, 2, 4), strict=True):
-        data = reading.jpeg(synthetic.lesion(k, (90, 120)))
-        np.testing.assert_array_equal(image, reading.resize(reading.read(data), 32))
-
-
-def test_progress_ends_at_all_of_them(table):
-    told = []
-    input_pipeline.read_images(table, 32, lambda *progress: told.append(progress))
-    assert told == [(5, 5)]
-
-
-def test_table_without_one_good_photograph_is_refused(table):
-    with pytest.raises(DatasetError, match=r"None of the 2 photographs.*lesion_1\.jpg"):
-        input_pipeline.read_images(table.iloc[[1, 3]], 32)
-    with pytest.raises(DatasetError, match="None of the 0"):
-        input_pipeline.read_images(table.iloc[:0], 32)
 
 
 def test_batches_are_the_same_for_the_same_epoch_and_differ_between_epochs(images):
