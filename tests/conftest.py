@@ -174,5 +174,5 @@ def champion_in_use(models_in_use):
     made_candidates.add(models_in_use, "champion", made_candidates.measured(36))
     store.set_champion(models_in_use, "champion")
     for path in models_in_use.glob("journal.*"):
-        path.unlink()  # as where models were put into use before there was a journal
+        path.unlink()  # as where models were promoted before there was a journal
     return models_in_use

@@ -2,7 +2,8 @@
 
 Streamlit collects after every script run (`runner.postScriptGC`, switched off in config.toml). It
 visits some 300,000 permanent objects, which took half of the processor time of an assessment. Here
-reference cycles, which may include uploads, are freed within seconds instead.
+reference cycles, which may include uploads, are freed within seconds while the app is busy, and
+within a minute when the last visitor has left.
 
 `gc.freeze` after startup would make a collection cheaper still, but frozen objects are never
 collected: a photograph in a session open at that moment would outlive the session.
@@ -10,8 +11,10 @@ collected: a photograph in a session open at that moment would outlive the sessi
 
 import gc
 import threading
+import time
 
 SECONDS = 5.0  # between two checks; under load, a collection takes 1 % of that time
+MAX_SECONDS = 60.0  # between two collections, however little the process does
 _THREAD = "garbage collector"
 _lock = threading.Lock()
 
@@ -24,10 +27,12 @@ def start() -> None:
 
 
 def _collect_forever() -> None:
-    num_seen = num_young()
+    num_seen, collected = num_young(), time.monotonic()
     pause = threading.Event()
     while not pause.wait(SECONDS):
-        num_seen = collect_since(num_seen)
+        if is_due(num_seen, time.monotonic() - collected):
+            num_seen, collected = num_young(), time.monotonic()
+            gc.collect()
 
 
 def num_young() -> int:
@@ -35,9 +40,6 @@ def num_young() -> int:
     return int(gc.get_stats()[1]["collections"])
 
 
-def collect_since(num_seen: int) -> int:
-    """Collect if `num_young` has changed since it was `num_seen`, and return its value."""
-    now = num_young()
-    if now != num_seen:
-        gc.collect()
-    return now
+def is_due(num_seen: int, seconds: float) -> bool:
+    """True if the process has worked since `num_young` was `num_seen`, or after `MAX_SECONDS`."""
+    return num_young() != num_seen or seconds >= MAX_SECONDS

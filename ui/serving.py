@@ -50,7 +50,7 @@ def _champions(models_dir: Path, stamp: tuple[int, int, int] | None) -> tuple[Ch
     If the file is replaced between stamp and reading, this run already has the new entries, and
     the next run sees another stamp.
     """
-    return store.champions(models_dir)
+    return () if stamp is None else store.champions(models_dir)
 
 
 def serving_or_message() -> Serving | None:

@@ -7,12 +7,9 @@ promoted it.
 """
 
 import dataclasses
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from melanoma_core import paths
 from melanoma_core.errors import JournalError, ModelError
 from melanoma_core.evaluation import comparisons
 from melanoma_core.evaluation.comparisons import Comparison
@@ -21,7 +18,6 @@ from melanoma_core.models.journal import Event, Kind
 from melanoma_core.models.store import Champion
 
 MIN_REASON_LENGTH = 10  # characters, to promote a model that fails the safety check
-_LOCK = ".promotion.lock"
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,7 @@ def promote(
     """
     if force:
         _check_reason(reason)
-    with _locked(models_dir):
+    with store.champion_lock(models_dir):
         _settle(models_dir)
         predict.load(store.model_dir(models_dir, model_id))
         rival_id, problems = _rival(models_dir, model_id)
@@ -101,7 +97,7 @@ def roll_back(
         ModelError: there is no such model to go back to, or it is damaged.
         JournalError: the row of an earlier promotion is missing and cannot be written.
     """
-    with _locked(models_dir):
+    with store.champion_lock(models_dir):
         _settle(models_dir)
         entry = _earlier(models_dir, model_id)
         model = predict.load(store.model_dir(models_dir, entry.model_id))
@@ -121,7 +117,7 @@ def settle(models_dir: Path) -> None:
         JournalError: the journal cannot be written.
     """
     if unwritten(models_dir) is not None:
-        with _locked(models_dir):  # a change in progress writes its own row
+        with store.champion_lock(models_dir):  # a change in progress writes its own row
             _settle(models_dir)
 
 
@@ -231,7 +227,7 @@ def _set_champion(
 ) -> tuple[Champion, tuple[str, ...]]:
     """Change the champion and the journal; the champion, and why the journal has no row."""
     champion = store.set_champion(
-        models_dir, model_id, by=author, kind=kind, reason=reason, against=objection
+        models_dir, model_id, author=author, kind=kind, reason=reason, against=objection
     )
     try:
         journal.append(models_dir, _event(models_dir, champion))
@@ -245,7 +241,7 @@ def _event(models_dir: Path, entry: Champion) -> Event:
     """The journal's event for an entry of champion.json."""
     event = Event(
         Kind(entry.kind),
-        who=entry.by,
+        who=entry.author,
         model_id=entry.model_id,
         card_sha256=entry.sha256,
         reason=entry.reason,
@@ -259,16 +255,3 @@ def _event(models_dir: Path, entry: Champion) -> Event:
     return dataclasses.replace(
         event, run_id=card.run_id, datasets={use.name: use.sha256 for use in card.datasets}
     )
-
-
-@contextmanager
-def _locked(models_dir: Path) -> Iterator[None]:
-    """Let one process at a time change the champion, so that the compared one is still in use."""
-    try:
-        with paths.locked(models_dir / _LOCK, creates=True):
-            yield
-    except OSError as error:
-        raise ModelError(
-            f"The model in use cannot be changed: {error.strerror}. Free disk space, or let the "
-            "app write to the models folder."
-        ) from error

@@ -190,7 +190,7 @@ def checked_fields(text: str | bytes) -> dict[str, Any]:
 def _unreadable(error: Exception) -> ModelError:
     return ModelError(
         f"The model’s card cannot be read ({error}). Restore the model’s folder from a copy, or "
-        "train again."
+        "train again. If it was made before version 0.9, run: python -m melanoma_core upgrade"
     )
 
 

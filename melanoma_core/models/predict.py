@@ -114,7 +114,7 @@ class Prediction:
 
     @property
     def melanoma_probability(self) -> float:
-        """What is held against the referral threshold."""
+        """What is compared with the referral threshold."""
         return self.probability("MEL")
 
     @property
@@ -191,7 +191,7 @@ def load(directory: Path) -> Model:
 
 
 def _check_golden(model: Model, content: bytes) -> None:
-    """Hold the answers to the made-up inputs against those that were given in training."""
+    """Compare the answers to the made-up inputs with those given in training."""
     golden = _read_arrays(content, ("images", "probabilities"))
     images, probabilities = golden["images"], golden["probabilities"]
     size, num_codes = model.card.image_size, len(model.card.diagnoses)
@@ -211,20 +211,20 @@ def _check_golden(model: Model, content: bytes) -> None:
         if not difference <= GOLDEN_TOLERANCE:
             raise ModelError(
                 f"The model “{model.card.model_id}” answers {difference:.2g} away from what it "
-                f"answered when it was made; {GOLDEN_TOLERANCE:g} is allowed. Put another model "
-                "into use."
+                f"answered when it was made; {GOLDEN_TOLERANCE:g} is allowed. Promote another "
+                "model."
             )
 
 
 def check_card(entry: store.Champion, sha256: str) -> None:
-    """Hold the SHA-256 of a card against the one that was noted when its model came into use.
+    """Compare the SHA-256 of a card with the one that was noted at promotion.
 
     Raises:
         ModelError: they differ.
     """
     if sha256 != entry.sha256:
         raise ModelError(
-            f"The card of “{entry.model_id}” was changed after it was put into use. "
+            f"The card of “{entry.model_id}” was changed after its promotion. "
             "Restore the folder from a copy."
         )
 
@@ -236,7 +236,7 @@ def load_champion(
 
     Args:
         models_dir: where models are kept.
-        entries: as `store.champions` has given them; read anew by default.
+        entries: from `store.champions`; read again by default.
 
     Raises:
         ModelError: no model is in use, or none of them passes its checks.
@@ -252,7 +252,7 @@ def load_champion(
     raise ModelError(
         problems[0]
         if problems
-        else "No model is in use yet. Train one on your data, or put a candidate into use."
+        else "No model is in use yet. Train one on your data, or promote a candidate."
     )
 
 

@@ -34,10 +34,14 @@ FILES = (
     "network.tflite", "head.npz", "golden.npz", "network.weights.h5", "evaluation.json",
     TRAINING_IDS,
 )  # fmt: skip
+_REMEDY = (
+    "Restore it from a copy, or delete it and promote a model again. If it was written before "
+    "version 0.9, run: python -m melanoma_core upgrade"
+)
 _BUILDING = ".building-"  # how the folders are called in which models are built
 _held: dict[Path, contextlib.ExitStack] = {}  # locks of the folders in which this process builds
 _NUM_REMEMBERED = 6  # the model in use and five to go back to
-_KINDS = (Kind.PROMOTED, Kind.OVERRULED, Kind.ROLLED_BACK)  # how a model comes into use
+_KINDS = (Kind.PROMOTED, Kind.OVERRULED, Kind.ROLLED_BACK)  # how a model becomes champion
 _MODEL_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 
 
@@ -48,7 +52,7 @@ class Champion:
     model_id: str
     since: str  # date and time, UTC
     sha256: str  # of its card.json
-    by: str = ""  # who put it into use
+    author: str = ""  # who promoted it
     kind: str = ""  # as the journal calls it; empty: from before there was a journal
     reason: str = ""  # that was written
     against: str = ""  # what the comparison said against it, and was overruled
@@ -68,8 +72,7 @@ def champions(models_dir: Path) -> tuple[Champion, ...]:
     except (OSError, ValueError, TypeError, KeyError) as error:
         what = error.strerror if isinstance(error, OSError) else error
         raise ModelError(
-            f"champion.json, which names the model in use, cannot be read ({what}). Restore it "
-            "from a copy, or delete it and put a model into use again."
+            f"champion.json, which names the model in use, cannot be read ({what}). {_REMEDY}"
         ) from error
 
 
@@ -93,7 +96,7 @@ def set_champion(
     models_dir: Path,
     model_id: str,
     *,
-    by: str = "",
+    author: str = "",
     kind: str = "",
     reason: str = "",
     against: str = "",
@@ -104,7 +107,7 @@ def set_champion(
     """
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
     card = (model_dir(models_dir, model_id) / "card.json").read_bytes()
-    newest = Champion(model_id, now, sha256(card), by, kind, reason, against)
+    newest = Champion(model_id, now, sha256(card), author, kind, reason, against)
     entries = [newest, *(e for e in champions(models_dir) if e.model_id != model_id)]
     record = {"champions": [_without_empty(entry) for entry in entries[:_NUM_REMEMBERED]]}
     write_atomic(models_dir / "champion.json", json.dumps(record, indent=1).encode())
@@ -113,6 +116,23 @@ def set_champion(
 
 def _without_empty(entry: Champion) -> dict[str, str]:
     return {name: value for name, value in dataclasses.asdict(entry).items() if value}
+
+
+@contextmanager
+def champion_lock(models_dir: Path) -> Iterator[None]:
+    """Let one process at a time change the champion or upgrade models.
+
+    Raises:
+        ModelError: the folder cannot be written to.
+    """
+    try:
+        with locked(models_dir / ".promotion.lock", creates=True):
+            yield
+    except OSError as error:
+        raise ModelError(
+            f"The model in use cannot be changed: {error.strerror}. Free disk space, or let the "
+            "app write to the models folder."
+        ) from error
 
 
 def model_dir(models_dir: Path, model_id: str) -> Path:
@@ -200,7 +220,7 @@ def read_files(directory: Path) -> tuple[Card, str, dict[str, bytes]]:
 
 
 def check_new(models_dir: Path, model_id: str) -> None:
-    """Check that a model may be called so.
+    """Check that a new model may have this id.
 
     Raises:
         ModelError: the id is malformed, or a model of this id exists.

@@ -31,12 +31,18 @@ _SETTINGS = {
     "limit_colours": "clamp_color_cast",
     "start_share": "init_weight",
     "soft_share": "distill_weight",
+    "regularisation_c": "regularization_c",
 }
 # Notes on the card, as cleaning and combining data sets word them now.
 _WORDS = (
     (r"its colour casts held within those of the training photographs, calibrated and measured "
      r"anew", "with color casts clamped to those of the training photographs, recalibrated"),
     (r"calibrated and measured anew", "recalibrated"),
+    (r"quick: a new last layer, the network unchanged", "last layer only"),
+    (r"none: two models joined, one vote each", "none: ensemble of two models with equal weights"),
+    (r"^The networks of (\S+) and (\S+) stand side by side, one vote each;",
+     r"Ensemble of \1 and \2 with equal weights;"),
+    (r"^Training went on from the model (.+)\.$", r"Fine-tuned from \1."),
     (r": ([\d,]+) files: A copy of a photograph that stays",
      r": \1 files dropped: duplicate of a photograph that was kept"),
     (r": ([\d,]+) files: Its picture or its lesion is in (\w+)",
@@ -70,6 +76,13 @@ def upgrade(models_dir: Path, author: str = "") -> list[str]:
             upgraded.
         JournalError: the journal cannot be written; another call writes the row.
     """
+    if not models_dir.is_dir():
+        return []
+    with store.champion_lock(models_dir):
+        return _upgrade(models_dir, author)
+
+
+def _upgrade(models_dir: Path, author: str) -> list[str]:
     upgraded, problems = [], []
     for directory in _interrupted(models_dir) + _model_dirs(models_dir):
         try:
@@ -111,7 +124,9 @@ def _interrupted(models_dir: Path) -> list[Path]:
 
 def _replace(models_dir: Path, directory: Path, fields: dict[str, Any]) -> None:
     """Put the upgraded model in the place of a model, which is kept aside."""
-    contents = _read_files(directory, fields["files"])
+    contents = _read_files(directory, fields.get("files", {}))
+    if not {"network.tflite", "head.npz"} <= contents.keys():
+        raise ModelError("Its card names no network. Restore the folder from a copy.")
     network = predict.read_network(contents["network.tflite"], contents["head.npz"])
     class_bias = np.asarray(fields.get("class_bias", []), np.float64)
     if class_bias.size:
@@ -119,7 +134,12 @@ def _replace(models_dir: Path, directory: Path, fields: dict[str, Any]) -> None:
         contents["head.npz"] = artifacts.head_bytes(network.kernel, bias)
         # What the layer had more, to the last digit, so that no probability changes.
         class_bias = network.bias.astype(np.float64) - bias
-    card = _upgraded_card(fields, class_bias.tolist())
+    try:
+        card = _upgraded_card(fields, class_bias.tolist())
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"Its card lacks what earlier versions wrote ({error}). Restore the folder from a copy."
+        ) from error
     building = store.building_dir(models_dir)
     try:
         for name, data in contents.items():
@@ -215,7 +235,8 @@ def _upgrade_champions(models_dir: Path, card_sha256: Mapping[str, str]) -> None
         is_earlier_form = "in_use" in record
         entries = record["in_use"] if is_earlier_form else record["champions"]
         upgraded = [
-            entry | {"sha256": card_sha256.get(entry["sha256"], entry["sha256"])}
+            {("author" if name == "by" else name): value for name, value in entry.items()}
+            | {"sha256": card_sha256.get(entry["sha256"], entry["sha256"])}
             for entry in entries
             if (models_dir / entry["model_id"] / "card.json").is_file() or not is_earlier_form
         ]

@@ -169,7 +169,7 @@ class ColorCastClamp(layers.Layer):
         return ops.clip(inputs * gains, 0, 255)
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made anew from."""
+        """The settings from which Keras builds the layer again."""
         return {**super().get_config(), "limits": self.limits}
 
 
@@ -227,7 +227,7 @@ def load_weights(
     try:
         network.load_weights(weights_path)
     except (OSError, ValueError, KeyError) as error:
-        # Keras goes on with a list of every layer, 8,000 characters long.
+        # Keras adds a list of every layer, 8,000 characters long.
         reason = " ".join(str(error).split("List of objects")[0].split())
         raise RunError(
             f"“{weights_path.name}” does not hold weights for this network ({reason}). {advice}"

@@ -40,8 +40,8 @@ def carry_out(
         author: who asked for it; the system's user name by default.
 
     Raises:
-        ModelError: a model of this name exists already, or no model can be called so.
-        RunStopped: the run was asked to stop, and can be gone on with.
+        ModelError: a model of this name exists already, or no model can have it.
+        RunStopped: the run was asked to stop, and can be resumed.
         RunError: another process is at work on the run, another training is running, the folder
             holds another run, or a file cannot be read or written (a full disk).
     """

@@ -26,8 +26,8 @@ class State(StrEnum):
     RUNNING = "running"
     FINISHED = "finished"
     FAILED = "failed"
-    STOPPED = "stopped"  # as asked; can be gone on with
-    INTERRUPTED = "interrupted"  # its process died without a word; can be gone on with
+    STOPPED = "stopped"  # as asked; can be resumed
+    INTERRUPTED = "interrupted"  # its process died without a word; can be resumed
 
 
 _ENDS = {state.value: state for state in (State.FINISHED, State.FAILED, State.STOPPED)}
@@ -56,7 +56,7 @@ class RunState:
 
     @property
     def can_resume(self) -> bool:
-        """Whether it can be gone on with."""
+        """True if it can be resumed."""
         return self.plan is not None and self.state in (
             State.STOPPED, State.INTERRUPTED, State.FAILED,
         )  # fmt: skip

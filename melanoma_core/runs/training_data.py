@@ -59,7 +59,6 @@ class TrainingData:
             record | {"path": path}
             for record in rows.to_dict("records")
             for path in self.further_files.get(record["image_id"], ())
-            if path in self.images
         ]
         return pd.concat([rows, pd.DataFrame(further, columns=rows.columns)], ignore_index=True)
 
@@ -109,9 +108,7 @@ def read(plan: RunPlan, run_dir: Path, parents: Sequence[Parent], image_size: in
         squares.read([path for dataset in sets for path in dataset.table["path"]], on_progress)
         refused = (f"Left out: {reason}" for reason in squares.refused.values())
         cleaned = Cleaned(sets, (), (_NOT_CLEANED, *refused))
-    data = dataclasses.replace(divide(plan, cleaned, parents), images=squares.images)
-    is_read = data.rows["path"].isin(squares.images.keys())
-    data = dataclasses.replace(data, rows=data.rows[is_read].reset_index(drop=True))
+    data = _with_images(divide(plan, cleaned, parents), squares.images)
     check(plan, data, parents)
     if not plan.updates_weights:
         data = _without_new_photographs(data, parents)
@@ -120,6 +117,29 @@ def read(plan: RunPlan, run_dir: Path, parents: Sequence[Parent], image_size: in
         note = f"Photographs also used in a further file, from another data set: {num_further:,}."
         data = dataclasses.replace(data, notes=(*data.notes, note))
     return data
+
+
+def _with_images(data: TrainingData, images: Mapping[str, NDArray[np.uint8]]) -> TrainingData:
+    """The data with the images that they need; photographs of which no file is readable go."""
+    further = {
+        image_id: tuple(path for path in paths if path in images)
+        for image_id, paths in data.further_files.items()
+    }
+    records = []
+    for record in data.rows.to_dict("records"):
+        if record["path"] not in images:
+            first, *others = further.get(record["image_id"], ()) or (None,)
+            record["path"], further[record["image_id"]] = first, tuple(others)
+        if record["path"] is not None:
+            records.append(record)
+    rows = pd.DataFrame(records, columns=data.rows.columns).astype(data.rows.dtypes)
+    needed = {*rows["path"], *(path for paths in further.values() for path in paths)}
+    return dataclasses.replace(
+        data,
+        rows=rows,
+        further_files=further,
+        images={path: image for path, image in images.items() if path in needed},
+    )
 
 
 def read_datasets(plan: RunPlan) -> tuple[Dataset, ...]:

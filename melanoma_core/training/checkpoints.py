@@ -2,7 +2,7 @@
 
 Keras' own BackupAndRestore neither writes atomically nor restores every number. Here a checkpoint
 is one folder, written aside, synced and renamed, with every array of the network and its
-optimizer. The newest two are kept, so that a damaged one leaves another to go on from.
+optimizer. The newest two are kept, so that another is left if one is damaged.
 """
 
 import io
@@ -47,7 +47,7 @@ def save(checkpoint_dir: Path, model: keras.Model, state: dict[str, Any]) -> Non
     except OSError:
         shutil.rmtree(aside, ignore_errors=True)  # a full disk needs the room
         raise
-    # What is as new or newer is damaged: the run that saves now could not go on from it.
+    # What is as new or newer is damaged: the run that saves now could not resume from it.
     final = checkpoint_dir / f"epoch-{state['epoch']:04d}"
     for overtaken in checkpoint_dir.glob("epoch-*"):
         if overtaken.name >= final.name:
@@ -75,8 +75,8 @@ def restore(checkpoint_dir: Path, model: keras.Model) -> tuple[dict[str, Any] | 
             state, arrays = _read(directory)
         except (OSError, ValueError, KeyError, TypeError) as error:
             notes.append(
-                f"The checkpoint {directory.name} is damaged ({error}); going on without it, from "
-                "the one before it if there is one."
+                f"The checkpoint {directory.name} is damaged ({error}); continuing from the one "
+                "before it, if there is one."
             )
             continue
         with np.load(io.BytesIO(arrays), allow_pickle=False) as saved:

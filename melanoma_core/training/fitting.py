@@ -22,7 +22,7 @@ from melanoma_core.training.input_pipeline import EpochBatches
 Report = Callable[[str], None]
 
 # TensorFlow reads it before its first operation. Its plain allocator gives the memory of every
-# large tensor back to the system; taking it anew cost a third of a training's time.
+# large tensor back to the system; allocating it again cost a third of the training time.
 os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
 
 

@@ -176,7 +176,9 @@ def _load_parent(
     """
     architectures.load_files(network, parent.files)
     bias = architectures.head(network)[1]
+    # Unmasked at the real proportions, or a rare class would start with the bias of a common one.
+    real = Calibration(prior_shift=parent.card.prior_shift).shift(bias)
+    architectures.set_bias(network, real)
     architectures.unmask_classes(network)
-    shifted = Calibration(prior_shift=parent.card.prior_shift).shift(architectures.head(network)[1])
-    architectures.set_bias(network, shifted - prior_shift)
+    architectures.set_bias(network, architectures.head(network)[1] - prior_shift)
     return bias

@@ -31,18 +31,19 @@ def cycle():
     gc.enable()
 
 
-def test_reference_cycles_are_freed_once_the_process_has_worked(cycle):
+def test_a_collection_is_due_once_the_process_has_worked():
     before = garbage_collection.num_young()
+    assert not garbage_collection.is_due(before, 0)
     gc.collect(1)  # as new objects cause it
-    assert cycle() is not None
-    assert garbage_collection.collect_since(before) == before + 1
-    assert cycle() is None
+    assert garbage_collection.is_due(before, 0)
 
 
-def test_an_idle_process_is_left_alone(cycle):
+def test_an_idle_process_is_left_alone_for_a_minute():
+    gc.disable()
     before = garbage_collection.num_young()
-    assert garbage_collection.collect_since(before) == before
-    assert cycle() is not None
+    assert not garbage_collection.is_due(before, 59)
+    assert garbage_collection.is_due(before, 60)
+    gc.enable()
 
 
 def test_a_process_has_one_collector_however_often_it_is_started():
@@ -63,6 +64,15 @@ def test_the_collector_works_by_itself(cycle, monkeypatch):
         if freed.wait(0.1):
             break
     assert freed.is_set()
+
+
+def test_what_the_last_visitor_left_is_freed_without_further_work(cycle, monkeypatch):
+    monkeypatch.setattr(garbage_collection, "SECONDS", 0.01)
+    monkeypatch.setattr(garbage_collection, "MAX_SECONDS", 0.05)
+    freed = threading.Event()
+    weakref.finalize(cycle(), freed.set)
+    threading.Thread(target=garbage_collection._collect_forever, daemon=True).start()
+    assert freed.wait(10)
 
 
 def test_streamlit_does_not_collect_after_every_script_run():

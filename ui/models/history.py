@@ -50,7 +50,7 @@ def show_forced_promotions(model_id: str) -> None:
         for entry in store.champions(models_dir):
             if entry.model_id == model_id and entry.against and entry.since not in events:
                 events[entry.since] = journal.Event(
-                    journal.Kind.OVERRULED, entry.by, reason=entry.reason, against=entry.against
+                    journal.Kind.OVERRULED, entry.author, reason=entry.reason, against=entry.against
                 )
         for when, event in events.items():
             st.markdown(
@@ -66,7 +66,7 @@ def champions_table(entries: tuple[Champion, ...]) -> dict[str, list[str]]:
         "Model": [literal(entry.model_id) for entry in entries],
         "In use since": [moment(entry.since) for entry in entries],
         "How": [entry.kind or NOT_RECORDED for entry in entries],
-        "By": [literal(entry.by) or journal.NOT_GIVEN for entry in entries],
+        "By": [literal(entry.author) or journal.NOT_GIVEN for entry in entries],
         "Why": [literal(entry.reason) or journal.NOT_GIVEN for entry in entries],
     }
 

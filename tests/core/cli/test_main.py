@@ -215,7 +215,7 @@ def test_without_a_model_every_command_says_what_to_do(empty_models, tmp_path):
         assert result.exit_code == 1
         assert result.stdout == ""
         assert result.stderr == (
-            "Error: No model is in use yet. Train one on your data, or put a candidate into use.\n"
+            "Error: No model is in use yet. Train one on your data, or promote a candidate.\n"
         )
     result = invoke("models", "--json")
     assert (result.exit_code, result.stdout) == (0, "")

@@ -134,7 +134,7 @@ def test_the_journal_has_author_reason_and_checksums_of_a_promotion(champion_in_
     newest = promotion.promote(
         champion_in_use, "better", author="Dr Li", reason="Finds more"
     ).champion
-    assert (newest.by, newest.reason, newest.kind) == ("Dr Li", "Finds more", "promoted")
+    assert (newest.author, newest.reason, newest.kind) == ("Dr Li", "Finds more", "promoted")
     assert store.champion(champion_in_use) == newest
     (row,) = journal.rows(champion_in_use)
     card = store.read_card(champion_in_use / "better")

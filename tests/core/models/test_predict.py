@@ -147,7 +147,7 @@ def test_a_card_rewritten_with_a_right_checksum_is_not_the_one_put_into_use(two_
     assert predict.load(two_models / "tiny-2")
     answering, problem = predict.load_champion(two_models)
     assert answering.card.model_id == "tiny-1"
-    assert "The card of “tiny-2” was changed after it was put into use" in problem
+    assert "The card of “tiny-2” was changed after its promotion" in problem
 
 
 def test_a_folder_that_is_gone_leaves_the_previous_model_answering(two_models):

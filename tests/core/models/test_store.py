@@ -352,7 +352,7 @@ def test_a_damaged_record_is_refused_and_not_taken_for_none(tmp_path, text):
         ("kind", "elected", "kind is 'elected'; promoted, overruled, rolled back or none was"),
         ("kind", ["promoted"], "text was expected"),
         ("since", math.inf, "since is inf; text was expected"),
-        ("by", None, "by is None; text was expected"),
+        ("author", None, "author is None; text was expected"),
     ],
 )
 @pytest.mark.parametrize("place", [0, 1])

@@ -13,7 +13,7 @@ from melanoma_core import paths
 from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import DatasetError, RunError, RunStopped
 from melanoma_core.images import color_casts, reading, synthetic
-from melanoma_core.models import predict, store
+from melanoma_core.models import artifacts, predict, store
 from melanoma_core.models.network_table import NETWORKS
 from melanoma_core.networks import architectures
 from melanoma_core.runs import plans, training_data
@@ -165,6 +165,27 @@ def test_fine_tuning_starts_from_the_parents_logits_with_its_prior_shift(
     np.testing.assert_allclose(started, expected, atol=1e-4)
     assert np.abs(parent.card.prior_shift).max() > 0.1
     assert np.abs(np.subtract(prior_shift, parent.card.prior_shift)).max() > 0.1
+
+
+def test_a_class_that_the_parent_never_saw_starts_as_its_rarest_class(
+    run, plan, tmp_path, monkeypatch
+):
+    plan = replace(plan, config=replace(plan.config, balance="even"), parents=("tiny-7",))
+    (parent,) = parents_of(run, "tiny-7")
+    arrays = altered_models.arrays_of(run.models_dir / "tiny-7" / "head.npz")
+    bias, vasc = arrays["bias"].copy(), CODES.index("VASC")
+    bias[vasc] = artifacts.MASKED
+    shift = np.linspace(-3, 3, len(CODES))  # the masked class has the largest
+    masked = replace(
+        parent,
+        card=replace(parent.card, prior_shift=tuple(shift)),
+        files={**parent.files, "head.npz": artifacts.head_bytes(arrays["kernel"], bias)},
+    )
+    network, prior_shift = start_of(plan, tmp_path / "run-1", [masked], monkeypatch)
+    started = architectures.head(network)[1] + prior_shift
+    real = np.delete(bias + shift, vasc)
+    np.testing.assert_allclose(np.delete(started, vasc), real, atol=1e-5)
+    assert started[vasc] == pytest.approx(real.min(), abs=1e-5)
 
 
 def test_fine_tuning_keeps_the_weights_of_the_parent_at_another_image_size(

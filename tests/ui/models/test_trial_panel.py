@@ -189,7 +189,7 @@ def test_a_forced_promotion_in_the_dialog_keeps_name_and_reason(models):
     assert not app.exception
     assert "**worse is in use now.**" in app.markdown[0].value
     newest = store.champion(models)
-    assert (newest.model_id, newest.by, newest.reason, newest.kind) == (
+    assert (newest.model_id, newest.author, newest.reason, newest.kind) == (
         "worse", "Dr Li", "Asked for by the study", "overruled",
     )  # fmt: skip
     (row,) = journal.rows(models)
