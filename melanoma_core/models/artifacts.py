@@ -45,6 +45,12 @@ def from_files(files: Mapping[str, bytes], versions: Mapping[str, str]) -> Train
     return TrainedNetwork(write, network.logits_of, versions)
 
 
+def network_versions(versions: Mapping[str, str]) -> dict[str, str]:
+    """Of the versions on a card, those of what trained its network and last layer."""
+    names = ("keras", "backend", "tensorflow", "scikit-learn")
+    return {name: versions[name] for name in names if name in versions}
+
+
 def head_bytes(kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> bytes:
     """The content of head.npz: kernel (K, C) and bias (C,) of the last layer."""
     file = io.BytesIO()

@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,7 @@ from melanoma_core.runs import plans
 from melanoma_core.runs.configs import TrainConfig
 from melanoma_core.training import checkpoints
 from melanoma_core.training.input_pipeline import EpochBatches
-
-Report = Callable[[str], None]
+from melanoma_core.training.recipes import Report
 
 # TensorFlow reads it before its first operation. Its plain allocator gives the memory of every
 # large tensor back to the system; allocating it again cost a third of the training time.

@@ -86,7 +86,7 @@ def make(
     return RecipeNetwork(
         artifacts.from_files(
             {**parent.files, "head.npz": artifacts.head_bytes(head.kernel, head.bias)},
-            {"scikit-learn": sklearn.__version__, "backend": "scikit-learn"},
+            {**artifacts.network_versions(card.versions), "scikit-learn": sklearn.__version__},
         ),
         head.prior_shift,
         card.color_cast_limits,

@@ -40,7 +40,10 @@ def make(
     """
     (parent,) = parents
     card, limits = parent.card, parent.card.color_cast_limits
-    network, clamped = artifacts.from_files(parent.files, card.versions), ""
+    network, clamped = (
+        artifacts.from_files(parent.files, artifacts.network_versions(card.versions)),
+        "",
+    )
     if plan.config.clamp_color_cast:
         from melanoma_core.networks import architectures, export
 
