@@ -262,7 +262,12 @@ class Page:
         return next((item.id for item in self.of_kind("button") if item.label == label), None)
 
     def melanoma_probability(self) -> float | None:
-        """What the verdict stands on, in full; None where no verdict is shown."""
+        """The probability behind the verdict, in full; None if no verdict is shown.
+
+        The empty page has the same chart of an example, but no button to clear it.
+        """
+        if self.button(_CLEAR) is None:
+            return None
         for chart in self.of_kind("plotly_chart"):
             for trace in json.loads(chart.spec)["data"]:
                 if trace.get("marker", {}).get("symbol") == _MARK:

@@ -46,6 +46,10 @@ def chart(place, *traces):
     return element(place, "plotly_chart", spec=json.dumps({"data": traces, "layout": {}}))
 
 
+def clear_button():
+    return element([9], "button", label="New lesion")
+
+
 def mark(percent):
     return {"x": [percent], "y": [0], "mode": "markers", "marker": {"symbol": "diamond"}}
 
@@ -65,10 +69,13 @@ def load(num_sessions, *milliseconds, **others):
 def test_the_probability_is_read_in_full_from_the_mark_wherever_it_stands():
     bars = {"type": "bar", "x": [88.0, 12.0], "marker": {"color": ["#000000", "#FFFFFF"]}}
     shown = page(
-        started(), block([0, 3]), chart([0, 3, 0], bars), chart([0, 3, 1], mark(12.345678))
-    )
+        started(), clear_button(), block([0, 3]), chart([0, 3, 0], bars),
+        chart([0, 3, 1], mark(12.345678)),
+    )  # fmt: skip
     assert shown.melanoma_probability() == pytest.approx(0.12345678, abs=1e-12)
-    assert page(started(), chart([0, 0], bars)).melanoma_probability() is None
+    assert page(started(), clear_button(), chart([0, 0], bars)).melanoma_probability() is None
+    # The example on the empty page has the same mark.
+    assert page(started(), chart([0, 0], mark(12))).melanoma_probability() is None
 
 
 def test_widgets_are_found_by_kind_and_label():
@@ -86,17 +93,18 @@ def test_widgets_are_found_by_kind_and_label():
 def test_an_uploader_is_free_only_where_no_verdict_is_shown():
     uploader = element([0, 0], "file_uploader", id="a", label=UPLOADER)
     assert page(started(), uploader).free_uploader() == "a"
-    assert page(started(), uploader, chart([0, 1], mark(1))).free_uploader() is None
+    assert page(started(), uploader, clear_button(), chart([0, 1], mark(1))).free_uploader() is None
 
 
 def test_a_run_clears_the_page_and_a_run_of_a_fragment_does_not():
     verdict = chart([0, 0], mark(40))
-    assert page(started(), verdict, started()).melanoma_probability() is None
-    assert page(started(), verdict, started("f")).melanoma_probability() == 0.4
+    assert page(started(), clear_button(), verdict, started()).melanoma_probability() is None
+    assert page(started(), clear_button(), verdict, started("f")).melanoma_probability() == 0.4
 
 
 def test_what_takes_a_place_takes_away_all_that_stood_in_it():
-    before = (started(), block([0, 1]), chart([0, 1, 0], mark(40)), chart([0, 10], mark(70)))
+    before = (started(), clear_button(), block([0, 1]), chart([0, 1, 0], mark(40)),
+              chart([0, 10], mark(70)))  # fmt: skip
     assert page(*before).melanoma_probability() == 0.4
     assert page(*before, block([0, 1])).melanoma_probability() == 0.7
     assert page(*before, element([0, 1], "empty")).melanoma_probability() == 0.7
