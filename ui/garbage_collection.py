@@ -13,7 +13,7 @@ import gc
 import threading
 import time
 
-SECONDS = 5.0  # between two checks; under load, a collection takes 1 % of that time
+SECONDS = 10.0  # between two checks; a collection takes 1 % of that time
 MAX_SECONDS = 60.0  # between two collections, however little the process does
 _THREAD = "garbage collector"
 _lock = threading.Lock()
