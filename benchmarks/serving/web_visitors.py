@@ -82,6 +82,19 @@ async def assess(page: Page, file: Path) -> float:
     return time.perf_counter() - started
 
 
+async def seconds_to_bars(browser: Browser, server: Server, file: Path) -> float:
+    """Seconds from the upload until the bars are drawn, in a browser without a cache."""
+    page = await tab(browser)
+    await visit(page, server)
+    await page.locator(".js-plotly-plot .main-svg").first.wait_for()  # the example, before it
+    started = time.perf_counter()
+    await page.locator("input[type=file]").set_input_files(file)
+    await page.locator(".js-plotly-plot .barlayer .point").first.wait_for(state="attached")
+    seconds = time.perf_counter() - started
+    await page.context.close()
+    return seconds
+
+
 async def clear(page: Page) -> None:
     """Remove the photograph, and wait for the uploader."""
     await page.get_by_role("button", name="New lesion").click()
