@@ -43,12 +43,12 @@ def show_example(page: Page) -> None:
     page.get_by_role("button", name="New lesion").wait_for()
 
 
-def choose_drawn_set(page: Page) -> None:
-    """Choose the data set drawn by code as what to train on."""
+def choose_synthetic_set(page: Page) -> None:
+    """Choose the synthetic lesions as what to train on."""
     field = page.get_by_role("combobox", name="Data set").first
     field.click()
-    field.fill("drawn")
-    page.get_by_role("option", name="drawn").first.click()
+    field.fill("Synthetic")
+    page.get_by_role("option", name="Synthetic").first.click()
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Start training")).to_be_enabled()
 
@@ -58,7 +58,7 @@ SHOTS = (
     Shot("assess-dark", "", 1100, "dark", prepare=show_example),
     Shot("explore", "explore", 1030),
     Shot("doctor", "doctor", 1000),
-    Shot("train", "train", 1010, prepare=choose_drawn_set),
+    Shot("train", "train", 1010, prepare=choose_synthetic_set),
     Shot("models", "models", 1120),
     Shot("lessons", "lessons", 900),
 )
