@@ -9,7 +9,7 @@ separately. No upload starts after the last second; those in progress are waited
 
 The verdict is there once a finished script run shows the chart “Referral threshold”. Words on the
 page are rounded, but the chart's Plotly JSON, which the server sends as `PlotlyChart.spec`, holds
-the probability of melanoma in full as the place of its diamond. It is held against what the same
+the probability of melanoma in full as the place of its diamond. It is compared with what the same
 model says of the same file in this process, one file after the other. No two photographs have
 nearly the same probability, so an answer meant for another session is a wrong one.
 """
@@ -478,7 +478,7 @@ async def _work(
     think: float,
     load: Load,
 ) -> None:
-    """Assess one photograph after the other; after an error in a session opened anew."""
+    """Assess one photograph after the other; after an error, in a new session."""
     is_open = True
     while time.perf_counter() < deadline:
         try:

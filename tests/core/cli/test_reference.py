@@ -11,7 +11,7 @@ DOCUMENT = paths.PROJECT_DIR / "docs" / "command-line.md"
 
 
 def test_the_reference_is_up_to_date():
-    """`python -m melanoma_core.cli.reference --output docs/command-line.md` makes it anew."""
+    """`python -m melanoma_core.cli.reference --output docs/command-line.md` makes it again."""
     assert DOCUMENT.read_text(encoding="utf-8") == reference.document()
 
 

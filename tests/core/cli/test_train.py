@@ -1,4 +1,4 @@
-"""The commands that end in a candidate: each has the options that its recipe heeds."""
+"""The commands that end in a candidate: each has the options that its recipe uses."""
 
 from types import SimpleNamespace
 
