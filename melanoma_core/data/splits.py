@@ -35,7 +35,7 @@ def assign(
         fractions: proportions of each diagnosis's groups for train, val and test; sum 1.
         keep_existing: keep the (published) splits that the table has, and draw only the rest. If
             a diagnosis then lacks a split, some of its training groups are moved there.
-        copies: pairs of image ids that show one picture, as `duplicate_checks.near_copy_ids`
+        copies: pairs of image ids that show one picture, as `cleaning.copies_by_image_id`
             returns them; ids that are not in the table are ignored.
 
     Returns:

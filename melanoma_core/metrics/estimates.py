@@ -47,11 +47,6 @@ def share_interval(hits: ArrayLike, groups: ArrayLike) -> Interval:
     return classification.percentile_interval(means(hits, groups))
 
 
-def auroc_interval(y_true: ArrayLike, y_score: ArrayLike, groups: ArrayLike) -> Interval:
-    """As `classification.bootstrap_interval` of `classification.auroc`; `Args` as `aurocs`."""
-    return classification.percentile_interval(aurocs(y_true, y_score, groups))
-
-
 def means(values: ArrayLike, groups: ArrayLike) -> NDArray[np.float64]:
     """As `classification.bootstrap` of the mean; `values` (N,), `groups` (N,)."""
     num_groups, group_of = _grouped(groups)

@@ -112,7 +112,9 @@ def read(plan: RunPlan, run_dir: Path, parents: Sequence[Parent], image_size: in
     check(plan, data, parents)
     if not plan.updates_weights:
         data = _without_new_photographs(data, parents)
-    num_further = len(data.files("train")) - len(data.split("train"))
+    num_further = sum(
+        len(data.further_files.get(image_id, ())) for image_id in data.split("train")["image_id"]
+    )
     if plan.updates_weights and num_further:
         note = f"Photographs also used in a further file, from another data set: {num_further:,}."
         data = dataclasses.replace(data, notes=(*data.notes, note))

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 APP = Path(__file__).resolve().parents[2] / "app.py"
 SECONDS = 30  # one run; a first import of Plotly on a busy machine takes several
 
-# Each session of AppTest would read anew what every installed package says of itself: 0.2 s.
+# Each session of AppTest would read the metadata of every installed package again: 0.2 s.
 manifest_scanner.scan_component_manifests = functools.cache(
     manifest_scanner.scan_component_manifests
 )
