@@ -17,7 +17,7 @@ from melanoma_core.data.datasets import Dataset
 from melanoma_core.data.schema import SPLITS
 from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import ModelError
-from melanoma_core.evaluation import evaluate
+from melanoma_core.evaluation import evaluate, operating_points
 from melanoma_core.images import reading, synthetic
 from melanoma_core.metrics import calibration
 from melanoma_core.metrics.calibration import Calibration
@@ -106,7 +106,8 @@ def _measure(
 
     plans.write_status(run_dir, "choosing the threshold")
     val, test = measured.where(is_val), measured.where(~is_val)
-    points = tuple(evaluate.operating_point(val, test, target) for target in TARGETS)
+    points = tuple(operating_points.operating_point(val, test, target) for target in TARGETS)
+    carcinoma_points = operating_points.carcinoma_points(val, test, TARGETS)
     counts = {
         split: dict(zip(CODES, training_data.counts(data.split(split)).tolist(), strict=True))
         for split in SPLITS
@@ -140,6 +141,11 @@ def _measure(
         not_for=cards.NOT_FOR,
         files={},
         color_cast_limits=made.color_cast_limits,
+        carcinoma_points=carcinoma_points,
+        referral_rules=tuple(
+            operating_points.referral_rule(test, *both)
+            for both in zip(points, carcinoma_points, strict=False)
+        ),
     )
 
 
