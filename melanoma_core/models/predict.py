@@ -18,8 +18,9 @@ from melanoma_core.diagnoses import CARCINOMA_CODES, MALIGNANT_CODES
 from melanoma_core.errors import ModelError
 from melanoma_core.images import reading
 from melanoma_core.metrics import calibration
-from melanoma_core.models import cards, outcomes, store
+from melanoma_core.models import cards, outcomes, similar_cases, store
 from melanoma_core.models.outcomes import Outcomes
+from melanoma_core.models.similar_cases import Index
 
 # Between processors the same graph differs by about 1e-6; a damaged one by far more.
 GOLDEN_TOLERANCE = 1e-4
@@ -105,6 +106,7 @@ class Model:
     sha256: str  # of card.json, which holds that of every other file
     network: Network
     outcomes: Outcomes  # of its test photographs
+    index: Index | None = None  # of its training photographs; None: it has none
 
 
 @dataclass(frozen=True)
@@ -201,8 +203,14 @@ def load(directory: Path) -> Model:
             f"{card.image_size} px, its network of {len(network.bias)} at "
             f"{network.graph.image_size} px. Restore the folder from a copy."
         )
-    test_outcomes = outcomes.from_evaluation(contents["evaluation.json"])
-    model = Model(card, card_sha256, network, test_outcomes)
+    neighbors = contents.get(store.NEIGHBORS)
+    model = Model(
+        card,
+        card_sha256,
+        network,
+        outcomes.from_evaluation(contents["evaluation.json"]),
+        similar_cases.from_bytes(neighbors, network.kernel.shape[0]) if neighbors else None,
+    )
     _check_golden(model, contents["golden.npz"])
     return model
 
