@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from melanoma_core.models import views
-from melanoma_core.models.predict import Network
+from melanoma_core.models.predict import GraphOutput, Network
 from tests.support.stub_models import StubGraph
 
 SQUARE = np.arange(32 * 32 * 3, dtype=np.uint32).reshape(32, 32, 3).astype(np.uint8)
@@ -14,7 +14,7 @@ class CornerGraph(StubGraph):
     """Its embedding is the red value of the upper left corner."""
 
     def run(self, image):
-        return None, image[0, 0, :1].astype(np.float32)
+        return GraphOutput(None, image[0, 0, :1].astype(np.float32))
 
 
 def test_the_views_are_the_eight_symmetries_of_a_square_the_photograph_itself_first():
