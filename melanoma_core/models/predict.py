@@ -14,11 +14,13 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from melanoma_core.diagnoses import MALIGNANT_CODES
+from melanoma_core.diagnoses import CARCINOMA_CODES, MALIGNANT_CODES
 from melanoma_core.errors import ModelError
 from melanoma_core.images import reading
 from melanoma_core.metrics import calibration
-from melanoma_core.models import cards, store
+from melanoma_core.models import cards, outcomes, similar_cases, store
+from melanoma_core.models.outcomes import Outcomes
+from melanoma_core.models.similar_cases import Index
 
 # Between processors the same graph differs by about 1e-6; a damaged one by far more.
 GOLDEN_TOLERANCE = 1e-4
@@ -103,6 +105,8 @@ class Model:
     card: cards.Card
     sha256: str  # of card.json, which holds that of every other file
     network: Network
+    outcomes: Outcomes  # of its test photographs
+    index: Index | None = None  # of its training photographs; None: it has none
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,11 @@ class Prediction:
     def malignant_probability(self) -> float:
         """Sum over the malignant diagnoses."""
         return sum(self.probability(code) for code in self.codes if code in MALIGNANT_CODES)
+
+    @property
+    def carcinoma_probability(self) -> float:
+        """What is compared with the referral threshold for carcinoma."""
+        return sum(self.probability(code) for code in self.codes if code in CARCINOMA_CODES)
 
     @property
     def likeliest(self) -> str:
@@ -194,7 +203,14 @@ def load(directory: Path) -> Model:
             f"{card.image_size} px, its network of {len(network.bias)} at "
             f"{network.graph.image_size} px. Restore the folder from a copy."
         )
-    model = Model(card, card_sha256, network)
+    neighbors = contents.get(store.NEIGHBORS)
+    model = Model(
+        card,
+        card_sha256,
+        network,
+        outcomes.from_evaluation(contents["evaluation.json"]),
+        similar_cases.from_bytes(neighbors, network.kernel.shape[0]) if neighbors else None,
+    )
     _check_golden(model, contents["golden.npz"])
     return model
 

@@ -1,5 +1,6 @@
 """The command line: what goes to stdout and stderr, exit codes, and nothing of a patient left."""
 
+import getpass
 import io
 import json
 import os
@@ -25,9 +26,11 @@ from melanoma_core.models import cards, predict, store
 from tests.support import altered_models, earlier_models, made_candidates, made_models
 
 PROJECT = Path(__file__).resolve().parents[3]
+REASON = ("--reason", "Made for this test")
 FIELDS = {
     "file", "model_id", "probabilities", "melanoma_probability", "malignant_probability",
-    "threshold", "above_threshold", "intended_use",
+    "threshold", "above_threshold", "carcinoma_probability", "carcinoma_threshold",
+    "above_carcinoma_threshold", "referred", "verdict", "checks", "intended_use",
 }  # fmt: skip
 
 
@@ -115,6 +118,12 @@ def test_a_hundred_photographs_with_seven_bad_ones_get_a_line_each_in_order(in_u
         malignant = [record["probabilities"][code] for code in ("MEL", "BCC", "SCC")]
         assert record["malignant_probability"] == pytest.approx(sum(malignant))
         assert record["above_threshold"] == (record["melanoma_probability"] >= threshold)
+        assert record["carcinoma_probability"] == pytest.approx(sum(malignant[1:]))
+        carcinoma = in_use.card.carcinoma_point(0.95).threshold
+        assert record["carcinoma_threshold"] == carcinoma
+        is_above = record["carcinoma_probability"] >= carcinoma
+        assert record["above_carcinoma_threshold"] == is_above
+        assert record["referred"] == (record["above_threshold"] or is_above)
         assert record["intended_use"] == cards.INTENDED_USE
     assert len({record.get("melanoma_probability") for record in records}) > 50
 
@@ -167,14 +176,19 @@ def test_an_assessment_in_words_names_file_verdict_model_and_use(in_use, tmp_pat
     result = invoke("assess", photograph)
     assert result.exit_code == 0
     prediction = predict.classify(in_use, reading.read(photograph.read_bytes()))
-    threshold = in_use.card.operating_point().threshold
-    side = "above" if prediction.melanoma_probability >= threshold else "below"
-    melanoma, likeliest = (
-        formats.digits(prediction.probability(code)) for code in ("MEL", prediction.likeliest)
-    )
+    points = in_use.card.operating_point(), in_use.card.carcinoma_point()
+    assert prediction.melanoma_probability < points[0].threshold
+    assert prediction.carcinoma_probability < points[1].threshold
+    melanoma, carcinoma, likeliest, *thresholds = (
+        formats.digits(value)
+        for value in (
+            prediction.melanoma_probability, prediction.carcinoma_probability,
+            prediction.probability(prediction.likeliest), *(point.threshold for point in points),
+        )
+    )  # fmt: skip
     assert result.stdout == (
-        f"{photograph}: {side} the referral threshold for melanoma "
-        f"(melanoma {melanoma} %, threshold {formats.digits(threshold)} %); "
+        f"{photograph}: below both referral thresholds (melanoma {melanoma} %, threshold "
+        f"{thresholds[0]} %; carcinoma {carcinoma} %, threshold {thresholds[1]} %); "
         f"likeliest diagnosis {prediction.likeliest} ({likeliest} %); model tiny-1\n"
     )
     assert result.stderr == cards.INTENDED_USE + "\n"
@@ -184,7 +198,9 @@ def test_an_assessment_in_words_names_file_verdict_model_and_use(in_use, tmp_pat
 def test_the_threshold_of_the_card_decides(models_in_use, tmp_path, threshold, verdict):
     point = store.read_card(models_in_use / "tiny-1").operating_points[0]
     points = (cards.OperatingPoint(**{**vars(point), "threshold": threshold}),)
-    altered_models.add(models_in_use, "tiny-1", "tiny-2", {}, operating_points=points)
+    altered_models.add(
+        models_in_use, "tiny-1", "tiny-2", {}, operating_points=points, carcinoma_points=()
+    )
     photograph = save(tmp_path / "lesion.png")
     words = invoke("assess", "--model", "tiny-2", photograph).stdout
     assert f"threshold {threshold * 100:.0f} %)" in words
@@ -192,6 +208,22 @@ def test_the_threshold_of_the_card_decides(models_in_use, tmp_path, threshold, v
     (record,) = lines_of(invoke("assess", "--json", "--model", "tiny-2", photograph).stdout)
     assert record["above_threshold"] is (verdict == "above")
     assert record["model_id"] == "tiny-2"
+
+
+def test_photographs_of_one_lesion_get_one_result_from_the_mean_of_their_logits(in_use, tmp_path):
+    paths = [save(tmp_path / f"{seed}.png", seed) for seed in (1, 2, 3)]
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no picture")
+    result = invoke("assess", "--json", "--one-lesion", *paths, bad)
+    assert result.exit_code == 2
+    (record,) = lines_of(result.stdout)
+    assert record["files"] == [str(path) for path in (*paths, bad)]
+    assert [refusal["file"] for refusal in record["refused_files"]] == [str(bad)]
+    logits = [predict.classify(in_use, reading.read(path.read_bytes())).logits for path in paths]
+    expected = calibration.probabilities(np.mean(logits, axis=0), in_use.card.calibration)
+    np.testing.assert_allclose(list(record["probabilities"].values()), expected, atol=1e-6)
+    (nothing,) = lines_of(invoke("assess", "--json", "--one-lesion", bad).stdout)
+    assert nothing.keys() == {"files", "refused_files"}
 
 
 def test_a_hostile_file_name_cannot_steer_the_terminal(in_use, tmp_path):
@@ -220,7 +252,7 @@ def test_without_a_model_every_command_says_what_to_do(empty_models, tmp_path):
     result = invoke("models", "--json")
     assert (result.exit_code, result.stdout) == (0, "")
     assert "Train one: python -m melanoma_core train" in result.stderr
-    result = invoke("promote", "anything")
+    result = invoke("promote", "anything", *REASON)
     assert result.exit_code == 1
     assert "There is no model “anything”. The models are: none yet." in result.stderr
 
@@ -338,7 +370,7 @@ def test_models_are_listed_with_the_champion_marked(models_in_use):
 
 def test_promote_makes_an_equal_model_the_champion_and_says_what_was_compared(models_in_use):
     altered_models.add(models_in_use, "tiny-1", "tiny-2", {})
-    result = invoke("promote", "tiny-2")
+    result = invoke("promote", "tiny-2", *REASON)
     assert result.exit_code == 0, result.output
     start = r"Compared with “tiny-1” on \d+ test photographs, 3 of them melanoma: "
     assert re.match(start, result.stdout)
@@ -346,7 +378,7 @@ def test_promote_makes_an_equal_model_the_champion_and_says_what_was_compared(mo
         assert f"{figure} +0.000 (lower limit +0.000, " in result.stdout
     assert "tiny-2 is the champion since " in result.stdout
     assert store.champion(models_in_use).model_id == "tiny-2"
-    again = invoke("promote", "tiny-2")
+    again = invoke("promote", "tiny-2", *REASON)
     assert again.exit_code == 1
     assert "already in use" in again.stderr
 
@@ -354,39 +386,39 @@ def test_promote_makes_an_equal_model_the_champion_and_says_what_was_compared(mo
 def test_promote_says_when_there_was_no_sound_model_to_compare_with(models_in_use):
     altered_models.add(models_in_use, "tiny-1", "tiny-2", {})
     (models_in_use / "tiny-1" / "head.npz").write_bytes(b"damaged")
-    result = invoke("promote", "tiny-2")
+    result = invoke("promote", "tiny-2", *REASON)
     assert result.exit_code == 0, result.output
     assert "head.npz of the model “tiny-1”" in result.stderr
     assert "Not compared: none of the earlier champions is sound, so tiny-2" in result.stdout
     (models_in_use / "champion.json").unlink()
-    assert "Not compared: there was no champion, so tiny-2" in invoke("promote", "tiny-2").stdout
+    result = invoke("promote", "tiny-2", *REASON)
+    assert "Not compared: there was no champion, so tiny-2" in result.stdout
 
 
 def test_a_model_is_promoted_by_force_and_rolled_back_and_both_are_in_the_journal(
     champion_in_use,
 ):
-    for model_id in ("tiny-1", "champion"):  # as before there was a journal: both without a kind
-        store.set_champion(champion_in_use, model_id)
     made_candidates.add(champion_in_use, "worse", made_candidates.measured(20))
-    refused = invoke("promote", "worse", "--author", "Dr Li")
+    refused = invoke("promote", "worse", "--author", "Dr Li", *REASON)
     assert refused.exit_code == 1
     assert "“worse” fails the safety check: it may be worse." in refused.stderr
-    without_reason = invoke("promote", "worse", "--force")
-    assert without_reason.exit_code == 2
-    assert "--force needs --reason" in without_reason.stderr
+    for command in (("promote", "worse", "--force"), ("rollback",)):
+        without_reason = invoke(*command)
+        assert without_reason.exit_code == 2
+        assert "Missing option '--reason'" in without_reason.stderr
     reason = ("--force", "--reason", "Asked for by the study")
     done = invoke("promote", "worse", "--author", "Dr Li", *reason)
     assert done.exit_code == 0, done.output
     assert "Forced: “worse” fails the safety check: it may be worse." in done.stdout
     assert store.champion(champion_in_use).model_id == "worse"
-    back = invoke("rollback", "--author", "Dr Ng")
+    back = invoke("rollback", *REASON)
     assert back.exit_code == 0, back.output
     assert back.stdout.startswith("champion is the champion since 20")
     listed = invoke("journal").stdout.splitlines()
     assert "overruled  worse  by Dr Li  Asked for by the study" in listed[0]
-    assert "rolled back  champion  by Dr Ng" in listed[1]
+    assert f"rolled back  champion  by {getpass.getuser()}  Made for this test" in listed[1]
     assert invoke("journal", "--verify").exit_code == 0
-    assert invoke("rollback", "nobody").exit_code == 1
+    assert invoke("rollback", "nobody", *REASON).exit_code == 1
 
 
 def test_a_damaged_card_is_named_and_the_other_models_are_listed(models_in_use):

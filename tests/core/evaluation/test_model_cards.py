@@ -13,7 +13,7 @@ from melanoma_core import paths
 from melanoma_core.cli.main import main
 from melanoma_core.diagnoses import BY_CODE, CODES
 from melanoma_core.errors import ModelError
-from melanoma_core.evaluation import evaluate, model_cards, subgroups
+from melanoma_core.evaluation import evaluate, model_cards, operating_points, subgroups
 from melanoma_core.evaluation.formats import measured_on, percent_estimate, score_estimate
 from melanoma_core.models import cards, store
 from melanoma_core.models.cards import DatasetUse
@@ -28,7 +28,7 @@ TRAIN = dict.fromkeys(CODES, 100)
 def card_of(measured, **changes):
     """A card whose figures are those of this evaluation."""
     val, test = (measured.where((measured.table["split"] == s).to_numpy()) for s in ("val", "test"))
-    points = tuple(evaluate.operating_point(val, test, target) for target in (0.95, 0.90))
+    points = tuple(operating_points.operating_point(val, test, target) for target in (0.95, 0.90))
     fields = {
         "operating_points": points,
         "differential": evaluate.differential(val, test),
