@@ -16,7 +16,7 @@ from melanoma_core.networks import architectures
 
 _FINEST = 4  # the finest feature map has this many pixels of the image a side
 _CHANNELS = (48, 64, 96, 128)  # by level, the finest map first; deeper levels have the last
-_MOMENTUM = 0.99  # of batch normalization, as in the networks
+_MOMENTUM = 0.9  # of batch normalization: a short training, in which 0.99 lags behind the weights
 
 
 def build(network: keras.Model) -> keras.Model:
