@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melanoma_core.errors import ImageError
-from melanoma_core.images import reading
+from melanoma_core.images import outlines, reading
 from melanoma_core.metrics import calibration
 from melanoma_core.models import outcomes, predict, similar_cases
 from melanoma_core.models.cards import Card
@@ -94,7 +94,13 @@ def examine(model: Model, image: NDArray[np.uint8]) -> Photograph:
     """
     square = reading.resize(image, model.network.graph.image_size)
     prediction = predict.classify(model, square)
-    return Photograph(square, prediction, findings=(), outline=None)
+    outline = prediction.outline
+    return Photograph(
+        square,
+        prediction,
+        findings=(),
+        outline=None if outline is None else outlines.mask(outline, *square.shape[:2]),
+    )
 
 
 def combine(model: Model, photographs: Sequence[Photograph]) -> Assessment:
