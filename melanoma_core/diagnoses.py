@@ -54,6 +54,7 @@ DIAGNOSES = (
 CODES = tuple(diagnosis.code for diagnosis in DIAGNOSES)
 BY_CODE = {diagnosis.code: diagnosis for diagnosis in DIAGNOSES}
 MALIGNANT_CODES = tuple(d.code for d in DIAGNOSES if d.group == MALIGNANT)
+CARCINOMA_CODES = ("BCC", "SCC")  # they share a referral threshold
 
 # The seven classes of HAM10000 as groups of the nine.
 SEVEN_CLASSES: dict[str, tuple[str, ...]] = {

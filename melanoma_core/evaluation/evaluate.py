@@ -21,7 +21,7 @@ from melanoma_core.images import reading
 from melanoma_core.metrics import calibration, classification, conformal, estimates
 from melanoma_core.metrics.conformal import LEVEL
 from melanoma_core.metrics.estimates import Estimate
-from melanoma_core.models.cards import Differential, OperatingPoint
+from melanoma_core.models.cards import Differential
 from melanoma_core.models.predict import Model, Network
 
 _ROW_FIELDS = ("image_id", "group_id", "lesion_id", "source", "split", "diagnosis")
@@ -103,8 +103,8 @@ def score(
         except ImageError as error:
             refused.append(str(error))
         else:
-            _, embedding = network.graph.run(reading.resize(image, network.graph.image_size))
-            logits.append(network.logits(embedding))
+            square = reading.resize(image, network.graph.image_size)
+            logits.append(network.logits(network.graph.run(square).embedding))
             rows.append(row)
         if on_progress and (row % 50 == 49 or row + 1 == len(table)):
             on_progress(row + 1, len(table))
@@ -168,36 +168,6 @@ def from_json(text: str | bytes) -> Evaluation:
         raise ModelError(
             f"The model’s evaluation cannot be read ({error}). Restore its folder from a copy."
         ) from error
-
-
-def operating_point(val: Evaluation, test: Evaluation, target: float) -> OperatingPoint:
-    """The threshold expected to find `target` of new melanomas, with its test results.
-
-    It finds ceil((n + 1) · target) of n validation melanomas, as the differential does: a threshold
-    that finds just `target` of the melanomas it was chosen on is expected to find fewer new ones.
-    With fewer than 19 melanomas it finds them all, and even that does not guarantee 95 %.
-
-    Raises:
-        DatasetError: the validation split has no melanoma.
-    """
-    is_melanoma = val.is_melanoma == 1
-    if not is_melanoma.any():
-        raise DatasetError(
-            "The validation split has no melanomas, so no threshold can be chosen. Add some."
-        )
-    num_melanomas = int(is_melanoma.sum())
-    val_sensitivity = min(1.0, conformal.num_to_cover(num_melanomas, target) / num_melanomas)
-    threshold = classification.threshold_at_sensitivity(
-        val.is_melanoma, val.melanoma_probability, val_sensitivity
-    )
-    return OperatingPoint(
-        target=target,
-        threshold=threshold,
-        val_photographs=num_melanomas,
-        val_lesions=val.num_lesions(is_melanoma),
-        sensitivity=sensitivity(test, threshold),
-        specificity=specificity(test, threshold),
-    )
 
 
 def differential(val: Evaluation, test: Evaluation, level: float = LEVEL) -> Differential:

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from melanoma_core.data.coverage import ATTRIBUTES
@@ -12,6 +12,7 @@ from melanoma_core.images.color_casts import Limits
 from melanoma_core.metrics import estimates
 from melanoma_core.metrics.calibration import Calibration
 from melanoma_core.metrics.estimates import Estimate
+from melanoma_core.models.quality_checks import Limit
 from melanoma_core.paths import sha256
 
 INTENDED_USE = "Research and education; not a medical device; the decision is the clinician’s."
@@ -30,14 +31,26 @@ _CHECKSUM = "card_sha256"
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """A threshold chosen on validation photographs, and what it did on test photographs."""
+    """A threshold chosen on validation photographs, and what it did on test photographs.
 
-    target: float  # share of melanomas that it is placed to find
-    threshold: float  # a lesion is referred when its melanoma probability reaches it
-    val_photographs: int  # melanomas that it was chosen on
+    It is for melanoma, or for carcinoma (basal and squamous cell together).
+    """
+
+    target: float  # proportion of these malignancies that it is placed to find
+    threshold: float  # a lesion is referred when their probability reaches it
+    val_photographs: int  # of these malignancies, that it was chosen on
     val_lesions: int
     sensitivity: Estimate
     specificity: Estimate
+
+
+@dataclass(frozen=True)
+class ReferralRule:
+    """Refer what is above the threshold for melanoma or for carcinoma: what it did on the test."""
+
+    target: float  # of both thresholds
+    sensitivity: Estimate  # for any malignancy
+    specificity: Estimate  # of photographs of other lesions
 
 
 @dataclass(frozen=True)
@@ -99,6 +112,11 @@ class Card:
     # Those that only its parent models were trained on, counted as on their cards.
     inherited_datasets: tuple[DatasetUse, ...]
     color_cast_limits: Limits  # to which its network clamps color casts; empty: it does not
+    # Models made before version 0.10 lack what follows, and work without it.
+    carcinoma_points: tuple[OperatingPoint, ...] = ()  # by target, as `operating_points`
+    referral_rules: tuple[ReferralRule, ...] = ()  # by target
+    quality_limits: dict[str, Limit] = field(default_factory=dict)  # by kind of finding
+    part_figures: dict[str, Estimate] = field(default_factory=dict)  # of its further parts
 
     @property
     def calibration(self) -> Calibration:
@@ -119,6 +137,14 @@ class Card:
             f"The model “{self.model_id}” has no threshold for a sensitivity of {target:g}; it "
             f"has {known or 'none'}."
         )
+
+    def carcinoma_point(self, target: float = 0.95) -> OperatingPoint | None:
+        """The operating point for carcinoma; None if the model has none for this target."""
+        return next((p for p in self.carcinoma_points if math.isclose(p.target, target)), None)
+
+    def referral_rule(self, target: float = 0.95) -> ReferralRule | None:
+        """What both thresholds for this target do together; None if that was not measured."""
+        return next((r for r in self.referral_rules if math.isclose(r.target, target)), None)
 
     def to_json(self) -> str:
         """The card as JSON, with a checksum of its own; NaN becomes null."""
@@ -144,22 +170,30 @@ class Card:
         """
         fields = dict(record)
         try:
-            fields["operating_points"] = tuple(
-                OperatingPoint(**_with_estimates(point, "sensitivity", "specificity"))
-                for point in fields["operating_points"]
-            )
+            for name in ("carcinoma_points", "referral_rules"):
+                fields.setdefault(name, ())
+            for name, kind in _MEASURED.items():
+                fields[name] = tuple(
+                    kind(**_with_estimates(point, "sensitivity", "specificity"))
+                    for point in fields[name]
+                )
             names = ("coverage", "melanoma_coverage", "mean_size", "review_share")
             fields["differential"] = Differential(**_with_estimates(fields["differential"], *names))
             fields["figures"] = {
                 source: {name: estimates.from_record(figure) for name, figure in figures.items()}
                 for source, figures in fields["figures"].items()
             }
+            fields["quality_limits"] = {
+                kind: Limit(**_with_nan(limit))
+                for kind, limit in fields.get("quality_limits", {}).items()
+            }
+            fields["part_figures"] = {
+                name: estimates.from_record(figure)
+                for name, figure in fields.get("part_figures", {}).items()
+            }
             for name in ("datasets", "inherited_datasets"):
                 fields[name] = tuple(DatasetUse(**use) for use in fields[name])
-            fields["history"] = tuple(
-                {name: math.nan if value is None else value for name, value in epoch.items()}
-                for epoch in fields["history"]
-            )
+            fields["history"] = tuple(_with_nan(epoch) for epoch in fields["history"])
             for name in (
                 "diagnoses", "notes", "not_for", "prior_shift", "class_bias", "color_cast_limits",
             ):  # fmt: skip
@@ -170,6 +204,14 @@ class Card:
             return cls(**fields)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise _unreadable(error) from error
+
+
+# Measured on test photographs, each with a sensitivity and a specificity.
+_MEASURED = {
+    "operating_points": OperatingPoint,
+    "carcinoma_points": OperatingPoint,
+    "referral_rules": ReferralRule,
+}
 
 
 def checked_fields(text: str | bytes) -> dict[str, Any]:
@@ -196,6 +238,10 @@ def _unreadable(error: Exception) -> ModelError:
 
 def _checksum(fields: dict[str, Any]) -> str:
     return sha256(json.dumps(fields).encode())
+
+
+def _with_nan(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: math.nan if value is None else value for name, value in fields.items()}
 
 
 def _with_estimates(fields: dict[str, Any], *names: str) -> dict[str, Any]:

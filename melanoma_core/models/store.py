@@ -8,6 +8,10 @@ models/champion.json              every period of use, newest first; the first i
                   network.weights.h5  the network's weights as training left them
                   evaluation.json     one row per photograph
                   training_ids.npz    checksums of the ids that it was trained on
+Models that have these parts:
+                  outline.weights.h5  weights of the decoder that outlines the lesion
+                  neighbors.npz       index of the training photographs, for similar cases
+                  novelty.npz         what tells photographs of lesions from other pictures
 """
 
 import contextlib
@@ -34,6 +38,10 @@ FILES = (
     "network.tflite", "head.npz", "golden.npz", "network.weights.h5", "evaluation.json",
     TRAINING_IDS,
 )  # fmt: skip
+OUTLINE_WEIGHTS = "outline.weights.h5"
+NEIGHBORS = "neighbors.npz"
+NOVELTY = "novelty.npz"
+PARTS = (OUTLINE_WEIGHTS, NEIGHBORS, NOVELTY)  # a model may lack them
 _REMEDY = (
     "Restore it from a copy, or delete it and promote a model again. If it was written before "
     "version 0.9, run: python -m melanoma_core upgrade"
@@ -227,7 +235,7 @@ def read_files(directory: Path) -> tuple[Card, str, dict[str, bytes]]:
                 "or train again."
             )
         contents[name] = data
-    if set(contents) != set(FILES):
+    if set(contents) - set(PARTS) != set(FILES):
         raise ModelError(
             f"The card of “{card.model_id}” names {', '.join(sorted(contents)) or 'no files'}; "
             f"a model has {', '.join(FILES)}. Restore the folder from a copy, or train again."
@@ -307,7 +315,7 @@ def add(models_dir: Path, building: Path, card: Card) -> Path:
 
     Args:
         models_dir: where models are kept.
-        building: holds all of `FILES`; it is gone afterwards.
+        building: holds all of `FILES`, and any of `PARTS`; it is gone afterwards.
         card: its `files` are computed here.
 
     Raises:
@@ -325,7 +333,7 @@ def add(models_dir: Path, building: Path, card: Card) -> Path:
         shutil.rmtree(building)
         raise
     files = {}
-    for name in FILES:
+    for name in (*FILES, *(part for part in PARTS if (building / part).is_file())):
         with (building / name).open("rb") as file:
             os.fsync(file.fileno())  # or a power cut could leave a folder of empty files
             files[name] = sha256(file.read())

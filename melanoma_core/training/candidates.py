@@ -5,7 +5,8 @@ import datetime
 import json
 import platform
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from melanoma_core.data.datasets import Dataset
 from melanoma_core.data.schema import SPLITS
 from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import ModelError
-from melanoma_core.evaluation import evaluate
+from melanoma_core.evaluation import evaluate, operating_points
 from melanoma_core.images import reading, synthetic
 from melanoma_core.metrics import calibration
 from melanoma_core.metrics.calibration import Calibration
@@ -30,6 +31,7 @@ from melanoma_core.runs import plans, training_data
 from melanoma_core.runs.plans import RunPlan
 from melanoma_core.runs.provenance import Parent
 from melanoma_core.runs.training_data import TrainingData
+from melanoma_core.training import parts
 from melanoma_core.training.recipes import RecipeNetwork
 
 TARGETS = (0.95, 0.90)  # sensitivities for melanoma that a threshold is placed for
@@ -90,7 +92,9 @@ def _measure(
 ) -> Card:
     """Calibrate and evaluate the network; write what belongs to the model, and give its card."""
     held_out = data.rows[data.rows["split"] != "train"].reset_index(drop=True)
-    logits = network.logits_of(_with_progress(data.images_of(held_out), run_dir))
+    measuring = partial(_report, run_dir, "measuring")
+    embeddings = parts.embed(network, data.images_of(held_out), measuring)
+    logits = np.array([network.logits(embedding) for embedding in embeddings])
     plans.write_status(run_dir, "calibrating")
     is_val = (held_out["split"] == "val").to_numpy()
     fitted = calibration.fit(
@@ -106,11 +110,16 @@ def _measure(
 
     plans.write_status(run_dir, "choosing the threshold")
     val, test = measured.where(is_val), measured.where(~is_val)
-    points = tuple(evaluate.operating_point(val, test, target) for target in TARGETS)
+    points = tuple(operating_points.operating_point(val, test, target) for target in TARGETS)
+    carcinoma_points = operating_points.carcinoma_points(val, test, TARGETS)
     counts = {
         split: dict(zip(CODES, training_data.counts(data.split(split)).tolist(), strict=True))
         for split in SPLITS
     }
+    indexing = partial(_report, run_dir, "indexing")
+    made_parts = parts.make(network, data, test, embeddings[~is_val], indexing)
+    for name, content in made_parts.files.items():
+        (building / name).write_bytes(content)
     plans.write_status(run_dir, "evaluating")
     config = plan.config
     return Card(
@@ -140,16 +149,18 @@ def _measure(
         not_for=cards.NOT_FOR,
         files={},
         color_cast_limits=made.color_cast_limits,
+        carcinoma_points=carcinoma_points,
+        referral_rules=tuple(
+            operating_points.referral_rule(test, *both)
+            for both in zip(points, carcinoma_points, strict=False)
+        ),
+        part_figures=made_parts.figures,
     )
 
 
-def _with_progress(
-    images: Sequence[NDArray[np.uint8]], run_dir: Path
-) -> Iterator[NDArray[np.uint8]]:
-    for done, image in enumerate(images, start=1):
-        yield image
-        if done % _NUM_BETWEEN == 0 or done == len(images):
-            plans.write_status(run_dir, "measuring", done=done, total=len(images))
+def _report(run_dir: Path, phase: str, done: int, total: int) -> None:
+    if done % _NUM_BETWEEN == 0 or done == total:
+        plans.write_status(run_dir, phase, done=done, total=total)
 
 
 def _without_masked(data: TrainingData, bias: NDArray[np.float32]) -> TrainingData:

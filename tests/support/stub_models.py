@@ -14,7 +14,8 @@ from melanoma_core.diagnoses import CODES
 from melanoma_core.evaluation import evaluate
 from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models import cards, predict, store, training_ids
-from melanoma_core.models.cards import Card, DatasetUse, Differential, OperatingPoint
+from melanoma_core.models.cards import Card, DatasetUse, Differential, OperatingPoint, ReferralRule
+from melanoma_core.models.outcomes import Outcomes
 
 # Nevus is likeliest; melanoma is above a threshold of 8.4 %.
 PROBABILITIES = {
@@ -37,6 +38,25 @@ def operating_point(
     )
 
 
+def carcinoma_point(target=0.95, threshold=0.12, *, num_hits=101):
+    """An operating point for carcinoma, measured on 106 photographs of them and 1,910 others."""
+    return OperatingPoint(
+        target=target,
+        threshold=threshold,
+        val_photographs=52,
+        val_lesions=34,
+        sensitivity=Estimate(num_hits / 106, 0.89, 0.98, 106, 70, num_hits),
+        specificity=Estimate(1700 / 1910, 0.87, 0.905, 1910, 1458, 1700),
+    )
+
+
+REFERRAL_RULE = ReferralRule(
+    target=0.95,
+    sensitivity=Estimate(308 / 322, 0.93, 0.975, 322, 267, 308),
+    specificity=Estimate(1050 / 1694, 0.59, 0.645, 1694, 1261, 1050),
+)
+# 620 test photographs: the melanomas among them have the higher probabilities.
+OUTCOMES = Outcomes(np.linspace(0.001, 0.9, 620), np.arange(620) % 10 < np.arange(620) / 100)
 DIFFERENTIAL = Differential(
     level=0.90,
     melanoma_cutoff=0.11,
@@ -125,6 +145,8 @@ def card(model_id="nine-2026-11-14", **changes):
         "files": {},
         "inherited_datasets": (),
         "color_cast_limits": (),
+        "carcinoma_points": (carcinoma_point(), carcinoma_point(0.90, 0.35, num_hits=96)),
+        "referral_rules": (REFERRAL_RULE,),
     }
     return Card(**{**fields, **changes})
 
@@ -153,7 +175,7 @@ class StubGraph:
     def run(self, image):
         features = np.zeros((4, 4, 1), np.float32)
         features[0, 0, 0] = 16.0
-        return features, np.ones(1, np.float32)
+        return predict.GraphOutput(features, np.ones(1, np.float32))
 
 
 def serve(monkeypatch, models_dir: Path, probabilities=None, heat=None):
@@ -173,7 +195,8 @@ def serve(monkeypatch, models_dir: Path, probabilities=None, heat=None):
         kernel = np.array([[heat.get(code, -1.0) for code in CODES]], np.float32)
         logits = stub_card.temperature * np.log([probabilities[code] for code in CODES])
         bias = (logits - kernel[0]).astype(np.float32)
-        return predict.Model(stub_card, sha256, predict.Network(StubGraph(), kernel, bias))
+        network = predict.Network(StubGraph(), kernel, bias)
+        return predict.Model(stub_card, sha256, network, OUTCOMES)
 
     monkeypatch.setattr(predict, "load", load)
     monkeypatch.setenv("MELANOMA_MODELS", str(models_dir))

@@ -29,7 +29,8 @@ PROJECT = Path(__file__).resolve().parents[3]
 REASON = ("--reason", "Made for this test")
 FIELDS = {
     "file", "model_id", "probabilities", "melanoma_probability", "malignant_probability",
-    "threshold", "above_threshold", "intended_use",
+    "threshold", "above_threshold", "carcinoma_probability", "carcinoma_threshold",
+    "above_carcinoma_threshold", "referred", "verdict", "checks", "intended_use",
 }  # fmt: skip
 
 
@@ -117,6 +118,12 @@ def test_a_hundred_photographs_with_seven_bad_ones_get_a_line_each_in_order(in_u
         malignant = [record["probabilities"][code] for code in ("MEL", "BCC", "SCC")]
         assert record["malignant_probability"] == pytest.approx(sum(malignant))
         assert record["above_threshold"] == (record["melanoma_probability"] >= threshold)
+        assert record["carcinoma_probability"] == pytest.approx(sum(malignant[1:]))
+        carcinoma = in_use.card.carcinoma_point(0.95).threshold
+        assert record["carcinoma_threshold"] == carcinoma
+        is_above = record["carcinoma_probability"] >= carcinoma
+        assert record["above_carcinoma_threshold"] == is_above
+        assert record["referred"] == (record["above_threshold"] or is_above)
         assert record["intended_use"] == cards.INTENDED_USE
     assert len({record.get("melanoma_probability") for record in records}) > 50
 
@@ -169,14 +176,19 @@ def test_an_assessment_in_words_names_file_verdict_model_and_use(in_use, tmp_pat
     result = invoke("assess", photograph)
     assert result.exit_code == 0
     prediction = predict.classify(in_use, reading.read(photograph.read_bytes()))
-    threshold = in_use.card.operating_point().threshold
-    side = "above" if prediction.melanoma_probability >= threshold else "below"
-    melanoma, likeliest = (
-        formats.digits(prediction.probability(code)) for code in ("MEL", prediction.likeliest)
-    )
+    points = in_use.card.operating_point(), in_use.card.carcinoma_point()
+    assert prediction.melanoma_probability < points[0].threshold
+    assert prediction.carcinoma_probability < points[1].threshold
+    melanoma, carcinoma, likeliest, *thresholds = (
+        formats.digits(value)
+        for value in (
+            prediction.melanoma_probability, prediction.carcinoma_probability,
+            prediction.probability(prediction.likeliest), *(point.threshold for point in points),
+        )
+    )  # fmt: skip
     assert result.stdout == (
-        f"{photograph}: {side} the referral threshold for melanoma "
-        f"(melanoma {melanoma} %, threshold {formats.digits(threshold)} %); "
+        f"{photograph}: below both referral thresholds (melanoma {melanoma} %, threshold "
+        f"{thresholds[0]} %; carcinoma {carcinoma} %, threshold {thresholds[1]} %); "
         f"likeliest diagnosis {prediction.likeliest} ({likeliest} %); model tiny-1\n"
     )
     assert result.stderr == cards.INTENDED_USE + "\n"
@@ -186,7 +198,9 @@ def test_an_assessment_in_words_names_file_verdict_model_and_use(in_use, tmp_pat
 def test_the_threshold_of_the_card_decides(models_in_use, tmp_path, threshold, verdict):
     point = store.read_card(models_in_use / "tiny-1").operating_points[0]
     points = (cards.OperatingPoint(**{**vars(point), "threshold": threshold}),)
-    altered_models.add(models_in_use, "tiny-1", "tiny-2", {}, operating_points=points)
+    altered_models.add(
+        models_in_use, "tiny-1", "tiny-2", {}, operating_points=points, carcinoma_points=()
+    )
     photograph = save(tmp_path / "lesion.png")
     words = invoke("assess", "--model", "tiny-2", photograph).stdout
     assert f"threshold {threshold * 100:.0f} %)" in words
@@ -194,6 +208,22 @@ def test_the_threshold_of_the_card_decides(models_in_use, tmp_path, threshold, v
     (record,) = lines_of(invoke("assess", "--json", "--model", "tiny-2", photograph).stdout)
     assert record["above_threshold"] is (verdict == "above")
     assert record["model_id"] == "tiny-2"
+
+
+def test_photographs_of_one_lesion_get_one_result_from_the_mean_of_their_logits(in_use, tmp_path):
+    paths = [save(tmp_path / f"{seed}.png", seed) for seed in (1, 2, 3)]
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no picture")
+    result = invoke("assess", "--json", "--one-lesion", *paths, bad)
+    assert result.exit_code == 2
+    (record,) = lines_of(result.stdout)
+    assert record["files"] == [str(path) for path in (*paths, bad)]
+    assert [refusal["file"] for refusal in record["refused_files"]] == [str(bad)]
+    logits = [predict.classify(in_use, reading.read(path.read_bytes())).logits for path in paths]
+    expected = calibration.probabilities(np.mean(logits, axis=0), in_use.card.calibration)
+    np.testing.assert_allclose(list(record["probabilities"].values()), expected, atol=1e-6)
+    (nothing,) = lines_of(invoke("assess", "--json", "--one-lesion", bad).stdout)
+    assert nothing.keys() == {"files", "refused_files"}
 
 
 def test_a_hostile_file_name_cannot_steer_the_terminal(in_use, tmp_path):

@@ -190,32 +190,6 @@ def test_figures_are_computed_for_each_data_set_and_for_all(random_evaluation):
     assert by_source["isic2017"] == evaluate.figures(alone, COUNTS, 0.2)
 
 
-def test_the_threshold_comes_from_validation_and_its_figures_from_test():
-    val = made(
-        ["MEL"] * 4 + ["NV"] * 2,
-        [spread("MEL", p) for p in (0.3, 0.5, 0.7, 0.9, 0.4, 0.6)],
-        lesion_id=["a", "a", "b", "c", "d", "e"],
-    )
-    test = made(["MEL", "MEL", "NV"], [spread("MEL", p) for p in (0.2, 0.8, 0.4)])
-    point = evaluate.operating_point(val, test, 0.95)
-    assert point.threshold == 0.3
-    assert (point.val_photographs, point.val_lesions) == (4, 3)
-    assert (point.sensitivity.value, point.specificity.value) == (0.5, 0)
-    assert evaluate.operating_point(val, test, 0.6).threshold == 0.5
-    with pytest.raises(DatasetError, match="has no melanomas"):
-        evaluate.operating_point(test.where(np.array([False, False, True])), test, 0.95)
-
-
-@pytest.mark.parametrize(("num_melanomas", "num_found"), [(137, 132), (39, 38), (38, 38), (5, 5)])
-def test_threshold_finds_enough_for_the_target_on_new_melanomas(num_melanomas, num_found):
-    prob = np.linspace(0.05, 0.9, num_melanomas)
-    val = made(["MEL"] * num_melanomas, [spread("MEL", p) for p in prob])
-    point = evaluate.operating_point(val, val, 0.95)
-    assert (prob >= point.threshold).sum() == num_found == point.sensitivity.num_hits
-    # A new melanoma is equally likely to lie in each of the n + 1 gaps between and beyond these.
-    assert num_found / (num_melanomas + 1) >= min(0.95, num_melanomas / (num_melanomas + 1))
-
-
 def test_an_evaluation_is_written_and_read_back(random_evaluation):
     text = evaluate.to_json(random_evaluation)
     read = evaluate.from_json(text)
