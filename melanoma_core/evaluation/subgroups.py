@@ -6,7 +6,6 @@ Only an evaluation is needed, no network. Intervals are bootstrapped over groups
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from melanoma_core.data import coverage
@@ -128,36 +127,6 @@ def confusion_rate(evaluation: Evaluation, code: str, taken_for: str) -> Estimat
     return evaluate.proportion(
         evaluation, evaluation.true == CODES.index(code), likeliest == CODES.index(taken_for)
     )
-
-
-def confusions(evaluation: Evaluation, threshold: float) -> pd.DataFrame:
-    """Melanomas and nevi confused with each other, and melanomas below the threshold.
-
-    Args:
-        evaluation: the test photographs.
-        threshold: lesions are referred from this melanoma probability on.
-
-    Returns:
-        One row per photograph, the most certain error first: image_id, lesion_id, source,
-        diagnosis, age_approx, sex, anatom_site_general, melanoma_probability, nevus_probability,
-        is_referred, and the kinds of error: melanoma_as_nevus and nevus_as_melanoma (by the
-        likeliest diagnosis), melanoma_below (by the threshold).
-    """
-    likeliest = evaluation.y_prob.argmax(axis=1)
-    melanoma, nevus = CODES.index("MEL"), CODES.index("NV")
-    is_referred = evaluation.melanoma_probability >= threshold
-    table = evaluation.table.drop(columns=["group_id", "split"]).assign(
-        melanoma_probability=evaluation.melanoma_probability,
-        nevus_probability=evaluation.y_prob[:, nevus],
-        is_referred=is_referred,
-        melanoma_as_nevus=(evaluation.true == melanoma) & (likeliest == nevus),
-        nevus_as_melanoma=(evaluation.true == nevus) & (likeliest == melanoma),
-        melanoma_below=(evaluation.true == melanoma) & ~is_referred,
-    )
-    kinds = ["melanoma_as_nevus", "nevus_as_melanoma", "melanoma_below"]
-    certainty = evaluation.y_prob[np.arange(len(evaluation)), likeliest]
-    order = np.argsort(-certainty, kind="stable")
-    return table.iloc[order][table[kinds].any(axis=1).to_numpy()[order]].reset_index(drop=True)
 
 
 def roc(

@@ -25,7 +25,7 @@ from ui import (
 )
 from ui.formats import NOT_RECORDED, counted, day, literal, percent, small
 from ui.model_records import Record
-from ui.models import confusions, history, tables, threshold_explorer
+from ui.models import error_atlas, history, tables, threshold_explorer
 
 ATTRIBUTES = {"Source": "source", "Sex": "sex", "Age": "age", "Body site": "site"}
 
@@ -259,7 +259,7 @@ TABS: dict[str, Callable[[Record, OperatingPoint], None]] = {
     "Reliability": show_reliability,
     "Diagnoses": show_diagnoses,
     "By group": show_groups,
-    "Errors": confusions.show,
+    "Errors": error_atlas.show,
     "Training": show_training,
     "Card": show_card,
     "History": history.show,
