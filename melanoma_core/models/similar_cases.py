@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -105,9 +105,7 @@ def build(
             known diagnosis_confirm_type and copyright_license.
         licenses: by source, for photographs that have none of their own.
     """
-    centered = kernel - kernel.mean(axis=1, keepdims=True)  # a constant changes no probability
-    weights = np.square(centered).sum(axis=1)
-    weights /= max(float(weights.mean()), np.finfo(np.float32).tiny)
+    weights = feature_weights(kernel)
     weighted = embeddings * weights
     mean = weighted.mean(axis=0)
     weighted -= mean
@@ -126,6 +124,13 @@ def build(
         unit=_typical_distance(points * np.float32(step), texts["group_id"]),
         texts=texts,
     )
+
+
+def feature_weights(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How much each number of an embedding counts, (K,), by the kernel (K, C) of the last layer."""
+    centered = kernel - kernel.mean(axis=1, keepdims=True)  # a constant changes no probability
+    weights = np.square(centered).sum(axis=1)
+    return np.asarray(weights / max(weights.mean(), np.finfo(np.float32).tiny), np.float32)
 
 
 def _texts(rows: pd.DataFrame, licenses: Mapping[str, str]) -> dict[str, NDArray[np.str_]]:
@@ -202,11 +207,12 @@ def nearest(
 def vote(
     index: Index, embedding: NDArray[np.float32], without_groups: Collection[str] = ()
 ) -> Vote:
-    """What the `NUM_VOTERS` most similar training lesions were; the arguments are as in `nearest`.
+    """What the `NUM_VOTERS` most similar training lesions were; arguments as in `nearest`."""
+    return count(nearest(index, embedding, NUM_VOTERS, without_groups))
 
-    A lesion's weight in `melanoma_share` is 1 / distance.
-    """
-    cases = nearest(index, embedding, NUM_VOTERS, without_groups)
+
+def count(cases: Sequence[Case]) -> Vote:
+    """The vote of these lesions; in `melanoma_share`, the weight of each is 1 / distance."""
     weights = np.array([1 / max(case.distance, NEAR_COPY) for case in cases])
     is_melanoma = np.array([case.diagnosis == "MEL" for case in cases], bool)
     return Vote(
