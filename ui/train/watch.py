@@ -20,6 +20,7 @@ _PHASES = {
     "embedding": "Running the photographs through the network",
     "fitting": "Fitting the last layer",
     "compiling": "Compiling the network (up to a minute)",
+    "outlining": "Training the decoder that outlines lesions",
     "exporting": "Exporting the network",
     "measuring": "Running the held-out photographs through the network",
     "calibrating": "Calibrating",
