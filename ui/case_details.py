@@ -17,6 +17,7 @@ _NOT_FOR_MINORS = "patients under 18"  # the words of cards.NOT_FOR
 _AGE_BANDS = tuple(coverage.age_band(decade) for decade in range(0, 100, 10))
 _PLACES = {
     "acral": "acral skin",
+    "palms/soles": "skin of the palms/soles",
     "ear": "an ear",
     "foot": "a foot",
     "genital": "genital skin",
