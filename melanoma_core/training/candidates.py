@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from melanoma_core.data import coverage
 from melanoma_core.data.datasets import Dataset
 from melanoma_core.data.schema import SPLITS
-from melanoma_core.diagnoses import CODES
+from melanoma_core.diagnoses import CODES, LABELS, UNNAMED
 from melanoma_core.errors import ModelError
 from melanoma_core.evaluation import evaluate
 from melanoma_core.images import reading, synthetic
@@ -93,9 +93,8 @@ def _measure(
     logits = network.logits_of(_with_progress(data.images_of(held_out), run_dir))
     plans.write_status(run_dir, "calibrating")
     is_val = (held_out["split"] == "val").to_numpy()
-    fitted = calibration.fit(
-        logits[is_val], training_data.labels(held_out)[is_val], made.prior_shift
-    )
+    is_possible = evaluate.possible(training_data.labels(held_out)[is_val])
+    fitted = calibration.fit(logits[is_val], is_possible, made.prior_shift)
     measured = evaluate.from_table(held_out, calibration.probabilities(logits, fitted))
     (building / "evaluation.json").write_text(evaluate.to_json(measured))
     train = data.split("train")
@@ -107,10 +106,7 @@ def _measure(
     plans.write_status(run_dir, "choosing the threshold")
     val, test = measured.where(is_val), measured.where(~is_val)
     points = tuple(evaluate.operating_point(val, test, target) for target in TARGETS)
-    counts = {
-        split: dict(zip(CODES, training_data.counts(data.split(split)).tolist(), strict=True))
-        for split in SPLITS
-    }
+    counts = _class_counts(data)
     plans.write_status(run_dir, "evaluating")
     config = plan.config
     return Card(
@@ -141,6 +137,16 @@ def _measure(
         files={},
         color_cast_limits=made.color_cast_limits,
     )
+
+
+def _class_counts(data: TrainingData) -> dict[str, dict[str, int]]:
+    """Photographs by split and label; those without a name are listed only where there are any."""
+    counts = {
+        split: dict(zip(LABELS, training_data.counts(data.split(split)).tolist(), strict=True))
+        for split in SPLITS
+    }
+    named = CODES if not any(part[UNNAMED.code] for part in counts.values()) else LABELS
+    return {split: {label: part[label] for label in named} for split, part in counts.items()}
 
 
 def _with_progress(
