@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from melanoma_core.data import coverage
 from melanoma_core.data.datasets import Dataset
 from melanoma_core.data.schema import SPLITS
-from melanoma_core.diagnoses import CODES
+from melanoma_core.diagnoses import CODES, LABELS, UNNAMED
 from melanoma_core.errors import ModelError
 from melanoma_core.evaluation import evaluate, operating_points
 from melanoma_core.images import reading, synthetic
@@ -97,9 +97,8 @@ def _measure(
     logits = np.array([network.logits(embedding) for embedding in embeddings])
     plans.write_status(run_dir, "calibrating")
     is_val = (held_out["split"] == "val").to_numpy()
-    fitted = calibration.fit(
-        logits[is_val], training_data.labels(held_out)[is_val], made.prior_shift
-    )
+    is_possible = evaluate.possible(training_data.labels(held_out)[is_val])
+    fitted = calibration.fit(logits[is_val], is_possible, made.prior_shift)
     measured = evaluate.from_table(held_out, calibration.probabilities(logits, fitted))
     (building / "evaluation.json").write_text(evaluate.to_json(measured))
     train = data.split("train")
@@ -112,10 +111,7 @@ def _measure(
     val, test = measured.where(is_val), measured.where(~is_val)
     points = tuple(operating_points.operating_point(val, test, target) for target in TARGETS)
     carcinoma_points = operating_points.carcinoma_points(val, test, TARGETS)
-    counts = {
-        split: dict(zip(CODES, training_data.counts(data.split(split)).tolist(), strict=True))
-        for split in SPLITS
-    }
+    counts = _class_counts(data)
     indexing = partial(_report, run_dir, "indexing")
     made_parts = parts.make(network, data, test, embeddings[~is_val], indexing)
     for name, content in made_parts.files.items():
@@ -161,6 +157,16 @@ def _measure(
 def _report(run_dir: Path, phase: str, done: int, total: int) -> None:
     if done % _NUM_BETWEEN == 0 or done == total:
         plans.write_status(run_dir, phase, done=done, total=total)
+
+
+def _class_counts(data: TrainingData) -> dict[str, dict[str, int]]:
+    """Photographs by split and label; those without a name are listed only where there are any."""
+    counts = {
+        split: dict(zip(LABELS, training_data.counts(data.split(split)).tolist(), strict=True))
+        for split in SPLITS
+    }
+    named = CODES if not any(part[UNNAMED.code] for part in counts.values()) else LABELS
+    return {split: {label: part[label] for label in named} for split, part in counts.items()}
 
 
 def _without_masked(data: TrainingData, bias: NDArray[np.float32]) -> TrainingData:
