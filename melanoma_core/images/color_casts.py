@@ -40,7 +40,7 @@ def balance(image: NDArray[np.uint8], target: ArrayLike) -> NDArray[np.uint8]:
     gains = np.array([red, 1.0, blue])
     balanced = image * gains
     balanced *= image.mean() / max(EPSILON, float(balanced.mean()))
-    return np.clip(np.rint(balanced), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(balanced), 0, 255), np.uint8)
 
 
 def limits(casts: Iterable[ArrayLike]) -> Limits:

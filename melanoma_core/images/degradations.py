@@ -9,6 +9,7 @@ import io
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,9 +120,9 @@ def sign(rng: np.random.Generator) -> float:
     return float(rng.choice([-1.0, 1.0]))
 
 
-def rounded(values: NDArray[np.float64]) -> Pixels:
+def rounded(values: NDArray[np.floating[Any]]) -> Pixels:
     """Gray levels as 8-bit numbers."""
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
 
 
 def _blur(image: Pixels, level: float, _: np.random.Generator) -> Pixels:

@@ -23,9 +23,13 @@ _COARSENESS = 0.4  # chosen on train: separates a blur of 2 px of 256 from sharp
 _FAINT = 0.05  # gray levels, so that a uniform picture has a logarithm
 _BLOCK = 8  # px of a JPEG block
 _MOST_BLOCKS = 64  # a side, looked at in the middle of the photograph
-_HAIR_WIDTH, _HAIR_DEPTH, _HAIR_LENGTH, _HAIR_AREA = 7, 22, 30, 3.0
+_LINE_WIDTH = 7  # px: hair and ticks are narrower
+_HAIR_DEPTH = 22  # gray levels that hair is darker than what is around it
+_HAIR_LENGTH = 30  # px, shortest
+_HAIR_AREA = 3.0  # px for each px of length, at most
 _MARGIN = 4  # px: many files have a dark line along the frame
-_SHINE, _SHINE_STEP, _SHINE_SIZE = 235, 40, 25
+_SHINE = 235  # of all three channels in a reflection
+_SHINE_STEP, _SHINE_SIZE = 40, 25  # levels above all around it, px: its largest width
 _INK = 35  # levels that ink is bluer than red, after the skin's own cast is taken out
 _INK_LEAST = 40  # gray level: what is darker has no color to speak of
 _STRIP, _TICKS = 22, range(3, 17)  # px: width of a ruler at the frame, distances of its ticks
@@ -70,10 +74,9 @@ def measure(image: NDArray[np.uint8]) -> dict[str, float]:
     """
     prepared = _prepare(image)
     red, green, blue = cv2.split(prepared.rgb)
-    brightest = np.asarray(cv2.max(cv2.max(red, green), blue))[prepared.field]
-    lines = cv2.morphologyEx(
-        prepared.gray, cv2.MORPH_BLACKHAT, np.ones((_HAIR_WIDTH, _HAIR_WIDTH), np.uint8)
-    )
+    brightest = np.asarray(cv2.max(cv2.max(red, green), blue), np.uint8)[prepared.field]
+    kernel = np.ones((_LINE_WIDTH, _LINE_WIDTH), np.uint8)
+    lines = np.asarray(cv2.morphologyEx(prepared.gray, cv2.MORPH_BLACKHAT, kernel), np.uint8)
     return {
         "blur": _blur(prepared.luma, prepared.field),
         "dark": 1 - _quantile(brightest, 0.95) / LEVELS,
