@@ -152,7 +152,7 @@ def trained_models(tmp_path_factory):
 
     work_dir = tmp_path_factory.mktemp("training")
     card = made_models.make(work_dir, work_dir / "models")
-    promotion.promote(work_dir / "models", card.model_id)
+    promotion.promote(work_dir / "models", card.model_id, author="Ada", reason="The first model")
     return work_dir / "models"
 
 
@@ -172,7 +172,9 @@ def champion_in_use(models_in_use):
     from tests.support import made_candidates
 
     made_candidates.add(models_in_use, "champion", made_candidates.measured(36))
-    store.set_champion(models_in_use, "champion")
-    for path in models_in_use.glob("journal.*"):
-        path.unlink()  # as where models were promoted before there was a journal
+    # As where models were promoted before there was a journal.
+    for path in (models_in_use / "champion.json", *models_in_use.glob("journal.*")):
+        path.unlink()
+    for model_id in ("tiny-1", "champion"):
+        store.set_champion(models_in_use, model_id)
     return models_in_use

@@ -106,7 +106,7 @@ def ask_name(access: Access, key: str) -> str:
         "Your name, for the journal",
         value=st.session_state.get(sessions.OWN_NAME, ""),
         max_chars=80,
-        placeholder="Optional",
+        placeholder="Required",
         key=key,
     )
     st.session_state[sessions.OWN_NAME] = name

@@ -15,8 +15,14 @@ from ui.formats import count, counted, literal, small
 _ADULT = 18  # years
 _NOT_FOR_MINORS = "patients under 18"  # the words of cards.NOT_FOR
 _AGE_BANDS = tuple(coverage.age_band(decade) for decade in range(0, 100, 10))
+_PALMS_AND_SOLES, _ACRAL = "palms/soles", "acral"  # in the ISIC Archive; in HAM10000
+_NOT_FOR_SITES = {_PALMS_AND_SOLES: "palms and soles", "nail": "nails", "mucosa": "mucosa"}
+_LABELS = {
+    _PALMS_AND_SOLES: "palms and soles",
+    "foot": "foot, not the sole",
+    "hand": "hand, not the palm",
+}
 _PLACES = {
-    "acral": "acral skin",
     "ear": "an ear",
     "foot": "a foot",
     "genital": "genital skin",
@@ -24,6 +30,7 @@ _PLACES = {
     "lower extremity": "a lower extremity",
     "mucosa": "mucosa",
     "nail": "a nail",
+    _PALMS_AND_SOLES: "a palm or sole",
     "upper extremity": "an upper extremity",
 }
 _KNOWN = {"age": _AGE_BANDS, "sex": coverage.SEXES, "site": coverage.SITES}
@@ -48,7 +55,7 @@ def ask(card: Card) -> None:
             ("Site of the lesion", _groups(card, "site"), sessions.PATIENT_SITE),
         ):
             st.selectbox(
-                label, options, index=None, format_func=str.capitalize,
+                label, options, index=None, format_func=lambda value: _label(value).capitalize(),
                 placeholder="Not recorded", key=key, persist_state="session",
             )  # fmt: skip
         st.markdown(
@@ -61,14 +68,31 @@ def ask(card: Card) -> None:
 
 def warning(card: Card, patient: Patient) -> str | None:
     """Why this patient is outside the training data or the intended use, in Markdown, or None."""
-    facts = coverage.coverage_gaps(card.seen, patient.age, patient.sex, patient.site)
+    seen = _seen(card)
+    facts = coverage.coverage_gaps(seen, patient.age, patient.sex, patient.site)
     parts = []
     if facts:
         parts.append("**Outside what this model has seen.**")
-        parts += [_rarely_seen(fact, card.seen[fact.attribute]) for fact in facts]
+        parts += [_rarely_seen(fact, seen[fact.attribute]) for fact in facts]
     if patient.age is not None and patient.age < _ADULT and _NOT_FOR_MINORS in card.not_for:
         parts.append(f"**This model is not for {_NOT_FOR_MINORS}.**")
+    place = _NOT_FOR_SITES.get(patient.site or "")
+    if place and any(place in item for item in card.not_for):
+        parts.append(f"**This model is not for {place}.**")
     return " ".join([*parts, "How often it is right there is not known."]) if parts else None
+
+
+def _seen(card: Card) -> dict[str, dict[str, int]]:
+    """The training lesions as on the card, with palms and soles under one name."""
+    sites = dict(card.seen["site"])
+    num_acral = sites.pop(_ACRAL, 0)
+    if num_acral:
+        sites[_PALMS_AND_SOLES] = sites.get(_PALMS_AND_SOLES, 0) + num_acral
+    return {**card.seen, "site": sites}
+
+
+def _label(value: str) -> str:
+    return _LABELS.get(value, value)
 
 
 def _rarely_seen(fact: CoverageGap, counts: Mapping[str, int]) -> str:
@@ -109,13 +133,13 @@ def seen_table(card: Card, attribute: str) -> str:
 
     Not `st.table`, which would load pandas into a page that does not need it otherwise.
     """
-    counts = card.seen[attribute]
+    counts = _seen(card)[attribute]
     rows = [f"| {_HEADINGS[attribute]} | Lesions |", "| :-- | --: |"]
     for group in [*_groups(card, attribute), NOT_RECORDED]:
         number = counts.get(group, 0)
         is_unseen = number < coverage.MIN_LESIONS and group != NOT_RECORDED and attribute in _KNOWN
         cell = f"**{count(number)}**, too few" if is_unseen else count(number)
-        rows.append(f"| {literal(group)} | {cell} |")
+        rows.append(f"| {literal(_label(group))} | {cell} |")
     return "\n".join(rows)
 
 
@@ -125,5 +149,5 @@ def _groups(card: Card, attribute: str) -> list[str]:
     Some archives have their own terms: one that says "posterior torso" has no "back".
     """
     groups = list(_KNOWN.get(attribute, ()))
-    others = [group for group in card.seen[attribute] if group not in (*groups, NOT_RECORDED)]
+    others = [group for group in _seen(card)[attribute] if group not in (*groups, NOT_RECORDED)]
     return groups + others

@@ -91,7 +91,7 @@ def show_intended_use(card: Card, point: OperatingPoint, current: Serving | None
 
 
 def choose_operating_point(card: Card) -> OperatingPoint:
-    """The threshold for the whole page, chosen beside the title.
+    """The threshold for every page of this session, chosen beside the title.
 
     Draws nothing if the card has only one operating point.
     """
@@ -102,11 +102,9 @@ def choose_operating_point(card: Card) -> OperatingPoint:
         target = st.radio(
             "Target sensitivity for melanoma",
             sorted(points, reverse=True),
-            format_func=lambda target: (
-                f"{percent(target)}: threshold {cutoff(points[target].threshold)}"
-            ),
+            format_func=percent,  # the same for every model, so that the choice outlives one
             key="target",
-            persist_state="page",
+            persist_state="session",
         )
         # The radio's own captions are too pale to be readable for everyone.
         for value in sorted(points, reverse=True):
@@ -116,6 +114,7 @@ def choose_operating_point(card: Card) -> OperatingPoint:
 
 def _trade_off(point: OperatingPoint) -> str:
     return (
-        f"In testing, {cutoff(point.threshold)} found {percent(point.sensitivity.value)} of the "
-        f"melanoma photographs and referred {percent(1 - point.specificity.value)} of the others."
+        f"{percent(point.target)}: the threshold is {cutoff(point.threshold)}. In testing it found "
+        f"{percent(point.sensitivity.value)} of the melanoma photographs and referred "
+        f"{percent(1 - point.specificity.value)} of the others."
     )

@@ -37,7 +37,21 @@ def intended_use_line(card: Card, point: OperatingPoint) -> str:
     """The line below the title: intended use, model and threshold."""
     aim = f" for {percent(point.target)} sensitivity" if is_well_measured(point) else ""
     model = f"Model {literal(card.model_id)}, threshold {cutoff(point.threshold)}{aim}."
-    return f"{literal(card.intended_use)} {model}"
+    return f"{literal(card.intended_use)} {model}{not_default(card, point)}"
+
+
+def not_default(card: Card, point: OperatingPoint) -> str:
+    """A sentence if another threshold than the default one was chosen; empty if not.
+
+    The default is the one with the highest target.
+    """
+    default = max(card.operating_points, key=lambda point: point.target)
+    if point.target == default.target:
+        return ""
+    return (
+        f" **You chose the threshold for {percent(point.target)} sensitivity; the default is the "
+        f"one for {percent(default.target)}, {cutoff(default.threshold)}.**"
+    )
 
 
 def heading(above: bool) -> str:
@@ -80,14 +94,16 @@ def _missed(point: OperatingPoint) -> str:
     sensitivity = point.sensitivity
     if math.isnan(sensitivity.value):
         return "How many melanomas fall below this threshold is not known."
-    missed = _of_100(1 - sensitivity.value)
+    # Complements of the percentages in `evidence`: 92–97 % found leaves 3 to 8 of 100.
+    missed = 100 - _of_100(sensitivity.value)
     if is_well_measured(point) and missed > 0:
         verb = "falls" if missed == 1 else "fall"
         return f"About {missed} of 100 melanomas {verb} below this threshold."
-    # 100 * (1 - 0.93) is 6.99…; without the epsilons 7 missed melanomas would become 6.
-    fewest = max(0, math.floor(100 * (1 - sensitivity.high) + 1e-9))
-    most = math.ceil(100 * (1 - sensitivity.low) - 1e-9)
-    return f"Between {fewest} and {most} of 100 melanomas fall below this threshold."
+    if math.isnan(sensitivity.low) or math.isnan(sensitivity.high):
+        return "How many melanomas fall below this threshold is not known."
+    fewest, most = 100 - _of_100(sensitivity.high), 100 - _of_100(sensitivity.low)
+    range_text = f"Between {fewest} and {most}" if fewest else f"Up to {max(most, 1)}"
+    return f"{range_text} of 100 melanomas fall below this threshold."
 
 
 def map_caption(name: str, heat: NDArray[np.float32], scale: float) -> str:
@@ -105,9 +121,16 @@ def map_caption(name: str, heat: NDArray[np.float32], scale: float) -> str:
             f"The evidence for {name} is too faint to draw: less than "
             f"{percent(grad_cam.FAINTEST)} of the strongest evidence for any diagnosis."
         )
+    if grad_cam.is_outlined(heat, scale):
+        line = f"White line: half of the strongest evidence for {name}."
+    else:
+        line = (
+            f"No line: the evidence for {name} is less than a third of the strongest for any "
+            "diagnosis."
+        )
     return (
-        f"White line: half of the strongest evidence for {name}. The map shows where the network "
-        "found support for it, not why, nor whether it is right."
+        f"{line} The map shows where the network found support for it, not why, nor whether it is "
+        "right."
     )
 
 

@@ -9,6 +9,11 @@ from melanoma_core import paths
 from melanoma_core.cli import output
 from melanoma_core.errors import ModelError
 
+_author = click.option(
+    "--author", metavar="NAME", help="Your name, for the journal; your user name by default."
+)
+_reason = click.option("--reason", required=True, help="Why, for the journal.")
+
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
@@ -71,19 +76,20 @@ def card(model_id: str | None, output_path: Path | None) -> None:
 
 @click.command()
 @click.argument("model_id")
-@click.option("--author", default="", metavar="NAME", help="Who does it, for the journal.")
-@click.option("--reason", default="", help="Why, for the journal; required with --force.")
+@_author
+@_reason
 @click.option("--force", is_flag=True, help="Promote it although it fails the safety check.")
-def promote(model_id: str, author: str, reason: str, force: bool) -> None:
+def promote(model_id: str, author: str | None, reason: str, force: bool) -> None:
     """Make MODEL_ID the champion if it passes the safety check against the present one."""
     from melanoma_core.evaluation import promotion
+    from melanoma_core.runs import lifecycle
 
-    if force and not reason.strip():
-        raise click.UsageError(
-            "--force needs --reason: it stays with the model and in the journal."
-        )
     promoted = promotion.promote(
-        paths.models_dir(), model_id, author=author, reason=reason, force=force
+        paths.models_dir(),
+        model_id,
+        author=author or lifecycle.user_name(),
+        reason=reason,
+        force=force,
     )
     for problem in promoted.problems:
         click.echo(problem, err=True)
@@ -103,14 +109,15 @@ def promote(model_id: str, author: str, reason: str, force: bool) -> None:
 
 @click.command()
 @click.argument("model_id", required=False)
-@click.option("--author", default="", metavar="NAME", help="Who does it, for the journal.")
-@click.option("--reason", default="", help="Why, for the journal.")
-def rollback(model_id: str | None, author: str, reason: str) -> None:
+@_author
+@_reason
+def rollback(model_id: str | None, author: str | None, reason: str) -> None:
     """Go back to one of the last five champions; to the one before by default."""
     from melanoma_core.evaluation import promotion
+    from melanoma_core.runs import lifecycle
 
     champion, problems = promotion.roll_back(
-        paths.models_dir(), model_id, author=author, reason=reason
+        paths.models_dir(), model_id, author=author or lifecycle.user_name(), reason=reason
     )
     for problem in problems:
         click.echo(problem, err=True)

@@ -24,10 +24,11 @@ COLUMNS = {
     "source": "source",
 }
 ATTRIBUTES = (*COLUMNS, "skin_tone")
-# The sites of HAM10000 (ISIC 2017 has none), and two sites that it lacks.
+# The sites of HAM10000 (ISIC 2017 has none), palms and soles as the ISIC Archive calls them (seven
+# photographs of HAM10000 are from there: “acral”), and two sites that no set has.
 SITES = (
-    "abdomen", "acral", "back", "chest", "ear", "face", "foot", "genital", "hand",
-    "lower extremity", "neck", "scalp", "trunk", "upper extremity", "nail", "mucosa",
+    "abdomen", "back", "chest", "ear", "face", "foot", "genital", "hand",
+    "lower extremity", "neck", "palms/soles", "scalp", "trunk", "upper extremity", "nail", "mucosa",
 )  # fmt: skip
 SEXES = ("female", "male")
 _OLDEST_BAND = 90  # years

@@ -39,10 +39,11 @@ ENOUGH_LESIONS = 20
 def digits(value: float) -> str:
     """A proportion as a percentage without its sign: whole from 10, one decimal from 1, then "<1".
 
-    A proportion just below 1 is ">99", because nothing here is certain.
+    A proportion that would round up to 1 is "≥99.5", because nothing here is certain. Not ">99":
+    Markdown draws text that begins with ">" as a quotation.
 
     >>> digits(0.312), digits(0.0841), digits(0.0021), digits(0.9996), digits(1.0)
-    ('31', '8.4', '<1', '>99', '100')
+    ('31', '8.4', '<1', '≥99.5', '100')
     """
     percentage = value * 100
     if math.isnan(percentage):
@@ -50,7 +51,7 @@ def digits(value: float) -> str:
     if percentage < 1:
         return "0" if percentage == 0 else "<1"
     if 99.5 <= percentage < 100:
-        return ">99"
+        return "≥99.5"
     # 9.96 is shown as 10: the decimal is chosen after rounding.
     return f"{percentage:.1f}" if round(percentage, 1) < 10 else f"{percentage:.0f}"
 
@@ -86,16 +87,16 @@ def cutoff(probability: float) -> str:
 
 
 def score(value: float, decimals: int = 3) -> str:
-    """A number that is not a proportion; ">0.999" if it would round up to 1.
+    """A number that is not a proportion; "≥0.9995" if it would round up to 1, as in `digits`.
 
     >>> score(0.91), score(0.9998), score(1.0)
-    ('0.910', '>0.999', '1.000')
+    ('0.910', '≥0.9995', '1.000')
     """
     if math.isnan(value):
         return NOT_KNOWN
     text = f"{value:.{decimals}f}"
     is_nearly_one = value < 1 and float(text) == 1
-    return f">{1 - 10**-decimals:.{decimals}f}" if is_nearly_one else text
+    return f"≥{1 - 0.5 * 10**-decimals:.{decimals + 1}f}" if is_nearly_one else text
 
 
 def score_range(low: float, high: float, decimals: int = 3) -> str:

@@ -17,7 +17,7 @@ from melanoma_core.models import journal, predict, store
 from melanoma_core.models.journal import Event, Kind
 from melanoma_core.models.store import Champion
 
-MIN_REASON_LENGTH = 10  # characters, to promote a model that fails the safety check
+MIN_REASON_LENGTH = 10  # characters
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ def promote(
     models_dir: Path,
     model_id: str,
     *,
-    author: str = "",
-    reason: str = "",
+    author: str,
+    reason: str,
     force: bool = False,
 ) -> Promotion:
     """Make a model the champion if it passes the safety check, or if it is forced.
@@ -47,16 +47,15 @@ def promote(
         model_id: of the candidate.
         author: who does it.
         reason: why; kept in champion.json and in the journal.
-        force: promote it although it may be worse or cannot be compared; needs a reason. A model
-            with damaged files is never promoted.
+        force: promote it although it may be worse or cannot be compared. A model with damaged
+            files is never promoted.
 
     Raises:
-        ModelError: the model is damaged, is the champion already, or may be worse; or a forced
-            promotion has no reason.
+        ModelError: there is no author or no reason; or the model is damaged, is the champion
+            already, or may be worse.
         JournalError: the row of an earlier promotion is missing and cannot be written.
     """
-    if force:
-        _check_reason(reason)
+    _check_signed(author, reason)
     with store.champion_lock(models_dir):
         _settle(models_dir)
         predict.load(store.model_dir(models_dir, model_id))
@@ -78,7 +77,7 @@ def promote(
 
 
 def roll_back(
-    models_dir: Path, model_id: str | None = None, *, author: str = "", reason: str = ""
+    models_dir: Path, model_id: str | None = None, *, author: str, reason: str
 ) -> tuple[Champion, tuple[str, ...]]:
     """Go back to an earlier champion; to the previous one by default.
 
@@ -94,9 +93,11 @@ def roll_back(
         The new champion, and what is wrong with the journal.
 
     Raises:
-        ModelError: there is no such model to go back to, or it is damaged.
+        ModelError: there is no author or no reason, there is no such model to go back to, or it is
+            damaged.
         JournalError: the row of an earlier promotion is missing and cannot be written.
     """
+    _check_signed(author, reason)
     with store.champion_lock(models_dir):
         _settle(models_dir)
         entry = _earlier(models_dir, model_id)
@@ -146,9 +147,32 @@ def lost_rows(models_dir: Path) -> tuple[str, ...]:
         f"The journal has no row for “{entry.model_id}”, which was {entry.kind} at {entry.since} "
         "according to champion.json: the row, or the whole journal, was deleted. Restore the "
         "journal from a copy."
-        for entry in store.champions(models_dir)[1:]
+        for entry in store.periods(models_dir)[1:]
         if _lacks_row(models_dir, entry)
     )
+
+
+def periods_of_use(models_dir: Path) -> tuple[Champion, ...]:
+    """Every period in which a model was in use, newest first: from champion.json and the journal.
+
+    Either may lack some: the journal those from before it was kept, champion.json those that
+    versions before 0.10 dropped.
+
+    Raises:
+        ModelError: champion.json cannot be read.
+        JournalError: the journal cannot be read.
+    """
+    recorded = store.periods(models_dir)
+    known = {(entry.model_id, entry.since) for entry in recorded}
+    journaled = (
+        Champion(
+            event.model_id, event.when, event.card_sha256, event.who, event.kind, event.reason,
+            event.against,
+        )
+        for event in (row.event for row in journal.rows(models_dir))
+        if event.kind in store.CHAMPION_KINDS and (event.model_id, event.when) not in known
+    )  # fmt: skip
+    return tuple(sorted((*recorded, *journaled), key=lambda entry: entry.since, reverse=True))
 
 
 def _settle(models_dir: Path) -> None:
@@ -169,11 +193,16 @@ def _lacks_row(models_dir: Path, entry: Champion) -> bool:
     )
 
 
-def _check_reason(reason: str) -> None:
+def _check_signed(author: str, reason: str) -> None:
+    """Raise a ModelError unless a change of the champion has a name and a reason."""
+    if not author.strip():
+        raise ModelError(
+            "The name is empty. Say who changes the model in use: it stays in the journal."
+        )
     if len(reason.strip()) < MIN_REASON_LENGTH:
         raise ModelError(
             f"The reason has {len(reason.strip())} characters; at least {MIN_REASON_LENGTH} are "
-            "needed. Say why the model should be used although it fails the safety check."
+            "needed. Say why the model in use is changed: it stays in the journal."
         )
 
 

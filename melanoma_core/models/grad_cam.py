@@ -16,6 +16,7 @@ from melanoma_core.models.predict import Model, Prediction
 # Viridis without its dark purple end: perceptually uniform, and green does not occur in skin.
 _COLORS = np.array([[0x31, 0x68, 0x8E], [0x35, 0xB7, 0x79], [0xFD, 0xE7, 0x25]], np.float64)
 FAINTEST = 0.15  # of the scale; weaker evidence is not drawn
+FAINTEST_LINE = 1 / 3  # of the scale; a line would make weaker evidence look important
 _STRONGEST_OPACITY = 0.42  # structures stay visible
 
 
@@ -77,6 +78,11 @@ def is_drawable(cam: NDArray[np.float32], scale: float) -> bool:
     return bool(scale > 0 and cam.max() > 0 and cam.max() >= FAINTEST * scale)
 
 
+def is_outlined(cam: NDArray[np.float32], scale: float) -> bool:
+    """True if a map is strong enough, on this scale, for a line at half of its maximum."""
+    return is_drawable(cam, scale) and bool(cam.max() >= FAINTEST_LINE * scale)
+
+
 def overlay(
     image: NDArray[np.uint8],
     cam: NDArray[np.float32],
@@ -85,7 +91,7 @@ def overlay(
     *,
     has_line: bool = True,
 ) -> NDArray[np.uint8]:
-    """The photograph with a map on top, and a line at half of its strongest evidence.
+    """The photograph with a map on top, and a line at half of its evidence if `is_outlined`.
 
     Args:
         image: (H, W, 3) RGB.
@@ -110,7 +116,7 @@ def overlay(
     stops = np.linspace(0, 1, len(_COLORS))
     colors = np.stack([np.interp(heat, stops, _COLORS[:, k]) for k in range(3)], axis=-1)
     drawn = image * (1 - alpha) + colors * alpha
-    if opacity > 0 and has_line:
+    if opacity > 0 and has_line and is_outlined(cam, scale):
         _draw_contour(drawn, heat >= heat.max() / 2)
     return np.rint(drawn).astype(np.uint8)
 

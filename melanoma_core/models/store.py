@@ -1,6 +1,6 @@
 """The models on disk: one folder each, written once, and the file that names the champion.
 
-models/champion.json              the champion and those before it, newest first
+models/champion.json              every period of use, newest first; the first is the champion's
        <model_id>/card.json       what the model is, with the SHA-256 of every other file
                   network.tflite  LiteRT graph: image → last feature map, embedding
                   head.npz        kernel and bias of the dense layer that gives the logits
@@ -49,13 +49,13 @@ _REMEDY = (
 _BUILDING = ".building-"  # how the folders are called in which models are built
 _held: dict[Path, contextlib.ExitStack] = {}  # locks of the folders in which this process builds
 _NUM_REMEMBERED = 6  # the model in use and five to go back to
-_KINDS = (Kind.PROMOTED, Kind.OVERRULED, Kind.ROLLED_BACK)  # how a model becomes champion
+CHAMPION_KINDS = (Kind.PROMOTED, Kind.OVERRULED, Kind.ROLLED_BACK)  # how a model becomes champion
 _MODEL_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 
 
 @dataclass(frozen=True)
 class Champion:
-    """The model that answers, or one that did."""
+    """The model that answers, or one that did; an entry is one period of use."""
 
     model_id: str
     since: str  # date and time, UTC
@@ -67,7 +67,21 @@ class Champion:
 
 
 def champions(models_dir: Path) -> tuple[Champion, ...]:
-    """The model in use and those before it, newest first; empty when there is none.
+    """The model in use and up to five others before it, newest first; empty when there is none.
+
+    A model that was in use more than once has its newest period here.
+
+    Raises:
+        ModelError: champion.json cannot be read.
+    """
+    newest: dict[str, Champion] = {}
+    for entry in periods(models_dir):
+        newest.setdefault(entry.model_id, entry)
+    return tuple(newest.values())[:_NUM_REMEMBERED]
+
+
+def periods(models_dir: Path) -> tuple[Champion, ...]:
+    """Every period of use in champion.json, newest first; empty when there is none.
 
     Raises:
         ModelError: champion.json cannot be read.
@@ -90,8 +104,10 @@ def _entry(fields: dict[str, Any]) -> Champion:
     for name, value in dataclasses.asdict(entry).items():
         if not isinstance(value, str):
             raise ValueError(f"{name} is {value!r}; text was expected")
-    if entry.kind not in ("", *_KINDS):
-        raise ValueError(f"kind is {entry.kind!r}; {', '.join(_KINDS)} or none was expected")
+    if entry.kind not in ("", *CHAMPION_KINDS):
+        raise ValueError(
+            f"kind is {entry.kind!r}; {', '.join(CHAMPION_KINDS)} or none was expected"
+        )
     return entry
 
 
@@ -116,8 +132,8 @@ def set_champion(
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
     card = (model_dir(models_dir, model_id) / "card.json").read_bytes()
     newest = Champion(model_id, now, sha256(card), author, kind, reason, against)
-    entries = [newest, *(e for e in champions(models_dir) if e.model_id != model_id)]
-    record = {"champions": [_without_empty(entry) for entry in entries[:_NUM_REMEMBERED]]}
+    entries = [newest, *periods(models_dir)]
+    record = {"champions": [_without_empty(entry) for entry in entries]}
     write_atomic(models_dir / "champion.json", json.dumps(record, indent=1).encode())
     return newest
 

@@ -51,6 +51,21 @@ def test_buttons_and_slider_change_the_explorer_and_the_clinic_panel(browser, se
         slider.press("Home")
         expect(page.get_by_text(re.compile(r"Sensitivity at 0\.1"))).to_be_visible()
         expect(squares).not_to_have_attribute("aria-label", initial_alt)
-        page.get_by_role("button", name="Set for 95").click()
+        page.get_by_role("button", name="the threshold of this page").click()
         expect(slider).to_have_attribute("aria-valuetext", initial_value)
         expect(squares).to_have_attribute("aria-label", initial_alt)
+
+
+def test_the_chosen_threshold_stays_when_the_page_is_left(browser, server):
+    with made_browser.visits(browser, f"{server.url}/models") as visit:
+        page = visit()
+        page.get_by_role("button", name="Threshold").click()
+        page.get_by_role("radio", name="90").locator("xpath=..").click()
+        chosen = page.get_by_text(re.compile("You chose the threshold for 90"))
+        expect(chosen).to_be_visible()
+        page.keyboard.press("Escape")
+        for name in ("Assess", "About", "Models"):
+            page.get_by_role("link", name=name).click()
+            expect(page.get_by_role("heading", level=1)).to_contain_text(name)
+            if name != "About":
+                expect(chosen).to_be_visible()

@@ -46,6 +46,9 @@ def test_a_candidate_is_promoted_answers_the_next_assessment_and_is_rolled_back(
         dialog = page.get_by_role("dialog")
         dialog.get_by_label("Your name, for the journal").fill("Dr Li")
         dialog.get_by_role("button", name="Promote").click()
+        expect(dialog.get_by_text("The reason has 0 characters")).to_be_visible()
+        dialog.get_by_label("Reason, for the journal").fill("Same answers, for a test")
+        dialog.get_by_role("button", name="Promote").click()
         expect(page.get_by_text("tiny-2 is in use now.")).to_be_visible()
         assert store.champion(models_dir).model_id == "tiny-2"
 
@@ -55,6 +58,7 @@ def test_a_candidate_is_promoted_answers_the_next_assessment_and_is_rolled_back(
         expect(clinic.get_by_test_id("stSidebar")).to_contain_text("tiny-2")
 
         page.get_by_role("button", name="Go back to an earlier model").click()
+        dialog.get_by_label("Reason, for the journal").fill("The test is over")
         dialog.get_by_role("button", name="Go back to tiny-1").click()
         expect(page.get_by_text("tiny-1 is in use again.")).to_be_visible()
         # The result in the other session keeps the model that made it.

@@ -14,6 +14,8 @@ from melanoma_core.models import store
 from tests.support import altered_models
 
 NUM_MELANOMAS = 40
+# Who changes the champion of a test, and why.
+SIGNED = {"author": "Dr Li", "reason": "Made for this test"}
 
 
 def measured(num_found: int, num_spared: int = 30, *, changed: dict | None = None) -> bytes:

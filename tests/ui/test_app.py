@@ -62,6 +62,18 @@ def test_a_promoted_model_answers_on_the_next_run(tmp_path, monkeypatch):
     assert "nine-2026-11-20" in text(app)
 
 
+def test_the_chosen_threshold_stays_when_the_page_is_left(tmp_path, monkeypatch):
+    stub_models.add(tmp_path)
+    stub_models.serve(monkeypatch, tmp_path)
+    app = open_app()
+    assert "You chose the threshold" not in text(app)
+    app.radio(key="target").set_value(0.90).run()
+    for page in ("pages/about.py", "pages/assess.py"):
+        app.switch_page(page).run()
+    assert app.radio(key="target").value == 0.90
+    assert "**You chose the threshold for 90" in text(app)
+
+
 def test_a_page_opened_directly_after_a_restart_still_has_its_frame(empty_models):
     # AppTest starts every run like a new process: with Streamlit's older kind of pages on.
     app = open_app("pages/about.py")

@@ -40,7 +40,7 @@ def test_each_fact_outside_has_a_sentence_with_what_was_not_recorded():
     assert warning(card(), Patient(93, "male", "nail")) == (
         f"{OUTSIDE} Only 4 of its 3,106 training lesions are from a patient aged 90 or over (age "
         "not recorded in 90). None of its 3,106 training lesions is from a nail (site not recorded "
-        f"in 1,827). {NOT_KNOWN}"
+        f"in 1,827). **This model is not for nails.** {NOT_KNOWN}"
     )
 
 
@@ -55,7 +55,7 @@ def test_a_sex_without_training_lesions_is_outside():
 def test_every_site_has_its_own_sentence(site):
     model_card = card(seen={**card().seen, "site": {"elsewhere": 40}})
     sentence = warning(model_card, Patient(site=site))
-    assert site in sentence
+    assert (site if site != "palms/soles" else "a palm or sole") in sentence
     assert "training lesions is from " in sentence
 
 
@@ -67,6 +67,20 @@ def test_minors_get_a_warning_however_many_training_lesions_there_are():
     assert warning(model_card, Patient(18)) is None
     for_all = card(seen=model_card.seen, not_for=("nails",))
     assert warning(for_all, Patient(17)) is None
+
+
+@pytest.mark.parametrize("name", ["acral", "palms/soles"])
+def test_palms_and_soles_are_one_site_and_not_for_this_model(name):
+    """HAM10000 and the ISIC Archive have a name each."""
+    model_card = card(seen={**card().seen, "site": {"back": 40, "foot": 150, name: 25}})
+    sites = dict(rows(seen_table(model_card, "site")))
+    assert (sites["palms and soles"], sites["foot, not the sole"]) == ("25", "150")
+    assert not {"acral", "palms/soles"} & set(sites)
+    patient = Patient(site="palms/soles")
+    assert warning(model_card, patient) == f"**This model is not for palms and soles.** {NOT_KNOWN}"
+    few = card(seen={**card().seen, "site": {"back": 40, name: 2}})
+    assert "Only 2 of its 42 training lesions are from a palm or sole." in warning(few, patient)
+    assert warning(card(seen=model_card.seen, not_for=("several lesions",)), patient) is None
 
 
 def test_the_tables_include_unseen_groups_and_what_was_not_recorded():
@@ -85,7 +99,10 @@ def test_the_tables_include_unseen_groups_and_what_was_not_recorded():
     assert sites["nail"] == "**0**, too few"
     assert sites["genital"] == "**19**, too few"
     assert sites["not recorded"] == "1,827"
-    assert set(coverage.SITES) <= set(sites)
+    labels = {"palms/soles": "palms and soles"} | {
+        site: f"{site}, not the {part}" for site, part in (("foot", "sole"), ("hand", "palm"))
+    }
+    assert {labels.get(site, site) for site in coverage.SITES} <= set(sites)
 
 
 def test_a_group_outside_the_vocabulary_has_its_own_literal_row():

@@ -25,7 +25,7 @@ def test_the_sentences_count_referred_and_not_referred_lesions_by_hand():
         "**47 of 389** referred lesions would be melanoma  \n"
         f":small[:gray[PPV 12{NARROW}%]]\n\n"
         "**608 of 611** lesions not referred would not be melanoma  \n"
-        f":small[:gray[NPV >99{NARROW}%]]"
+        f":small[:gray[NPV ≥99.5{NARROW}%]]"
     )
 
 

@@ -54,7 +54,7 @@ def annotation_texts(figure):
         (0.105, "10"),
         (0.312, "31"),
         (0.9949, "99"),
-        (0.996, ">99"),  # nothing here is certain
+        (0.996, "≥99.5"),  # nothing here is certain
         (1.0, "100"),
         (math.nan, "not known"),
     ],
@@ -233,12 +233,27 @@ def test_how_many_fall_below_is_measured_not_taken_from_the_target():
     assert "About 12 of 100 melanomas fall" in result_text.verdict(
         below, operating_point(num_hits=190)
     )
-    assert "Between 2 and 9 of 100 melanomas fall" in result_text.verdict(
+    assert "Between 3 and 9 of 100 melanomas fall" in result_text.verdict(
         below, operating_point(num_hits=216)
     )
     assert "About 1 of 100 melanomas falls" in result_text.verdict(
         below, operating_point(num_hits=214)
     )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "found", "missed"),
+    [
+        (0.917, 0.974, f"92 and 97{NARROW}%", "Between 3 and 8 of 100"),
+        (0.724, 0.999, f"72 and ≥99.5{NARROW}%", "Up to 28 of 100"),
+        (0.724, 1.0, f"72 and 100{NARROW}%", "Up to 28 of 100"),
+    ],
+)
+def test_missed_melanomas_are_rounded_as_the_sensitivity_beside_them(low, high, found, missed):
+    sensitivity = Estimate(0.95, low, high, 60, 50, 57)
+    point = dataclasses.replace(operating_point(), sensitivity=sensitivity)
+    assert f"lies between {found}." in result_text.evidence(point)
+    assert f"{missed} melanomas fall" in result_text.verdict(prediction(MEL=0.03, NV=0.9), point)
 
 
 @pytest.mark.parametrize(
@@ -276,7 +291,17 @@ def test_with_few_melanomas_no_sensitivity_is_claimed(few):
         f"the true sensitivity lies between 91 and 97{NARROW}%."
     )
     assert "95 of 100" not in result_text.verdict(prediction(MEL=0.31, NV=0.49), point)
-    assert "Between 2 and 9 of 100" in result_text.verdict(prediction(MEL=0.03, NV=0.9), point)
+    assert "Between 3 and 9 of 100" in result_text.verdict(prediction(MEL=0.03, NV=0.9), point)
+
+
+def test_a_threshold_that_is_not_the_default_is_named():
+    points = operating_point(), operating_point(0.90, 0.2)
+    two = dataclasses.replace(card(), operating_points=points)
+    assert "You chose" not in result_text.intended_use_line(two, points[0])
+    assert result_text.intended_use_line(two, points[1]).endswith(
+        f"**You chose the threshold for 90{NARROW}% sensitivity; the default is the one for "
+        f"95{NARROW}%, 8.4{NARROW}%.**"
+    )
 
 
 def test_a_sensitivity_measured_to_be_lower_is_not_claimed():
@@ -408,6 +433,10 @@ def test_an_evidence_map_says_what_it_shows_and_when_it_is_empty():
         "No region of this photograph supports melanoma."
     )
     assert "too faint to draw" in result_text.map_caption("nevus", faint, 1.0)
+    assert result_text.map_caption("nevus", faint, 0.4).startswith(
+        "No line: the evidence for nevus is less than a third of the strongest for any diagnosis. "
+        "The map"
+    )
 
 
 def test_a_source_with_few_photographs_has_no_column():

@@ -12,6 +12,7 @@ from ui import access, errors
 from ui.access import Access
 from ui.formats import day, literal, small
 
+_REASON_HINT = f"Required, at least {MIN_REASON_LENGTH} characters"
 _DONE = "change_done"  # what was done, for the next run
 _REQUESTED = "change_requested"  # the dialog to open; a rerun would lose the click itself
 
@@ -84,9 +85,7 @@ def _ask_promotion(model_id: str, reasons: tuple[str, ...]) -> None:
     name = access.ask_name(access.of_session(), "promotion_name")
     reason = st.text_area(
         "Why promote it anyway?" if reasons else "Reason, for the journal",
-        placeholder=f"At least {MIN_REASON_LENGTH} characters; it stays with the model"
-        if reasons
-        else "Optional",
+        placeholder=_REASON_HINT,
         max_chars=2000,
         key="promotion_reason",
     )
@@ -110,7 +109,7 @@ def _ask_rollback(earlier: tuple[Champion, ...]) -> None:
     st.markdown(small("Its files are checked to be unchanged and to give the same answers."))
     name = access.ask_name(access.of_session(), "rollback_name")
     reason = st.text_area(
-        "Reason, for the journal", placeholder="Optional", max_chars=2000, key="rollback_reason"
+        "Reason, for the journal", placeholder=_REASON_HINT, max_chars=2000, key="rollback_reason"
     )
     label = f"Go back to {literal(model_id)}"
     if st.button(label, type="primary", key="roll_back") and _is_still_allowed():

@@ -4,6 +4,7 @@ import streamlit as st
 
 from melanoma_core import paths
 from melanoma_core.data import csv_tables
+from melanoma_core.evaluation import promotion
 from melanoma_core.models import journal, store
 from melanoma_core.models.cards import OperatingPoint
 from melanoma_core.models.journal import Check, Row
@@ -20,7 +21,10 @@ def show(record: Record, point: OperatingPoint) -> None:
     models_dir = paths.models_dir()
     with errors.shown():
         st.subheader("In use, newest first", anchor=False)
-        st.table(champions_table(store.champions(models_dir)), hide_index=True, alt="Models in use")
+        st.table(
+            periods_table(promotion.periods_of_use(models_dir)),
+            hide_index=True, alt="Periods of use",
+        )  # fmt: skip
     with errors.shown():
         st.subheader("Journal", anchor=False)
         rows, check = journal.rows(models_dir), journal.verify(models_dir)
@@ -47,7 +51,7 @@ def show_forced_promotions(model_id: str) -> None:
             for row in journal.rows(models_dir)
             if row.event.model_id == model_id and row.event.against
         }
-        for entry in store.champions(models_dir):
+        for entry in store.periods(models_dir):
             if entry.model_id == model_id and entry.against and entry.since not in events:
                 events[entry.since] = journal.Event(
                     journal.Kind.OVERRULED, entry.author, reason=entry.reason, against=entry.against
@@ -60,11 +64,13 @@ def show_forced_promotions(model_id: str) -> None:
             )
 
 
-def champions_table(entries: tuple[Champion, ...]) -> dict[str, list[str]]:
-    """The models in use, newest first, as a table."""
+def periods_table(entries: tuple[Champion, ...]) -> dict[str, list[str]]:
+    """The periods of use, newest first, as a table."""
+    ends = ["in use", *(moment(entry.since) for entry in entries)]
     return {
         "Model": [literal(entry.model_id) for entry in entries],
-        "In use since": [moment(entry.since) for entry in entries],
+        "From (UTC)": [moment(entry.since) for entry in entries],
+        "Until": ends[: len(entries)],
         "How": [entry.kind or NOT_RECORDED for entry in entries],
         "By": [literal(entry.author) or journal.NOT_GIVEN for entry in entries],
         "Why": [literal(entry.reason) or journal.NOT_GIVEN for entry in entries],

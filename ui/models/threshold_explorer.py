@@ -48,14 +48,12 @@ def _ask_threshold(record: Record, point: OperatingPoint) -> float:
     st.session_state.setdefault(key, point.threshold)
     threshold: float = st.select_slider(
         "Refer lesions from this melanoma probability", steps(record.card),
-        format_func=cutoff, key=key,
+        format_func=cutoff, key=key, persist_state="session",
     )  # fmt: skip
-    with st.container(horizontal=True, vertical_alignment="center"):
-        for card_point in sorted(record.card.operating_points, key=lambda p: -p.target):
-            st.button(
-                f"Set for {percent(card_point.target)}", key=f"set_for_{card_point.target}",
-                on_click=_set, args=(key, card_point.threshold),
-            )  # fmt: skip
+    st.button(
+        f"Back to {cutoff(point.threshold)}, the threshold of this page", key="explorer_back",
+        disabled=threshold == point.threshold, on_click=_set, args=(key, point.threshold),
+    )  # fmt: skip
     st.markdown(
         small(
             "This changes nothing in use: every page keeps the thresholds on the card, which were "

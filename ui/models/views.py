@@ -78,7 +78,8 @@ def show_headlines(card: Card, point: OperatingPoint) -> None:
     st.markdown(
         small(
             f"Threshold {cutoff(point.threshold)}{aim}; chosen on {chosen_on} of the validation "
-            "split. All figures above were measured on test photographs, of lesions the network "
+            f"split.{result_text.not_default(card, point)} "
+            "All figures above were measured on test photographs, of lesions the network "
             "had never seen. Accuracies, mean AUROC and ECE are for seven diagnoses: the two "
             "keratoses count as one, and so do actinic keratosis and squamous cell carcinoma."
         )

@@ -1,5 +1,6 @@
 """The command line: what goes to stdout and stderr, exit codes, and nothing of a patient left."""
 
+import getpass
 import io
 import json
 import os
@@ -25,6 +26,7 @@ from melanoma_core.models import cards, predict, store
 from tests.support import altered_models, earlier_models, made_candidates, made_models
 
 PROJECT = Path(__file__).resolve().parents[3]
+REASON = ("--reason", "Made for this test")
 FIELDS = {
     "file", "model_id", "probabilities", "melanoma_probability", "malignant_probability",
     "threshold", "above_threshold", "carcinoma_probability", "carcinoma_threshold",
@@ -250,7 +252,7 @@ def test_without_a_model_every_command_says_what_to_do(empty_models, tmp_path):
     result = invoke("models", "--json")
     assert (result.exit_code, result.stdout) == (0, "")
     assert "Train one: python -m melanoma_core train" in result.stderr
-    result = invoke("promote", "anything")
+    result = invoke("promote", "anything", *REASON)
     assert result.exit_code == 1
     assert "There is no model “anything”. The models are: none yet." in result.stderr
 
@@ -368,7 +370,7 @@ def test_models_are_listed_with_the_champion_marked(models_in_use):
 
 def test_promote_makes_an_equal_model_the_champion_and_says_what_was_compared(models_in_use):
     altered_models.add(models_in_use, "tiny-1", "tiny-2", {})
-    result = invoke("promote", "tiny-2")
+    result = invoke("promote", "tiny-2", *REASON)
     assert result.exit_code == 0, result.output
     start = r"Compared with “tiny-1” on \d+ test photographs, 3 of them melanoma: "
     assert re.match(start, result.stdout)
@@ -376,7 +378,7 @@ def test_promote_makes_an_equal_model_the_champion_and_says_what_was_compared(mo
         assert f"{figure} +0.000 (lower limit +0.000, " in result.stdout
     assert "tiny-2 is the champion since " in result.stdout
     assert store.champion(models_in_use).model_id == "tiny-2"
-    again = invoke("promote", "tiny-2")
+    again = invoke("promote", "tiny-2", *REASON)
     assert again.exit_code == 1
     assert "already in use" in again.stderr
 
@@ -384,39 +386,39 @@ def test_promote_makes_an_equal_model_the_champion_and_says_what_was_compared(mo
 def test_promote_says_when_there_was_no_sound_model_to_compare_with(models_in_use):
     altered_models.add(models_in_use, "tiny-1", "tiny-2", {})
     (models_in_use / "tiny-1" / "head.npz").write_bytes(b"damaged")
-    result = invoke("promote", "tiny-2")
+    result = invoke("promote", "tiny-2", *REASON)
     assert result.exit_code == 0, result.output
     assert "head.npz of the model “tiny-1”" in result.stderr
     assert "Not compared: none of the earlier champions is sound, so tiny-2" in result.stdout
     (models_in_use / "champion.json").unlink()
-    assert "Not compared: there was no champion, so tiny-2" in invoke("promote", "tiny-2").stdout
+    result = invoke("promote", "tiny-2", *REASON)
+    assert "Not compared: there was no champion, so tiny-2" in result.stdout
 
 
 def test_a_model_is_promoted_by_force_and_rolled_back_and_both_are_in_the_journal(
     champion_in_use,
 ):
-    for model_id in ("tiny-1", "champion"):  # as before there was a journal: both without a kind
-        store.set_champion(champion_in_use, model_id)
     made_candidates.add(champion_in_use, "worse", made_candidates.measured(20))
-    refused = invoke("promote", "worse", "--author", "Dr Li")
+    refused = invoke("promote", "worse", "--author", "Dr Li", *REASON)
     assert refused.exit_code == 1
     assert "“worse” fails the safety check: it may be worse." in refused.stderr
-    without_reason = invoke("promote", "worse", "--force")
-    assert without_reason.exit_code == 2
-    assert "--force needs --reason" in without_reason.stderr
+    for command in (("promote", "worse", "--force"), ("rollback",)):
+        without_reason = invoke(*command)
+        assert without_reason.exit_code == 2
+        assert "Missing option '--reason'" in without_reason.stderr
     reason = ("--force", "--reason", "Asked for by the study")
     done = invoke("promote", "worse", "--author", "Dr Li", *reason)
     assert done.exit_code == 0, done.output
     assert "Forced: “worse” fails the safety check: it may be worse." in done.stdout
     assert store.champion(champion_in_use).model_id == "worse"
-    back = invoke("rollback", "--author", "Dr Ng")
+    back = invoke("rollback", *REASON)
     assert back.exit_code == 0, back.output
     assert back.stdout.startswith("champion is the champion since 20")
     listed = invoke("journal").stdout.splitlines()
     assert "overruled  worse  by Dr Li  Asked for by the study" in listed[0]
-    assert "rolled back  champion  by Dr Ng" in listed[1]
+    assert f"rolled back  champion  by {getpass.getuser()}  Made for this test" in listed[1]
     assert invoke("journal", "--verify").exit_code == 0
-    assert invoke("rollback", "nobody").exit_code == 1
+    assert invoke("rollback", "nobody", *REASON).exit_code == 1
 
 
 def test_a_damaged_card_is_named_and_the_other_models_are_listed(models_in_use):

@@ -10,7 +10,7 @@ from melanoma_core.errors import ModelError
 from melanoma_core.evaluation import comparisons, evaluate, promotion
 from melanoma_core.evaluation.evaluate import Evaluation
 from melanoma_core.models import predict
-from tests.support.made_candidates import add, measured, scored
+from tests.support.made_candidates import SIGNED, add, measured, scored
 
 
 def test_each_model_is_evaluated_at_its_own_threshold(champion_in_use):
@@ -31,7 +31,7 @@ def test_a_loss_that_cannot_be_ruled_out_fails_even_if_none_was_seen(champion_in
     assert sensitivity.lower_bound < -comparisons.SENSITIVITY_MARGIN
     assert not sensitivity.is_no_worse
     with pytest.raises(ModelError, match="fails the safety check: it may be worse"):
-        promotion.promote(champion_in_use, "other")
+        promotion.promote(champion_in_use, "other", **SIGNED)
 
 
 def test_a_candidate_that_refers_everybody_fails_though_it_misses_nobody(champion_in_use):
@@ -46,7 +46,7 @@ def test_a_candidate_that_refers_everybody_fails_though_it_misses_nobody(champio
     assert not specificity.is_no_worse
     assert specificity.value == pytest.approx(-30 / 40)
     with pytest.raises(ModelError, match=r"specificity -0\.750 \(lower limit"):
-        promotion.promote(champion_in_use, "constant")
+        promotion.promote(champion_in_use, "constant", **SIGNED)
 
 
 def test_a_candidate_that_guesses_fails_at_its_own_threshold(champion_in_use):
@@ -60,7 +60,7 @@ def test_a_candidate_that_guesses_fails_at_its_own_threshold(champion_in_use):
     assert not auroc.is_no_worse
     assert not specificity.is_no_worse
     with pytest.raises(ModelError, match="it may be worse"):
-        promotion.promote(champion_in_use, "random")
+        promotion.promote(champion_in_use, "random", **SIGNED)
 
 
 @pytest.mark.parametrize("worse", ["melanoma AUROC", "specificity"])

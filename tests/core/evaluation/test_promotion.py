@@ -17,14 +17,14 @@ from melanoma_core.metrics import calibration
 from melanoma_core.models import journal, predict, store
 from melanoma_core.models.journal import Kind
 from tests.support import altered_models
-from tests.support.made_candidates import NUM_MELANOMAS, add, measured
+from tests.support.made_candidates import NUM_MELANOMAS, SIGNED, add, measured
 
 PROJECT = Path(__file__).resolve().parents[3]
 
 
 def test_the_first_model_is_promoted_without_a_comparison(models_in_use):
     (models_in_use / "champion.json").unlink()
-    promoted = promotion.promote(models_in_use, "tiny-1")
+    promoted = promotion.promote(models_in_use, "tiny-1", **SIGNED)
     assert (promoted.comparison, promoted.problems) == (None, ())
     assert store.champions(models_in_use) == (promoted.champion,)
     assert promoted.champion.sha256 == predict.load(models_in_use / "tiny-1").sha256
@@ -34,13 +34,13 @@ def test_a_damaged_model_is_not_promoted(models_in_use):
     (models_in_use / "champion.json").unlink()
     (models_in_use / "tiny-1" / "golden.npz").write_bytes(b"")
     with pytest.raises(ModelError, match=r"golden\.npz"):
-        promotion.promote(models_in_use, "tiny-1")
+        promotion.promote(models_in_use, "tiny-1", **SIGNED)
     assert store.champion(models_in_use) is None
 
 
 def test_an_equal_candidate_is_promoted(champion_in_use):
     add(champion_in_use, "equal", measured(36))
-    promoted = promotion.promote(champion_in_use, "equal")
+    promoted = promotion.promote(champion_in_use, "equal", **SIGNED)
     assert (promoted.comparison.champion_id, promoted.comparison.num_photographs) == (
         "champion", 80,
     )  # fmt: skip
@@ -56,7 +56,7 @@ def test_an_equal_candidate_is_promoted(champion_in_use):
 def test_a_better_candidate_is_promoted_with_its_differences(champion_in_use):
     add(champion_in_use, "better", measured(40, num_spared=32))
     sensitivity, auroc, specificity = promotion.promote(
-        champion_in_use, "better"
+        champion_in_use, "better", **SIGNED
     ).comparison.changes
     assert sensitivity.value == pytest.approx(4 / 40)
     assert specificity.value == pytest.approx(2 / 40)
@@ -70,7 +70,7 @@ def test_a_worse_candidate_is_refused_and_the_champion_stays(champion_in_use):
     before = (champion_in_use / "champion.json").read_bytes()
     add(champion_in_use, "worse", measured(30, num_spared=40))
     with pytest.raises(ModelError, match="“champion” stays in use") as refusal:
-        promotion.promote(champion_in_use, "worse")
+        promotion.promote(champion_in_use, "worse", **SIGNED)
     for change in ("sensitivity -0.150 (lower limit -0.", "AUROC +0.050 (", "specificity +0.250 ("):
         assert change in str(refusal.value)
     assert (champion_in_use / "champion.json").read_bytes() == before
@@ -86,13 +86,13 @@ def test_a_damaged_champion_is_replaced_by_a_model_no_worse_than_the_one_before(
     champion_in_use,
 ):
     add(champion_in_use, "second", measured(38))
-    promotion.promote(champion_in_use, "second")
+    promotion.promote(champion_in_use, "second", **SIGNED)
     add(champion_in_use, "worse", measured(20))
     add(champion_in_use, "third", measured(36))
     damage(champion_in_use, "second")
     with pytest.raises(ModelError, match=r"Compared with “champion”.*“champion” stays in use"):
-        promotion.promote(champion_in_use, "worse")
-    promoted = promotion.promote(champion_in_use, "third")
+        promotion.promote(champion_in_use, "worse", **SIGNED)
+    promoted = promotion.promote(champion_in_use, "third", **SIGNED)
     assert promoted.comparison.champion_id == "champion"
     (problem,) = promoted.problems
     assert "network.tflite of the model “second”" in problem
@@ -104,7 +104,7 @@ def test_a_champion_whose_card_has_changed_is_skipped(champion_in_use):
     sha256 = store.champion(champion_in_use).sha256
     (champion_in_use / "champion.json").write_text(text.replace(sha256, "0" * 64))
     # The model before, which answers meanwhile.
-    promoted = promotion.promote(champion_in_use, "tiny-1")
+    promoted = promotion.promote(champion_in_use, "tiny-1", **SIGNED)
     assert promoted.comparison.champion_id == "tiny-1"
     assert "card of “champion” was changed" in promoted.problems[0]
 
@@ -113,7 +113,7 @@ def test_a_candidate_is_not_compared_when_every_champion_is_damaged(champion_in_
     add(champion_in_use, "next", measured(20))
     damage(champion_in_use, "champion")
     (champion_in_use / "tiny-1" / "evaluation.json").unlink()
-    promoted = promotion.promote(champion_in_use, "next")
+    promoted = promotion.promote(champion_in_use, "next", **SIGNED)
     assert promoted.comparison is None
     assert [part in problem for part, problem in zip(
         ("network.tflite of the model “champion”", "“tiny-1” lacks its file evaluation.json"),
@@ -124,9 +124,9 @@ def test_a_candidate_is_not_compared_when_every_champion_is_damaged(champion_in_
 
 def test_the_champion_itself_and_an_unknown_model_are_refused(champion_in_use):
     with pytest.raises(ModelError, match="“champion” is already in use, since 20"):
-        promotion.promote(champion_in_use, "champion")
+        promotion.promote(champion_in_use, "champion", **SIGNED)
     with pytest.raises(ModelError, match="There is no model “nobody”"):
-        promotion.promote(champion_in_use, "nobody")
+        promotion.promote(champion_in_use, "nobody", **SIGNED)
 
 
 def test_the_journal_has_author_reason_and_checksums_of_a_promotion(champion_in_use):
@@ -163,20 +163,43 @@ def test_a_forced_promotion_keeps_its_reason_and_the_objection(champion_in_use):
     assert row.event.against == newest.against
 
 
-@pytest.mark.parametrize("reason", ["", "   \n ", "because"])
-def test_a_forced_promotion_needs_a_written_reason(champion_in_use, reason):
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize(
+    ("author", "reason", "told"),
+    [
+        ("Dr Li", "", "The reason has 0 characters"),
+        ("Dr Li", "   \n ", "The reason has 0 characters"),
+        ("Dr Li", "because", "The reason has 7 characters; at least 10"),
+        (" ", "Asked for by the study", "The name is empty"),
+    ],
+)
+def test_the_champion_is_changed_only_with_a_name_and_a_reason(
+    champion_in_use, author, reason, told, force
+):
+    add(champion_in_use, "better", measured(40))
+    with pytest.raises(ModelError, match=told):
+        promotion.promote(champion_in_use, "better", author=author, reason=reason, force=force)
+    with pytest.raises(ModelError, match=told):
+        promotion.roll_back(champion_in_use, author=author, reason=reason)
+    assert store.champion(champion_in_use).model_id == "champion"
+    assert journal.rows(champion_in_use) == ()
+
+
+def test_a_reason_alone_forces_nothing(champion_in_use):
     add(champion_in_use, "worse", measured(30))
-    with pytest.raises(ModelError, match="The reason has"):
-        promotion.promote(champion_in_use, "worse", reason=reason, force=True)
     with pytest.raises(ModelError, match="it may be worse"):
-        promotion.promote(champion_in_use, "worse", reason="a reason alone forces nothing")
+        promotion.promote(
+            champion_in_use, "worse", reason="a reason alone forces nothing", author="Dr Li"
+        )
     assert store.champion(champion_in_use).model_id == "champion"
     assert journal.rows(champion_in_use) == ()
 
 
 def test_forcing_a_model_that_passes_is_an_ordinary_promotion(champion_in_use):
     add(champion_in_use, "better", measured(40))
-    promotion.promote(champion_in_use, "better", reason="To be on the safe side", force=True)
+    promotion.promote(
+        champion_in_use, "better", reason="To be on the safe side", force=True, author="Dr Li"
+    )
     assert store.champion(champion_in_use).kind == "promoted"
 
 
@@ -184,9 +207,9 @@ def test_a_model_that_cannot_be_compared_must_be_forced(champion_in_use):
     elsewhere = {name: [f"e{row}" for row in range(80)] for name in ("image_id", "group_id")}
     add(champion_in_use, "elsewhere", measured(40, changed=elsewhere))
     with pytest.raises(ModelError, match="share no test photographs with the same diagnoses"):
-        promotion.promote(champion_in_use, "elsewhere")
+        promotion.promote(champion_in_use, "elsewhere", **SIGNED)
     promoted = promotion.promote(
-        champion_in_use, "elsewhere", reason="Other cameras from now on", force=True
+        champion_in_use, "elsewhere", reason="Other cameras from now on", force=True, author="Dr Li"
     )
     assert promoted.comparison is None
     assert "share no test photographs" in store.champion(champion_in_use).against
@@ -198,7 +221,9 @@ def test_a_model_that_fails_its_golden_set_cannot_be_forced(champion_in_use):
     golden = {"golden.npz": altered_models.npz(**arrays)}
     add(champion_in_use, "odd", measured(40), files=golden)
     with pytest.raises(ModelError, match="answered when it was made"):
-        promotion.promote(champion_in_use, "odd", reason="I want it all the same", force=True)
+        promotion.promote(
+            champion_in_use, "odd", reason="I want it all the same", force=True, author="Dr Li"
+        )
     assert store.champion(champion_in_use).model_id == "champion"
 
 
@@ -219,7 +244,7 @@ def test_rolling_back_restores_files_and_predictions(champion_in_use):
     image = synthetic.lesion(3)
     before = predict.load_champion(champion_in_use)[0]
     add(champion_in_use, "next", measured(40), files=other_head(champion_in_use / "tiny-1"))
-    promotion.promote(champion_in_use, "next")
+    promotion.promote(champion_in_use, "next", **SIGNED)
     after = predict.load_champion(champion_in_use)[0]
     assert (predict.classify(before, image).probabilities != (
         predict.classify(after, image).probabilities
@@ -235,29 +260,56 @@ def test_rolling_back_restores_files_and_predictions(champion_in_use):
     kinds = [row.event.kind for row in journal.rows(champion_in_use)]
     assert kinds == [Kind.PROMOTED, Kind.ROLLED_BACK]
     assert [e.model_id for e in store.champions(champion_in_use)] == ["champion", "next", "tiny-1"]
-    assert promotion.roll_back(champion_in_use)[0].model_id == "next"  # the previous champion
+    assert (
+        promotion.roll_back(champion_in_use, **SIGNED)[0].model_id == "next"
+    )  # the previous champion
+
+
+def test_every_period_of_use_is_remembered(champion_in_use):
+    first = store.champion(champion_in_use)
+    add(champion_in_use, "next", measured(36))
+    promotion.promote(champion_in_use, "next", **SIGNED)
+    promotion.roll_back(champion_in_use, **SIGNED)
+    periods = promotion.periods_of_use(champion_in_use)
+    assert [(entry.model_id, entry.kind) for entry in periods] == [
+        ("champion", "rolled back"), ("next", "promoted"), ("champion", ""), ("tiny-1", ""),
+    ]  # fmt: skip
+    assert periods[2] == first
+    assert promotion.lost_rows(champion_in_use) == ()
+
+    # As earlier versions wrote champion.json: without the earlier periods of the same model.
+    path = champion_in_use / "champion.json"
+    record = json.loads(path.read_text())
+    promotion.promote(champion_in_use, "next", **SIGNED)
+    record["champions"] = [record["champions"][0]]
+    path.write_text(json.dumps(record))
+    assert [entry.model_id for entry in promotion.periods_of_use(champion_in_use)] == [
+        "next", "champion", "next",
+    ]  # fmt: skip
 
 
 def test_each_of_the_last_five_champions_can_be_restored(models_in_use):
     ids = [f"m-{number}" for number in range(7)]
     for model_id in ids:
         add(models_in_use, model_id, measured(36))
-        promotion.promote(models_in_use, model_id, reason="Made for this test", force=True)
+        promotion.promote(
+            models_in_use, model_id, reason="Made for this test", force=True, author="Dr Li"
+        )
     earlier = [entry.model_id for entry in store.champions(models_in_use)][1:]
     assert earlier == ["m-5", "m-4", "m-3", "m-2", "m-1"]
     with pytest.raises(ModelError, match=r"no model “m-0” to go back to\..*before: m-5, m-4, m-3"):
-        promotion.roll_back(models_in_use, "m-0")
+        promotion.roll_back(models_in_use, "m-0", **SIGNED)
     for model_id in reversed(earlier):
-        promotion.roll_back(models_in_use, model_id)
+        promotion.roll_back(models_in_use, model_id, **SIGNED)
         assert predict.load_champion(models_in_use)[0].card.model_id == model_id
     with pytest.raises(ModelError, match="“m-5” is already in use"):
-        promotion.roll_back(models_in_use, "m-5")
+        promotion.roll_back(models_in_use, "m-5", **SIGNED)
     assert journal.verify(models_in_use).problems == ()
 
 
 def test_rolling_back_without_an_earlier_champion_is_refused(empty_models):
     with pytest.raises(ModelError, match=r"no model to go back to\. Models .* before: none"):
-        promotion.roll_back(empty_models)
+        promotion.roll_back(empty_models, **SIGNED)
 
 
 @pytest.mark.parametrize("how", ["damaged", "swapped"])
@@ -269,7 +321,7 @@ def test_a_model_whose_files_have_changed_cannot_be_restored(champion_in_use, ho
         sha256 = store.champions(champion_in_use)[1].sha256
         (champion_in_use / "champion.json").write_text(text.replace(sha256, "0" * 64))
     with pytest.raises(ModelError, match=r"not the one that was made|was changed after it"):
-        promotion.roll_back(champion_in_use)
+        promotion.roll_back(champion_in_use, **SIGNED)
     assert store.champion(champion_in_use).model_id == "champion"
 
 
@@ -279,13 +331,13 @@ def test_a_model_is_promoted_although_the_journal_cannot_be_written(champion_in_
 
     add(champion_in_use, "better", measured(40))
     monkeypatch.setattr(journal, "append", full)
-    promoted = promotion.promote(champion_in_use, "better")
+    promoted = promotion.promote(champion_in_use, "better", **SIGNED)
     assert promoted.problems == ("The journal of the models cannot be written (No space left).",)
     assert store.champion(champion_in_use).model_id == "better"
     with pytest.raises(JournalError):  # no further change before that row is written
-        promotion.roll_back(champion_in_use)
+        promotion.roll_back(champion_in_use, **SIGNED)
     monkeypatch.undo()
-    promotion.roll_back(champion_in_use)
+    promotion.roll_back(champion_in_use, **SIGNED)
     assert [row.event.kind for row in journal.rows(champion_in_use)] == [
         Kind.PROMOTED, Kind.ROLLED_BACK,
     ]  # fmt: skip
@@ -308,7 +360,9 @@ def test_settling_during_a_promotion_writes_no_second_row(champion_in_use, monke
 
     monkeypatch.setattr(store, "set_champion", set_champion_while_settling)
     add(champion_in_use, "worse", measured(20))
-    promotion.promote(champion_in_use, "worse", reason="Asked for by us", force=True)
+    promotion.promote(
+        champion_in_use, "worse", reason="Asked for by us", force=True, author="Dr Li"
+    )
     settling.join(30)
     assert not settling.is_alive()
     assert [row.event.kind for row in journal.rows(champion_in_use)] == [Kind.OVERRULED]
@@ -320,6 +374,7 @@ KILLED = """
 import json, os, pathlib, shutil, signal, sys, tempfile
 from melanoma_core.evaluation import promotion
 from melanoma_core.models import journal, predict
+from tests.support.made_candidates import SIGNED
 
 promotion._compare = lambda *models: (None, "")  # takes a second, and writes nothing
 source, work = map(pathlib.Path, sys.argv[1:])
@@ -354,7 +409,7 @@ for at in range(1, 40):
             (tempfile, "mkstemp"), (os, "fsync"), (os, "chmod"), (os, "replace"), (os, "open"),
         ):
             setattr(module, name, dying(getattr(module, name)))
-        promotion.promote(folder, "next", author="Dr Li")
+        promotion.promote(folder, "next", author="Dr Li", reason="Made for this test")
 
     def look():
         model, problem = predict.load_champion(folder)
@@ -366,8 +421,8 @@ for at in range(1, 40):
         promotion.settle(folder)
         found["settled"] = [row.event.model_id for row in journal.rows(folder)]
         if found["champion"] != "next":
-            promotion.promote(folder, "next")
-        promotion.roll_back(folder)
+            promotion.promote(folder, "next", **SIGNED)
+        promotion.roll_back(folder, **SIGNED)
         found["tampered"] += journal.verify(folder).problems
         found["in_the_end"] = [row.event.model_id for row in journal.rows(folder)]
         print(json.dumps(found), flush=True)
@@ -408,7 +463,8 @@ def test_concurrent_promotions_happen_one_after_the_other(champion_in_use):
         add(champion_in_use, model_id, measured(36))
     code = (
         "import pathlib, sys\nfrom melanoma_core.evaluation import promotion\n"
-        "promotion.promote(pathlib.Path(sys.argv[1]), sys.argv[2])"
+        "folder, model_id = pathlib.Path(sys.argv[1]), sys.argv[2]\n"
+        "promotion.promote(folder, model_id, author='Li', reason='For this test')"
     )
     writers = [
         subprocess.Popen([sys.executable, "-c", code, str(champion_in_use), name], cwd=PROJECT)

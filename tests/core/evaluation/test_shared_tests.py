@@ -8,7 +8,7 @@ import pytest
 from melanoma_core.errors import ModelError
 from melanoma_core.evaluation import comparisons, promotion, shared_tests
 from melanoma_core.models import store, training_ids
-from tests.support.made_candidates import add, measured
+from tests.support.made_candidates import SIGNED, add, measured
 
 IDS = [f"i{row:03d}" for row in range(80)]
 GROUPS = [f"g{row:03d}" for row in range(80)]
@@ -213,7 +213,7 @@ def test_models_without_shared_test_photographs_are_not_compared(champion_in_use
     elsewhere = {name: [f"e{row}" for row in range(80)] for name in ("image_id", "group_id")}
     add(champion_in_use, "elsewhere", measured(40, changed=elsewhere))
     with pytest.raises(ModelError, match=r"share no test photographs.*0 of the test"):
-        promotion.promote(champion_in_use, "elsewhere")
+        promotion.promote(champion_in_use, "elsewhere", **SIGNED)
     assert store.champion(champion_in_use).model_id == "champion"
 
 

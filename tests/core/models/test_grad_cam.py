@@ -293,9 +293,22 @@ def test_contour_runs_along_half_of_the_strongest_evidence(photograph):
     """A ramp from 0 to 1, left to right: half of its maximum lies in the middle."""
     ramp = np.tile(np.linspace(0, 1, 12, dtype=np.float32), (4, 1))
     drawn = grad_cam.overlay(photograph, ramp, scale=2.0)
+    assert grad_cam.is_outlined(ramp, 2.0)
     columns = np.nonzero(is_contour(drawn).any(axis=0))[0]
     assert 57 <= columns.min() <= columns.max() <= 63
     assert is_contour(drawn)[:, columns.min()].all()
+
+
+def test_weak_evidence_is_colored_without_a_line(photograph, cam):
+    """Less than a third of the strongest evidence of all diagnoses."""
+    assert grad_cam.is_outlined(cam * 0.34, scale=1.0)
+    assert is_contour(grad_cam.overlay(photograph, cam * 0.34, 1.0)).any()
+    assert not grad_cam.is_outlined(cam * 0.33, scale=1.0)
+    weak = grad_cam.overlay(photograph, cam * 0.33, 1.0)
+    assert differs(weak, photograph).any()
+    np.testing.assert_array_equal(
+        weak, grad_cam.overlay(photograph, cam * 0.33, 1.0, has_line=False)
+    )
 
 
 def test_line_can_be_left_out(photograph, cam):

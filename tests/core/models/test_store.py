@@ -10,6 +10,7 @@ import random
 import subprocess
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from melanoma_core.models import store
 from melanoma_core.models.cards import Card, DatasetUse, Differential, OperatingPoint
 from melanoma_core.paths import sha256
 from tests.support import stub_models
+from tests.support.made_candidates import SIGNED
 
 
 def fields_of(card: Card) -> dict:
@@ -377,12 +379,12 @@ def test_a_record_with_a_field_that_it_cannot_have_is_refused(tmp_path, name, va
     record = json.loads((tmp_path / "champion.json").read_text())
     record["champions"][place][name] = value
     (tmp_path / "champion.json").write_text(json.dumps(record).replace("Infinity", "1e999"))
-    for read in (store.champions, promotion.settle, promotion.roll_back):
+    for read in (store.champions, promotion.settle, partial(promotion.roll_back, **SIGNED)):
         with pytest.raises(ModelError, match=r"champion\.json.*Restore it from a copy") as caught:
             read(tmp_path)
         assert told in str(caught.value)
     with pytest.raises(ModelError, match=r"champion\.json"):
-        promotion.promote(tmp_path, "a")
+        promotion.promote(tmp_path, "a", **SIGNED)
 
 
 def test_a_record_that_cannot_be_opened_is_refused_without_its_path(tmp_path):

@@ -144,7 +144,7 @@ def test_a_former_model_is_not_the_default_candidate_but_can_be_compared(models)
 def test_a_promoted_model_is_shown_on_the_next_run(models):
     app = open_app(MODELS)
     assert choice(app, "Model to show").value == "champion"
-    promotion.promote(models, "worse", reason="Asked for by us", force=True)
+    promotion.promote(models, "worse", reason="Asked for by us", force=True, author="Dr Li")
     app.run()
     assert "**In use: worse**" in text(app)
     assert choice(app, "Model to show").value == "worse"
@@ -174,11 +174,22 @@ def dialog(function):
     return app
 
 
-def test_the_dialog_promotes_no_failing_model_without_a_reason(models):
-    app = dialog(in_promotion_dialog)
-    button(app, "Promote").click().run()
+@pytest.mark.parametrize(
+    ("function", "action", "kind"),
+    [
+        (in_promotion_dialog, "Promote", "promotion"),
+        (in_rollback_dialog, "Go back to champion", "rollback"),
+    ],
+)
+def test_a_dialog_changes_nothing_without_a_name_and_a_reason(models, function, action, kind):
+    add(models, "newest", measured(38))
+    app = dialog(function)
+    button(app, action).click().run()
+    assert "**The name is empty.**" in app.error[0].value
+    app.text_input(key=f"{kind}_name").set_value("Dr Li")
+    button(app, action).click().run()
     assert "**The reason has 0 characters;**" in app.error[0].value
-    assert store.champion(models).model_id == "champion"
+    assert store.champion(models).model_id == "newest"
 
 
 def test_a_forced_promotion_in_the_dialog_keeps_name_and_reason(models):
@@ -201,9 +212,11 @@ def test_a_forced_promotion_in_the_dialog_keeps_name_and_reason(models):
     assert "Asked for by the study" in text(page)
 
 
-def test_one_click_in_the_dialog_rolls_back(models):
+def test_the_dialog_rolls_back(models):
     add(models, "newest", measured(38))
     app = dialog(in_rollback_dialog)
+    app.text_input(key="rollback_name").set_value("Dr Li")
+    app.text_area(key="rollback_reason").set_value("Too many flags")
     button(app, "Go back to champion").click().run()
     assert "**champion is in use again.**" in app.markdown[0].value
     assert store.champion(models).kind == "rolled back"
@@ -239,8 +252,9 @@ def test_history_shows_who_and_why_and_that_no_row_was_changed(models):
     app.session_state["model_tab"] = "History"
     app.run()
     assert not app.exception
-    in_use = next(table.value for table in app.table if "In use since" in table.value)
+    in_use = next(table.value for table in app.table if "From (UTC)" in table.value)
     assert list(in_use["Model"]) == ["worse", "champion"]
+    assert list(in_use["Until"]) == ["in use", in_use["From (UTC)"][0]]
     assert list(in_use["How"]) == ["overruled", "not recorded"]
     rows = next(frame.value for frame in app.dataframe if "When (UTC)" in frame.value)
     assert list(rows["What"]) == ["overruled", "training ended"]
