@@ -1,7 +1,5 @@
 """Details of the patient, and whether the model was trained on enough similar lesions."""
 
-from collections.abc import Mapping
-
 import streamlit as st
 
 from melanoma_core.data import coverage
@@ -30,6 +28,7 @@ _PLACES = {
     "lower extremity": "a lower extremity",
     "mucosa": "mucosa",
     "nail": "a nail",
+    "palms/soles": "a palm or sole",
     _PALMS_AND_SOLES: "a palm or sole",
     "upper extremity": "an upper extremity",
 }
@@ -95,13 +94,11 @@ def _label(value: str) -> str:
     return _LABELS.get(value, value)
 
 
-def _rarely_seen(fact: CoverageGap, counts: Mapping[str, int]) -> str:
+def _rarely_seen(fact: CoverageGap) -> str:
     lesions = f"its {count(fact.num_all)} training lesions"
     verb = "is" if fact.num_lesions <= 1 else "are"
     how_many = f"Only {count(fact.num_lesions)}" if fact.num_lesions else "None"
-    text = f"{how_many} of {lesions} {verb} from {_origin(fact)}"
-    unknown = counts.get(NOT_RECORDED, 0)
-    return f"{text} ({fact.attribute} not recorded in {count(unknown)})." if unknown else f"{text}."
+    return f"{how_many} of {lesions} {verb} from {_origin(fact)}."
 
 
 def _origin(fact: CoverageGap) -> str:

@@ -16,6 +16,7 @@ from ui.formats import day, literal, percent, small
 from ui.serving import Serving, serving
 
 ASSETS = PROJECT_DIR / "ui" / "assets"
+LINE_HEIGHT = 68  # px, of the line below the title or of the warning in its place
 PRIVACY = "Photographs stay in this session. Nothing of a patient is saved unless you save it."
 
 
@@ -79,8 +80,8 @@ def title_row(title: str) -> tuple[DeltaGenerator, DeltaGenerator]:
     return actions, st.container()
 
 
-def show_intended_use(card: Card, point: OperatingPoint, current: Serving | None) -> None:
-    """The line below a clinic page's title."""
+def show_intended_use(card: Card, point: OperatingPoint | None, current: Serving | None) -> None:
+    """The line below a clinic page's title; `point` as in `result_text.intended_use_line`."""
     line = result_text.intended_use_line(card, point)
     if current is not None and current.model.card.model_id != card.model_id:
         line += (
