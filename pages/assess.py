@@ -4,7 +4,6 @@ import streamlit as st
 
 from ui import case_details, frame, result_text, sessions
 from ui.assess import empty_page, lesion_photographs, result
-from ui.formats import small
 from ui.serving import serving_or_message
 
 actions, line = frame.title_row("Assess a lesion")
@@ -18,12 +17,8 @@ if assessment:
         point = frame.choose_operating_point(assessment.card)
         st.button("New lesion", icon=":material/add_photo_alternate:", on_click=sessions.clear)
     warning = case_details.warning(assessment.card, sessions.patient())
-    # Of one height, so that a warning moves nothing below it.
-    with line, st.container(height=frame.LINE_HEIGHT, border=False):
-        if warning:
-            st.warning(small(warning), icon=":material/warning:")
-        else:
-            frame.show_intended_use(assessment.card, point, serving)
+    with line:
+        frame.show_line(assessment.card, point, serving, warning)
     is_same = serving is not None and serving.model.card.model_id == assessment.card.model_id
     model = serving.model if serving is not None and is_same else None
     result.show(assessment, point, model, is_outside=warning is not None)

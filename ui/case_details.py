@@ -28,7 +28,6 @@ _PLACES = {
     "lower extremity": "a lower extremity",
     "mucosa": "mucosa",
     "nail": "a nail",
-    "palms/soles": "a palm or sole",
     _PALMS_AND_SOLES: "a palm or sole",
     "upper extremity": "an upper extremity",
 }
@@ -72,7 +71,7 @@ def warning(card: Card, patient: Patient) -> str | None:
     parts = []
     if facts:
         parts.append("**Outside what this model has seen.**")
-        parts += [_rarely_seen(fact, seen[fact.attribute]) for fact in facts]
+        parts += [_rarely_seen(fact) for fact in facts]
     if patient.age is not None and patient.age < _ADULT and _NOT_FOR_MINORS in card.not_for:
         parts.append(f"**This model is not for {_NOT_FOR_MINORS}.**")
     place = _NOT_FOR_SITES.get(patient.site or "")

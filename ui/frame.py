@@ -16,7 +16,7 @@ from ui.formats import day, literal, percent, small
 from ui.serving import Serving, serving
 
 ASSETS = PROJECT_DIR / "ui" / "assets"
-LINE_HEIGHT = 68  # px, of the line below the title or of the warning in its place
+_WARNING_PADDING = 30  # px, above and below the text of a warning together
 PRIVACY = "Photographs stay in this session. Nothing of a patient is saved unless you save it."
 
 
@@ -89,6 +89,21 @@ def show_intended_use(card: Card, point: OperatingPoint | None, current: Serving
             "lesion to assess the photograph with that model."
         )
     st.markdown(small(line))
+
+
+def show_line(
+    card: Card, point: OperatingPoint, current: Serving | None, warning: str | None
+) -> None:
+    """The line of `show_intended_use`, or a warning (Markdown) that takes its place.
+
+    The line has the height of a warning, so that one that appears moves nothing below it.
+    """
+    with st.container(gap=None):
+        if warning:
+            st.warning(f":small[{warning}]", icon=":material/warning:")
+        else:
+            show_intended_use(card, point, current)
+            st.space(_WARNING_PADDING)
 
 
 def choose_operating_point(card: Card) -> OperatingPoint:

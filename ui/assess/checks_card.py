@@ -32,7 +32,7 @@ def show(assessment: Assessment, number: int) -> DeltaGenerator:
         The place of the line that `show_steadiness` draws, as soon as the views are computed.
     """
     photograph = assessment.photographs[number]
-    with st.container(border=True):
+    with st.container(border=True, gap="xsmall"):
         st.subheader("Checks on this photograph", anchor=False)
         with st.container(gap="xsmall"):
             for line in _quality(photograph.examined.findings):

@@ -38,8 +38,9 @@ def show() -> None:
     )  # fmt: skip
     st.markdown(
         small(
-            "One stroke around the lesion, with the mouse or a finger. The outline changes the "
-            "share of the evidence inside it and the ABCD figures, not the verdict."
+            "Draw once around the lesion, with the mouse or a finger; its points can then be "
+            "moved. The outline changes the share of the evidence inside it and the ABCD figures, "
+            "not the verdict."
         )
     )
     mask = _mask(event.selection.lasso, photograph.picture)

@@ -19,7 +19,7 @@ _PICTURE_WIDTH = 323  # px, of the picture in a 1280 px window
 _MAX_SHAPE = 0.85  # height ÷ width; a taller photograph would push the checks off the screen
 _THUMBNAIL = 160  # px, the long side
 # px below the picture, the same for photograph and map, so that a choice moves nothing.
-_CONTROLS_HEIGHT = 128
+_CONTROLS_HEIGHT = 142
 
 
 def show(assessment: Assessment, number: int, model: Model | None) -> None:
@@ -31,7 +31,7 @@ def show(assessment: Assessment, number: int, model: Model | None) -> None:
         model: that assessed it, to take further photographs; None if it was replaced since.
     """
     photograph = assessment.photographs[number]
-    with st.container(border=True):
+    with st.container(border=True, gap="xsmall"):
         view = PHOTOGRAPH if photograph.maps is None else _choose_view()
         picture = st.container()
         with st.container(height=_CONTROLS_HEIGHT, border=False, gap="xxsmall"):
@@ -145,17 +145,21 @@ def _choose(assessment: Assessment, number: int, model: Model | None) -> None:
         on_change=sessions.forget_other_maps, label_visibility="collapsed", width="stretch",
     )  # fmt: skip
     probabilities = [photograph.prediction.melanoma_probability for photograph in photographs]
-    st.markdown(
-        small(
-            f"Mean of {len(photographs)} photographs; melanoma "
-            f"{percent_range(min(probabilities), max(probabilities), ' to ')}"
+    with st.container(
+        horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
+    ):
+        st.markdown(
+            small(
+                f"Mean of {len(photographs)} photographs; melanoma "
+                f"{percent_range(min(probabilities), max(probabilities), ' to ')}"
+            ),
+            width="content",
         )
-    )
-    if model is not None:
-        st.button(
-            f"Remove photograph {number + 1}", icon=":material/delete:", type="tertiary",
-            on_click=lesion_photographs.remove_shown, args=(model,), key="remove_photograph",
-        )  # fmt: skip
+        if model is not None:
+            st.button(
+                f"Remove {number + 1}", icon=":material/delete:", type="tertiary",
+                on_click=lesion_photographs.remove_shown, args=(model,), key="remove_photograph",
+            )  # fmt: skip
 
 
 def _thumbnail(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

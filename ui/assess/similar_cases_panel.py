@@ -30,24 +30,24 @@ def show(assessment: Assessment) -> None:
             )
         )
     paths = dataset_choice.paths_of(case.image_id for case in cases)
-    with st.grid(len(cases), min_column_width=130, gap="small"):
+    with st.grid(len(cases), min_column_width=130, gap="small", border=True):
         for case in cases:
-            with st.container(border=True, gap="xsmall"):
+            with st.container(gap="xsmall"):
                 name = BY_CODE[case.diagnosis].name
                 if case.image_id in paths:
                     photographs.show(paths[case.image_id], _THUMBNAIL, f"{name}, {case.image_id}")
-                st.markdown(f"**{name}**  \n{small(_facts(case))}  \n{small(_source(case))}")
+                st.markdown(f"**{name}**  \n" + "  \n".join(map(small, _facts(case))))
     if not paths:
         st.markdown(small("To see their pictures, open their data set on the page Explore."))
 
 
-def _facts(case: Case) -> str:
-    confirmed = literal(case.confirmed_by) if case.confirmed_by else "confirmation not recorded"
-    return f"distance {case.distance:.2f}, {confirmed}"
-
-
-def _source(case: Case) -> str:
-    return ", ".join(filter(None, [_linked(case.image_id), literal(case.license)]))
+def _facts(case: Case) -> list[str]:
+    facts = [
+        f"Distance {case.distance:.2f}",
+        literal(case.confirmed_by).capitalize() if case.confirmed_by else "Proof not recorded",
+        _linked(case.image_id),
+    ]
+    return [*facts, literal(case.license)] if case.license else facts
 
 
 def _linked(image_id: str) -> str:
