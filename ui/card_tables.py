@@ -109,18 +109,30 @@ def data_set_names(card: Card) -> list[str]:
 
 
 def operating_points(card: Card) -> Table:
-    """Each threshold with its test results."""
-    points = sorted(card.operating_points, key=lambda point: -point.target)
+    """Each threshold with its test results, then what both together do."""
+    points = [
+        (name, point)
+        for name, of_one in (
+            ("melanoma", card.operating_points), ("carcinoma", card.carcinoma_points),
+        )
+        for point in sorted(of_one, key=lambda point: -point.target)
+    ]  # fmt: skip
+    rules = sorted(card.referral_rules, key=lambda rule: -rule.target)
+    measured = [*(point for _, point in points), *rules]
     return {
-        "Target": [f"{percent(point.target)} sensitivity" for point in points],
-        "Threshold": [cutoff(point.threshold) for point in points],
+        "For": [*(name.capitalize() for name, _ in points), *("Either" for _ in rules)],
+        "Target": [f"{percent(point.target)} sensitivity" for point in measured],
+        "Threshold": [*(cutoff(point.threshold) for _, point in points), *("–" for _ in rules)],
         "Chosen on": [
-            f"{counted(point.val_photographs, 'melanoma photograph')} of "
-            f"{counted(point.val_lesions, 'lesion')}"
-            for point in points
+            *(
+                f"{counted(point.val_photographs, f'{name} photograph')} of "
+                f"{counted(point.val_lesions, 'lesion')}"
+                for name, point in points
+            ),
+            *("–" for _ in rules),
         ],
-        "Sensitivity": [_with_basis(point.sensitivity) for point in points],
-        "Specificity": [_with_basis(point.specificity) for point in points],
+        "Sensitivity": [_with_basis(point.sensitivity) for point in measured],
+        "Specificity": [_with_basis(point.specificity) for point in measured],
     }
 
 

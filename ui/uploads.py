@@ -16,7 +16,7 @@ from melanoma_core.images import reading, synthetic
 from ui import sessions
 from ui.formats import small
 
-TYPES = ("jpg", "jpeg", "png", "webp", "tif", "tiff")
+TYPES = "JPEG, PNG, WebP or TIFF"  # what `reading.read` takes
 # Stricter than `server.maxUploadSize`, which allows archives of data sets.
 MAX_PHOTOGRAPH_MB = 20
 _NAME_BYTES = 120  # of a file name; file systems allow 255
@@ -51,14 +51,20 @@ def ask(label: str) -> None:
     if source == CAMERA:
         st.camera_input(label, key=sessions.upload_key(_CAMERA))
     else:
+        # Without a list of types: a file that the browser turned away would reach no server, and
+        # the refusal of the file before would stay beside it.
         st.file_uploader(
             label,
-            type=TYPES,
             accept_multiple_files=True,
             max_upload_size=MAX_PHOTOGRAPH_MB,
             key=sessions.upload_key(_UPLOADER),
         )
-    st.markdown(small("Names, dates and places inside the file are removed; nothing is saved."))
+    st.markdown(
+        small(
+            f"{TYPES}, at most {MAX_PHOTOGRAPH_MB} MB. Names, dates and places inside the file are "
+            "removed; nothing is saved."
+        )
+    )
 
 
 def uploaded() -> tuple[Upload, ...]:

@@ -20,7 +20,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks import records, tables
-from benchmarks.accuracy import held_out, outlines
+from benchmarks.accuracy import held_out
+from melanoma_core.data import outline_files
 from melanoma_core.errors import DatasetError
 from melanoma_core.images import reading
 from melanoma_core.metrics.estimates import Estimate, to_record
@@ -100,14 +101,14 @@ def _arguments() -> argparse.Namespace:
 
 
 def _outlines(path: Path, table: pd.DataFrame) -> list[NDArray[np.bool_]]:
-    files = outlines.find(path)
+    files = outline_files.find(path)
     missing = [image_id for image_id in table["image_id"] if image_id not in files]
     if missing:
         raise DatasetError(
             f"{path.name} lacks the outlines of {len(missing):,} photographs, such as "
             f"{missing[0]}. Use HAM10000’s own segmentations."
         )
-    return [outlines.read(files[image_id]) for image_id in table["image_id"]]
+    return [outline_files.read(files[image_id]) for image_id in table["image_id"]]
 
 
 def _measure(

@@ -1,7 +1,7 @@
 """The models that a benchmark measures, and photographs held out from the training of them all."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -192,7 +192,12 @@ def read(table: pd.DataFrame) -> list[NDArray[np.uint8]]:
         ImageError: one cannot be read. None is skipped, so all figures are for the same
             photographs.
     """
-    return [reading.read_file(Path(path)) for path in table["path"]]
+    return list(each(table))
+
+
+def each(table: pd.DataFrame) -> Iterator[NDArray[np.uint8]]:
+    """As `read`, one photograph at a time."""
+    return (reading.read_file(Path(path)) for path in table["path"])
 
 
 def estimate(

@@ -103,8 +103,8 @@ def score(
         except ImageError as error:
             refused.append(str(error))
         else:
-            _, embedding = network.graph.run(reading.resize(image, network.graph.image_size))
-            logits.append(network.logits(embedding))
+            square = reading.resize(image, network.graph.image_size)
+            logits.append(network.logits(network.graph.run(square).embedding))
             rows.append(row)
         if on_progress and (row % 50 == 49 or row + 1 == len(table)):
             on_progress(row + 1, len(table))

@@ -48,27 +48,45 @@ def source_name(source: str) -> str:
 
 def operating_points(card: Card) -> str:
     """The test results of each threshold, and what sensitivity may be claimed for it."""
+    points = [("melanoma", point) for point in card.operating_points]
+    points += [("carcinoma", point) for point in card.carcinoma_points]
     rows = [
         (
+            name.capitalize(),
             percent(point.target),
             cutoff(point.threshold),
-            f"{counted(point.val_photographs, 'photograph')} of "
-            f"{counted(point.val_lesions, 'melanoma')}",
+            f"{counted(point.val_photographs, 'photograph')} of {counted(point.val_lesions, name)}",
             f"{percent_estimate(point.sensitivity)}; {measured_on(point.sensitivity)}",
             f"{percent_estimate(point.specificity)}; {measured_on(point.specificity)}",
         )
-        for point in card.operating_points
+        for name, point in points
     ]
-    headings = ("Target", "Threshold", "Chosen on", "Sensitivity", "Specificity")
-    return f"{table(headings, rows, 5)}\n\n{bullets(map(_claim, card.operating_points))}"
+    rows += [
+        (
+            "Either",
+            percent(rule.target),
+            "–",
+            "–",
+            f"{percent_estimate(rule.sensitivity)}; {measured_on(rule.sensitivity)}",
+            f"{percent_estimate(rule.specificity)}; {measured_on(rule.specificity)}",
+        )
+        for rule in card.referral_rules
+    ]
+    headings = ("For", "Target", "Threshold", "Chosen on", "Sensitivity", "Specificity")
+    either = (
+        "Carcinoma is basal and squamous cell carcinoma together. Either: a lesion above one of "
+        "the two thresholds is referred; sensitivity is then for any malignancy.\n\n"
+    )
+    claims = bullets(_claim(name, point) for name, point in points)
+    return f"{table(headings, rows, 6)}\n\n{either if card.carcinoma_points else ''}{claims}"
 
 
-def _claim(point: OperatingPoint) -> str:
+def _claim(name: str, point: OperatingPoint) -> str:
     """Whether a threshold's target sensitivity is claimed, or only its interval."""
     sensitivity, target = point.sensitivity, percent(point.target)
     start = (
-        f"The threshold for a target of {target} was chosen on "
-        f"{counted(point.val_lesions, 'melanoma')} and tested on {count(sensitivity.num_lesions)}"
+        f"The threshold for {name} with a target of {target} was chosen on "
+        f"{counted(point.val_lesions, name)} and tested on {count(sensitivity.num_lesions)}"
     )
     if is_well_measured(point):
         return f"{start}; its interval is not below {target}."
@@ -76,7 +94,7 @@ def _claim(point: OperatingPoint) -> str:
         return f"{start}: its sensitivity is not known."
     is_small = min(point.val_lesions, sensitivity.num_lesions) < ENOUGH_MELANOMAS
     reason = (
-        f"With fewer than {ENOUGH_MELANOMAS} melanomas"
+        f"With fewer than {ENOUGH_MELANOMAS} {name}s"
         if is_small
         else f"As its interval is below {target}"
     )

@@ -58,6 +58,7 @@ _LUMA = np.tile([0.299, 0.587, 0.114], (3, 1))
 # Components of a rotation about the gray axis (Rodrigues' formula): along it and across it.
 _ALONG = np.full((3, 3), 1 / 3)
 _ACROSS = np.array([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
+_HALF = 128  # of 255: where a warped mask is cut
 _BEST_JPEG = 96  # compression is invisible from here on
 
 
@@ -74,8 +75,43 @@ def augment(
     Returns:
         (S, S, 3) RGB.
     """
+    return _augment(image, None, seed, config)[0]
+
+
+def augment_with_mask(
+    image: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    seed: Sequence[int],
+    config: AugmentConfig,
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """An augmented copy of `image` and its mask, in step; what is darkened leaves the mask.
+
+    Args:
+        image: (S, S, 3) RGB.
+        mask: (S, S).
+        seed: as in `augment`.
+        config: strength of the augmentation.
+
+    Returns:
+        (S, S, 3) RGB, and (S, S).
+    """
+    view, moved = _augment(image, mask, seed, config)
+    assert moved is not None
+    return view, moved
+
+
+def _augment(
+    image: NDArray[np.uint8],
+    mask: NDArray[np.bool_] | None,
+    seed: Sequence[int],
+    config: AugmentConfig,
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
     rng = np.random.default_rng(seed)
-    view = Image.fromarray(_warp(image, rng, config))
+    warp = _warp(image.shape[0], rng, config)
+    view = Image.fromarray(_warped(image, warp, cv2.INTER_CUBIC))
+    if mask is not None:
+        inside = _warped(np.where(mask, np.uint8(255), np.uint8(0)), warp, cv2.INTER_LINEAR)
+        mask = inside >= _HALF
     view = view.convert("RGB", tuple(_color_matrix(rng, config).ravel().tolist()))
     view = _change_sharpness(view, rng, config)
     if config.jpeg and rng.random() < 0.25:
@@ -88,14 +124,14 @@ def augment(
     if config.cutout and rng.random() < 0.5:
         _cut_out(changed, rng, config.cutout)
     if config.dark_corners and rng.random() < 0.25:
-        changed = _darken_corners(changed, rng, config.dark_corners)
-    return changed
+        light = _light(changed.shape[0], rng, config.dark_corners)
+        changed = np.rint(changed * light[..., np.newaxis]).astype(np.uint8)
+        mask = None if mask is None else mask & (light >= 0.5)
+    return changed, mask
 
 
-def _warp(
-    image: NDArray[np.uint8], rng: np.random.Generator, config: AugmentConfig
-) -> NDArray[np.uint8]:
-    size = image.shape[0]
+def _warp(size: int, rng: np.random.Generator, config: AugmentConfig) -> NDArray[np.float64]:
+    """(2, 3): the affine map from the augmented image back to the original."""
     angle = np.deg2rad(rng.uniform(-config.rotate_degrees, config.rotate_degrees))
     scale = _factor(rng, config.scale)
     stretch = _factor(rng, config.stretch)
@@ -104,16 +140,23 @@ def _warp(
     shift = rng.uniform(-config.shift, config.shift, size=2) * size
     angle += turns * np.pi / 2
 
-    # The inverse map, from the augmented image back to the original, about the center.
+    # About the center.
     cos, sin = np.cos(angle), np.sin(angle)
     rotation = np.array([[cos, -sin], [sin, cos]])
     back = np.diag([1 / np.sqrt(stretch), np.sqrt(stretch)]) @ rotation @ np.diag(flips) / scale
     center = (size - 1) / 2
     offset = center + shift - back @ (center, center)
+    return np.column_stack([back, offset])
+
+
+def _warped(
+    image: NDArray[np.uint8], warp: NDArray[np.float64], interpolation: int
+) -> NDArray[np.uint8]:
+    size = image.shape[0]
     # Mirrored margins: from empty corners a network could learn which images were rotated.
     warped = cv2.warpAffine(
-        image, np.column_stack([back, offset]), (size, size),
-        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT_101,
+        image, warp, (size, size),
+        flags=interpolation | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT_101,
     )  # fmt: skip
     return np.asarray(warped, np.uint8)
 
@@ -158,19 +201,15 @@ def _cut_out(image: NDArray[np.uint8], rng: np.random.Generator, largest: float)
     image[top : top + side, left : left + side] = image.mean(axis=(0, 1)).astype(np.uint8)
 
 
-def _darken_corners(
-    image: NDArray[np.uint8], rng: np.random.Generator, furthest: float
-) -> NDArray[np.uint8]:
-    """Dark outside of a circle, with a sharp or soft edge, like a dermatoscope's tube."""
-    size = image.shape[0]
+def _light(size: int, rng: np.random.Generator, furthest: float) -> NDArray[np.float64]:
+    """(S, S), dark outside of a circle, with a sharp or soft edge, like a dermatoscope's tube."""
     radius = rng.uniform(1 - furthest, 1)
     row, column = (size - 1) / 2 + rng.uniform(-0.05, 0.05, size=2) * size
     edge, light_outside = rng.uniform(0.01, 0.15), rng.uniform(0, 0.15)
     along = np.arange(size, dtype=np.float32)
     distance = np.hypot(along[:, np.newaxis] - np.float32(row), along - np.float32(column))
     inside = np.clip(0.5 + (radius - distance / (size / np.sqrt(2))) / edge, 0, 1)
-    light = light_outside + (1 - light_outside) * inside
-    return np.asarray(np.rint(image * light[..., np.newaxis]), np.uint8)
+    return np.asarray(light_outside + (1 - light_outside) * inside, np.float64)
 
 
 def _factor(rng: np.random.Generator, spread: float) -> float:

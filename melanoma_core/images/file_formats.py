@@ -291,7 +291,7 @@ def _has_bytes(compressed: list[memoryview], num_bytes: int) -> bool:
 def _describe(data: bytes) -> str:
     for pattern, what in _OTHER_FORMATS:
         if re.match(pattern, data[:512], re.DOTALL | re.IGNORECASE):
-            return f"is {what}, despite its name"
+            return f"is {what}"
     if data.startswith((b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"II*\0", b"MM\0*", b"II+\0")):
         return f"is damaged or cut off: its {len(data):,} bytes are not a readable picture"
     return "is not a picture in a supported format"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from melanoma_core.errors import ImageError
 from melanoma_core.images import reading
 from melanoma_core.metrics import calibration
-from melanoma_core.models import outcomes, predict
+from melanoma_core.models import outcomes, predict, similar_cases
 from melanoma_core.models.cards import Card
 from melanoma_core.models.novelty import Refusal
 from melanoma_core.models.outcomes import Closest
@@ -99,7 +99,7 @@ def examine(model: Model, image: NDArray[np.uint8]) -> Photograph:
 
 def combine(model: Model, photographs: Sequence[Photograph]) -> Assessment:
     """Assess a lesion from all its photographs, at least one, by the mean of their logits."""
-    first = photographs[0].prediction
+    first, index = photographs[0].prediction, model.index
     logits = np.mean([photograph.prediction.logits for photograph in photographs], axis=0)
     prediction = first
     if len(photographs) > 1:
@@ -115,8 +115,8 @@ def combine(model: Model, photographs: Sequence[Photograph]) -> Assessment:
         photographs=tuple(photographs),
         prediction=prediction,
         closest=outcomes.closest(model.outcomes, prediction.melanoma_probability),
-        cases=(),
-        vote=None,
+        cases=similar_cases.nearest(index, prediction.embedding) if index else (),
+        vote=similar_cases.vote(index, prediction.embedding) if index else None,
     )
 
 

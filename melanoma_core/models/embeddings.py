@@ -38,7 +38,7 @@ def of_files(network: Network, files: Sequence[Path], report: Report | None = No
             refused[place] = str(error)
         else:
             square = reading.resize(image, network.graph.image_size)
-            _, vectors[place] = network.graph.run(square)
+            vectors[place] = network.graph.run(square).embedding
         if report is not None:
             report(place + 1, len(files))
     return Embeddings(vectors, refused)

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -17,12 +18,22 @@ from melanoma_core.diagnoses import CARCINOMA_CODES, MALIGNANT_CODES
 from melanoma_core.errors import ModelError
 from melanoma_core.images import reading
 from melanoma_core.metrics import calibration
-from melanoma_core.models import cards, outcomes, store
+from melanoma_core.models import cards, outcomes, similar_cases, store
 from melanoma_core.models.outcomes import Outcomes
+from melanoma_core.models.similar_cases import Index
 
 # Between processors the same graph differs by about 1e-6; a damaged one by far more.
 GOLDEN_TOLERANCE = 1e-4
 _MOST_THREADS = 2
+
+
+class GraphOutput(NamedTuple):
+    """What a graph gives for one image."""
+
+    features: NDArray[np.float32] | None  # (h, w, K), last feature map; not every network has one
+    embedding: NDArray[np.float32]  # (K,)
+    # (h, w) logits, > 0 inside the lesion; None where no decoder was trained.
+    outline: NDArray[np.float32] | None = None
 
 
 class Graph:
@@ -50,19 +61,17 @@ class Graph:
         self.image_size = int(shape[1])
         self._lock = threading.Lock()
 
-    def run(
-        self, image: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.float32] | None, NDArray[np.float32]]:
-        """Last feature map (h, w, K), None where the network has none, and embedding (K,).
-
-        Args:
-            image: (image_size, image_size, 3) RGB.
-        """
+    def run(self, image: NDArray[np.uint8]) -> GraphOutput:
+        """Run the graph on an image (image_size, image_size, 3), RGB."""
         batch = image[np.newaxis].astype(np.float32)
         with self._lock:
             answer = self._runner(image=batch)  # copies, which the next call leaves alone
-        features = answer.get("features")
-        return None if features is None else features[0], answer["embedding"][0]
+        features, outline = answer.get("features"), answer.get("outline")
+        return GraphOutput(
+            None if features is None else features[0],
+            answer["embedding"][0],
+            None if outline is None else outline[0],
+        )
 
 
 def _num_threads() -> int:
@@ -86,7 +95,7 @@ class Network:
 
     def logits_of(self, images: Iterable[NDArray[np.uint8]]) -> NDArray[np.float64]:
         """Logits (N, C) of images (S, S, 3) of the network's own size."""
-        return np.array([self.logits(self.graph.run(image)[1]) for image in images])
+        return np.array([self.logits(self.graph.run(image).embedding) for image in images])
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,7 @@ class Model:
     sha256: str  # of card.json, which holds that of every other file
     network: Network
     outcomes: Outcomes  # of its test photographs
+    index: Index | None = None  # of its training photographs; None: it has none
 
 
 @dataclass(frozen=True)
@@ -109,6 +119,7 @@ class Prediction:
     probabilities: NDArray[np.float64]  # (C,), calibrated; they sum to 1
     features: NDArray[np.float32] | None  # (h, w, K)
     embedding: NDArray[np.float32]  # (K,)
+    outline: NDArray[np.float32] | None = None  # as in `GraphOutput`
 
     def probability(self, code: str) -> float:
         """Calibrated probability of one diagnosis."""
@@ -142,17 +153,16 @@ def classify(model: Model, image: NDArray[np.uint8]) -> Prediction:
         model: as `load` gives it.
         image: (H, W, 3) RGB, upright, any size.
     """
-    features, embedding = model.network.graph.run(
-        reading.resize(image, model.network.graph.image_size)
-    )
-    logits = model.network.logits(embedding)
+    output = model.network.graph.run(reading.resize(image, model.network.graph.image_size))
+    logits = model.network.logits(output.embedding)
     return Prediction(
         model_id=model.card.model_id,
         codes=model.card.diagnoses,
         logits=logits,
         probabilities=calibration.probabilities(logits, model.card.calibration),
-        features=features,
-        embedding=embedding,
+        features=output.features,
+        embedding=output.embedding,
+        outline=output.outline,
     )
 
 
@@ -164,7 +174,8 @@ def read_network(graph: bytes, head: bytes) -> Network:
     """
     arrays = _read_arrays(head, ("kernel", "bias"))
     network = Network(Graph(graph), arrays["kernel"], arrays["bias"])
-    _, embedding = network.graph.run(np.zeros((network.graph.image_size,) * 2 + (3,), np.uint8))
+    blank = np.zeros((network.graph.image_size,) * 2 + (3,), np.uint8)
+    embedding = network.graph.run(blank).embedding
     if not np.isfinite(embedding).all():
         raise ModelError("The network gives numbers that are not finite. Train again.")
     if network.kernel.ndim != 2 or network.kernel.shape != (*embedding.shape, *network.bias.shape):
@@ -192,8 +203,14 @@ def load(directory: Path) -> Model:
             f"{card.image_size} px, its network of {len(network.bias)} at "
             f"{network.graph.image_size} px. Restore the folder from a copy."
         )
-    test_outcomes = outcomes.from_evaluation(contents["evaluation.json"])
-    model = Model(card, card_sha256, network, test_outcomes)
+    neighbors = contents.get(store.NEIGHBORS)
+    model = Model(
+        card,
+        card_sha256,
+        network,
+        outcomes.from_evaluation(contents["evaluation.json"]),
+        similar_cases.from_bytes(neighbors, network.kernel.shape[0]) if neighbors else None,
+    )
     _check_golden(model, contents["golden.npz"])
     return model
 

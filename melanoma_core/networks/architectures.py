@@ -327,9 +327,8 @@ def load_ensemble(
         parts: as `build` gives them, in the order of the network's name.
         temperatures: of the parts.
     """
-    branches = network.get_layer(_ENSEMBLE).input
     kernels, biases = [], []
-    for branch, part, temperature in zip(branches, parts, temperatures, strict=True):
+    for branch, part, temperature in zip(branches(network), parts, temperatures, strict=True):
         features = part.get_layer("features").output
         keras.Model(network.input, branch).set_weights(
             keras.Model(part.input, features).get_weights()
@@ -346,7 +345,18 @@ def head(network: keras.Model) -> tuple[NDArray[np.float32], NDArray[np.float32]
     return kernel, bias
 
 
-def export(network: keras.Model, path: Path) -> None:
+def branches(network: keras.Model) -> list[keras.KerasTensor]:
+    """The last feature map of each backbone, in the order of the network's name.
+
+    Args:
+        network: as `build` gives it, of a kind that has a feature map.
+    """
+    if ENSEMBLE_SEPARATOR in network.name:
+        return list(network.get_layer(_ENSEMBLE).input)
+    return [network.get_layer("features").output]
+
+
+def export(network: keras.Model, path: Path, outline: keras.KerasTensor | None = None) -> None:
     """Write the LiteRT graph: one image → last feature map (where there is one), embedding.
 
     The graph is fixed at a batch of one: it is fastest so, and answers one photograph at a time.
@@ -354,6 +364,7 @@ def export(network: keras.Model, path: Path) -> None:
     Args:
         network: as `build` gives it.
         path: the .tflite file to write.
+        outline: (N, h, w) of the network's input, one more output; see `outline_decoder`.
 
     Raises:
         ModelError: TensorFlow, which converts, is not the backend.
@@ -366,6 +377,8 @@ def export(network: keras.Model, path: Path) -> None:
     outputs = {"embedding": network.get_layer("embedding").output}
     if any(layer.name == "features" for layer in network.layers):
         outputs["features"] = network.get_layer("features").output
+    if outline is not None:
+        outputs["outline"] = outline
     serving = keras.Model(network.input, outputs)
     one_image = keras.InputSpec(shape=(1, *network.input_shape[1:]), dtype="float32", name="image")
     serving.export(path, format="litert", input_signature=[one_image], verbose=False)

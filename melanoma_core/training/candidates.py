@@ -5,7 +5,8 @@ import datetime
 import json
 import platform
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from melanoma_core.runs import plans, training_data
 from melanoma_core.runs.plans import RunPlan
 from melanoma_core.runs.provenance import Parent
 from melanoma_core.runs.training_data import TrainingData
+from melanoma_core.training import parts
 from melanoma_core.training.recipes import RecipeNetwork
 
 TARGETS = (0.95, 0.90)  # sensitivities for melanoma that a threshold is placed for
@@ -90,7 +92,9 @@ def _measure(
 ) -> Card:
     """Calibrate and evaluate the network; write what belongs to the model, and give its card."""
     held_out = data.rows[data.rows["split"] != "train"].reset_index(drop=True)
-    logits = network.logits_of(_with_progress(data.images_of(held_out), run_dir))
+    measuring = partial(_report, run_dir, "measuring")
+    embeddings = parts.embed(network, data.images_of(held_out), measuring)
+    logits = np.array([network.logits(embedding) for embedding in embeddings])
     plans.write_status(run_dir, "calibrating")
     is_val = (held_out["split"] == "val").to_numpy()
     fitted = calibration.fit(
@@ -112,6 +116,10 @@ def _measure(
         split: dict(zip(CODES, training_data.counts(data.split(split)).tolist(), strict=True))
         for split in SPLITS
     }
+    indexing = partial(_report, run_dir, "indexing")
+    made_parts = parts.make(network, data, test, embeddings[~is_val], indexing)
+    for name, content in made_parts.files.items():
+        (building / name).write_bytes(content)
     plans.write_status(run_dir, "evaluating")
     config = plan.config
     return Card(
@@ -146,16 +154,13 @@ def _measure(
             operating_points.referral_rule(test, *both)
             for both in zip(points, carcinoma_points, strict=False)
         ),
+        part_figures=made_parts.figures,
     )
 
 
-def _with_progress(
-    images: Sequence[NDArray[np.uint8]], run_dir: Path
-) -> Iterator[NDArray[np.uint8]]:
-    for done, image in enumerate(images, start=1):
-        yield image
-        if done % _NUM_BETWEEN == 0 or done == len(images):
-            plans.write_status(run_dir, "measuring", done=done, total=len(images))
+def _report(run_dir: Path, phase: str, done: int, total: int) -> None:
+    if done % _NUM_BETWEEN == 0 or done == total:
+        plans.write_status(run_dir, phase, done=done, total=total)
 
 
 def _without_masked(data: TrainingData, bias: NDArray[np.float32]) -> TrainingData:

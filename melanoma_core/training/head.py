@@ -111,7 +111,7 @@ def _embeddings(
     """(N, K) of images of the network's own size."""
     vectors = []
     for done, image in enumerate(images, start=1):
-        vectors.append(network.graph.run(image)[1])
+        vectors.append(network.graph.run(image).embedding)
         if done % _NUM_BETWEEN == 0 or done == len(images):
             plans.write_status(run_dir, "embedding", done=done, total=len(images))
     return np.stack(vectors)

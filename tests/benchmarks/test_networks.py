@@ -50,7 +50,7 @@ def test_untrained_networks_clamp_color_casts_to_the_limits_of_the_model():
     layer = architectures.ColorCastClamp(LIMITS)
     clamped = np.asarray(layer(BLUE[np.newaxis].astype(np.float32)))[0].round().astype(np.uint8)
     output, expected, without = (
-        network.graph.run(image)[1]
+        network.graph.run(image).embedding
         for network, image in ((clamping, BLUE), (plain, clamped), (plain, BLUE))
     )
     np.testing.assert_array_equal(clamping.kernel, plain.kernel)

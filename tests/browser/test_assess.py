@@ -188,7 +188,8 @@ def test_bad_files_are_refused_with_their_reason_and_the_app_continues(visit, sc
             "image/jpeg",
             "the file ends before the picture is complete",
         ),
-        ("page.jpg", b"<!DOCTYPE html><html></html>", "image/jpeg", "despite its name"),
+        ("page.jpg", b"<!DOCTYPE html><html></html>", "image/jpeg", "a web page"),
+        ("scan.bmp", b"BM" + bytes(100), "image/bmp", "a BMP"),
         ("huge.png", bad_images.png(50_000, 50_000, 8, 2), "image/png", "50,000×50,000 px"),
     ):
         upload(page, data, name, kind)

@@ -175,7 +175,7 @@ class StubGraph:
     def run(self, image):
         features = np.zeros((4, 4, 1), np.float32)
         features[0, 0, 0] = 16.0
-        return features, np.ones(1, np.float32)
+        return predict.GraphOutput(features, np.ones(1, np.float32))
 
 
 def serve(monkeypatch, models_dir: Path, probabilities=None, heat=None):

@@ -19,6 +19,7 @@ from ui import errors, result_text, sessions
 from ui.assessments import ShownPhotograph, ground_for_map
 from ui.formats import percent, small
 
+DURATION = "three to five minutes"  # benchmarks/results/serving/other_maps.md
 _GRAD_CAM = "grad_cam"
 _PIXELWISE = "smooth_grad"  # the other methods have a coarse grid
 _SECONDS = 1.0  # between two checks of a running computation
@@ -49,18 +50,22 @@ class _Computations:
     problem: str = ""  # why the last job failed, in Markdown
 
     def collect(self) -> None:
-        """Take the maps of a finished job, or the reason why it failed."""
+        """Take the maps that are finished; of an ended job also the reason why it failed."""
         if self.job is None:
             return
-        try:
-            self.maps[self.code] = self.job.result()
-        except MelanomaError as error:
-            self.problem = errors.to_markdown(error)
-        self.job = None
+        is_done = self.job.is_done  # before its maps are read: none comes after that
+        self.maps.setdefault(self.code, {}).update(self.job.maps)
+        if is_done:
+            try:
+                self.job.result()
+            except MelanomaError as error:
+                self.problem = errors.to_markdown(error)
+            self.job = None
 
     def stop(self) -> None:
-        """Cancel the running job, if any."""
+        """Cancel the running job, if any; its finished maps stay."""
         if self.job is not None:
+            self.maps.setdefault(self.code, {}).update(self.job.maps)
             self.job.cancel()
             self.job = None
 
@@ -86,12 +91,13 @@ def show(photograph: ShownPhotograph, outline: NDArray[np.bool_] | None = None) 
         f"{percent(photograph.prediction.probability(code))}",
         disabled=computations.job is not None,
     )  # fmt: skip
+    maps = computations.maps.get(code, {})
     if computations.job is not None:
         _watch()
-    elif code in computations.maps:
-        _show_maps(photograph, computations.maps[code], code, outline)
-    else:
-        _offer(computations.problem, code)
+    elif len(maps) < len(METHODS):
+        _offer(computations.problem, code, is_begun=bool(maps))
+    if maps:
+        _show_maps(photograph, maps, code, outline)
 
 
 def _computations_for(photograph: ShownPhotograph) -> _Computations:
@@ -109,20 +115,20 @@ def _codes(photograph: ShownPhotograph) -> list[str]:
     return sorted(prediction.codes, key=lambda code: (code != "MEL", -prediction.probability(code)))
 
 
-def _offer(problem: str, code: str) -> None:
+def _offer(problem: str, code: str, *, is_begun: bool) -> None:
     shortage = attribution_jobs.shortage()
     if problem:
         errors.show(problem)
     st.button(
-        "Compute the other maps", disabled=shortage is not None,
+        f"Compute the {'missing' if is_begun else 'other'} maps", disabled=shortage is not None,
         on_click=_start, args=(code,),
     )  # fmt: skip
     st.markdown(
         small(
             shortage
-            or "Takes about a minute, longer when the server is busy. The maps are computed in a "
-            "separate process on the server, kept in this session only, and deleted with New "
-            "lesion."
+            or f"Takes {DURATION}, longer when the server is busy. Each map is shown as soon as it "
+            "is finished. The maps are computed in a separate process on the server, kept in this "
+            "session only, and deleted with New lesion."
         )
     )
 
@@ -136,7 +142,13 @@ def _start(code: str) -> None:
     computations.problem = ""
     try:
         directory = store.model_dir(paths.models_dir(), computations.model_id)
-        computations.job = attribution_jobs.start(directory, computations.network_image, code)
+        finished = computations.maps.get(code, {})
+        computations.job = attribution_jobs.start(
+            directory,
+            computations.network_image,
+            code,
+            [method for method in METHODS if method not in finished],
+        )
         computations.code = code
     except MelanomaError as error:
         computations.problem = errors.to_markdown(error)
@@ -148,11 +160,13 @@ def _stop() -> None:
 
 @st.fragment(run_every=_SECONDS)
 def _watch() -> None:
-    """Draw the progress of the job; reruns the whole page when it has ended."""
+    """Draw the progress of the job; reruns the whole page for each map, and when it has ended."""
     computations: _Computations | None = st.session_state.get(sessions.OTHER_MAPS)
-    if computations is None or computations.job is None or computations.job.is_done:
-        if computations is not None:
-            computations.collect()
+    if computations is None or computations.job is None:
+        st.rerun()
+    num_shown = len(computations.maps.get(computations.code, {}))
+    computations.collect()
+    if computations.job is None or len(computations.maps[computations.code]) > num_shown:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/hourglass_top: {computations.job.progress}", width="content")
@@ -163,10 +177,13 @@ def _show_maps(
     photograph: ShownPhotograph, others: Maps, code: str, outline: NDArray[np.bool_] | None
 ) -> None:
     grad_cam_heat = photograph.maps[photograph.prediction.codes.index(code)]
-    for row in ((_GRAD_CAM, "grad_cam_plus_plus"), ("score_cam", "smooth_grad")):
+    for row in ((_GRAD_CAM, "grad_cam_plus_plus"), ("smooth_grad", "score_cam")):
         for column, method in zip(st.columns(2, gap="medium"), row, strict=True):
             with column:
-                heat = grad_cam_heat if method == _GRAD_CAM else others[method]
+                heat = grad_cam_heat if method == _GRAD_CAM else others.get(method)
+                if heat is None:
+                    st.markdown(f"**{METHODS[method]}**  \n{small('Not computed yet.')}")
+                    continue
                 _show_map(photograph, method, code, heat)
                 if outline is not None:
                     st.markdown(small(_inside(heat, outline)))
@@ -197,7 +214,7 @@ def _show_map(
     picture = grad_cam.overlay(ground, heat, scale, has_line=method != _PIXELWISE)
     st.markdown(f"**{title}**")
     st.image(picture, alt=f"{title}: evidence map for {name}", width="stretch")
-    if not grad_cam.is_drawable(heat, scale):
+    if not grad_cam.is_outlined(heat, scale):
         st.markdown(small(result_text.map_caption(name, heat, scale)))
     st.markdown(small(_MEANINGS[method].format(name=name)))
 

@@ -73,9 +73,7 @@ def _photograph(photograph: ShownPhotograph) -> tuple[NDArray[np.uint8], str]:
     return outlined(photograph.picture, photograph.outline), f"{alt}, outlined"
 
 
-def _map(
-    photograph: ShownPhotograph, maps: NDArray[np.float32]
-) -> tuple[NDArray[np.uint8], str]:
+def _map(photograph: ShownPhotograph, maps: NDArray[np.float32]) -> tuple[NDArray[np.uint8], str]:
     """The choice of a diagnosis, and the caption; gives the map and its alternative text."""
     prediction = photograph.prediction
     codes = [code for group in charts.groups(prediction) for code in group.codes]

@@ -1,6 +1,5 @@
 """The training lesions most similar to the one on screen."""
 
-
 import streamlit as st
 
 from melanoma_core.diagnoses import BY_CODE

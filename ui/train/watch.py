@@ -23,6 +23,7 @@ _PHASES = {
     "exporting": "Exporting the network",
     "measuring": "Running the held-out photographs through the network",
     "calibrating": "Calibrating",
+    "indexing": "Indexing the training photographs",
     "choosing the threshold": "Choosing the threshold on validation data",
     "evaluating": "Evaluating on the test split",
     "saving": "Saving",
@@ -30,8 +31,8 @@ _PHASES = {
 # The steps of each recipe, as the phases that belong to them.
 _FIRST_STEPS = (("reading", "checking the data"),)
 _LAST_STEPS = (
-    ("measuring", "exporting"), ("calibrating", "choosing the threshold"), ("evaluating",),
-    ("saving",),
+    ("measuring", "exporting"), ("calibrating", "choosing the threshold"), ("indexing",),
+    ("evaluating",), ("saving",),
 )  # fmt: skip
 _STEPS = {
     "full": (*_FIRST_STEPS, ("compiling", "epoch"), *_LAST_STEPS),

@@ -121,12 +121,19 @@ def test_a_data_set_with_few_test_photographs_has_no_column(measured):
 
 def test_thresholds_have_numbers_of_photographs_and_lesions(card, text):
     section = sections(text)["Referral thresholds"]
-    for point in card.operating_points:
-        start = f"| {point.target:.0%} |".replace("%", "\u202f%")
+    named = [("Melanoma", point) for point in card.operating_points]
+    named += [("Carcinoma", point) for point in card.carcinoma_points]
+    assert len(named) == 4
+    for name, point in named:
+        start = f"| {name} | {point.target:.0%} |".replace("%", "\u202f%")
         (row,) = [line for line in section.splitlines() if line.startswith(start)]
         for figure in (point.sensitivity, point.specificity):
             assert f"{percent_estimate(figure)}; {measured_on(figure)}" in row
-        assert f"{point.val_photographs} photographs of {point.val_lesions} melanomas" in row
+        chosen_on = f"{point.val_photographs} photographs of {point.val_lesions} {name.lower()}s"
+        assert chosen_on in row
+    (rule,) = card.referral_rules
+    (row,) = [line for line in section.splitlines() if line.startswith("| Either |")]
+    assert percent_estimate(rule.sensitivity) in row
 
 
 def test_below_100_melanomas_the_width_of_the_interval_is_given(card, measured):
@@ -134,17 +141,19 @@ def test_below_100_melanomas_the_width_of_the_interval_is_given(card, measured):
     claims = []
     for point in (few, enough):
         text = model_cards.document(
-            dataclasses.replace(card, operating_points=(point,)), measured, SHA256
+            dataclasses.replace(card, operating_points=(point,), carcinoma_points=()),
+            measured,
+            SHA256,
         )
         claims.append(sections(text)["Referral thresholds"].strip().splitlines()[-1])
     assert claims[0] == (
-        "- The threshold for a target of 95\u202f% was chosen on 99 melanomas and tested on 197. "
-        "With fewer than 100 melanomas, no such sensitivity is claimed: the true one lies between "
-        "91 and 97\u202f%, an interval 6 points wide."
+        "- The threshold for melanoma with a target of 95\u202f% was chosen on 99 melanomas and "
+        "tested on 197. With fewer than 100 melanomas, no such sensitivity is claimed: the true "
+        "one lies between 91 and 97\u202f%, an interval 6 points wide."
     )
     assert claims[1] == (
-        "- The threshold for a target of 95\u202f% was chosen on 130 melanomas and tested on 197; "
-        "its interval is not below 95\u202f%."
+        "- The threshold for melanoma with a target of 95\u202f% was chosen on 130 melanomas and "
+        "tested on 197; its interval is not below 95\u202f%."
     )
 
 

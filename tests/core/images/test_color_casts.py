@@ -101,7 +101,7 @@ def test_an_exported_graph_includes_the_limits(tmp_path):
     for red, blue in ((-0.3, 0.6), (0.3, 0.0)):
         image = lesion(red, blue)
         expected = np.asarray(embedding(image[None].astype(np.float32)))[0]
-        np.testing.assert_allclose(graph.run(image)[1], expected, atol=1e-5)
+        np.testing.assert_allclose(graph.run(image).embedding, expected, atol=1e-5)
 
 
 def test_the_layer_is_restored_from_its_config():

@@ -84,7 +84,8 @@ def test_an_earlier_card_lacks_the_later_fields():
     for name in LATER:
         del fields[name]
     earlier = Card.from_json(sealed(fields))
-    assert earlier.carcinoma_point() is None and earlier.referral_rule() is None
+    assert earlier.carcinoma_point() is None
+    assert earlier.referral_rule() is None
     assert earlier.quality_limits == earlier.part_figures == {}
 
 

@@ -94,7 +94,8 @@ def check_export(network, images, path, tolerance):
     expected = outputs(network, names, images)
     assert expected["embedding"].std() > 1e-2
     for k, image in enumerate(images):
-        features, embedding = graph.run(image.astype(np.uint8))
+        features, embedding, outline = graph.run(image.astype(np.uint8))
+        assert outline is None
         np.testing.assert_allclose(embedding, expected["embedding"][k], atol=tolerance)
         if "features" in expected:
             np.testing.assert_allclose(features, expected["features"][k], atol=tolerance)

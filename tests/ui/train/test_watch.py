@@ -13,16 +13,16 @@ THIN = "\u202f"
 @pytest.mark.parametrize(
     ("recipe", "phase", "facts", "text"),
     [
-        ("full", "checking the data", {"done": 1, "total": 4}, f"Step 1 of 6, 25{THIN}%"),
+        ("full", "checking the data", {"done": 1, "total": 4}, f"Step 1 of 7, 25{THIN}%"),
         (
             "full", "epoch 3 of 4",
             {"epoch": 3, "num_epochs": 4, "step": 5, "num_steps": 10, "seconds_left": 700},
-            f"Step 2 of 6, 62{THIN}%, about 12 min left",
+            f"Step 2 of 7, 62{THIN}%, about 12 min left",
         ),
-        ("full", "compiling", {"epoch": 1, "num_epochs": 4}, f"Step 2 of 6, 0{THIN}%"),
-        ("full", "exporting", {}, "Step 3 of 6"),
-        ("head", "embedding", {"done": 37, "total": 100}, f"Step 2 of 7, 37{THIN}%"),
-        ("recalibrate", "saving", {}, "Step 5 of 5"),
+        ("full", "compiling", {"epoch": 1, "num_epochs": 4}, f"Step 2 of 7, 0{THIN}%"),
+        ("full", "exporting", {}, "Step 3 of 7"),
+        ("head", "embedding", {"done": 37, "total": 100}, f"Step 2 of 8, 37{THIN}%"),
+        ("recalibrate", "saving", {}, "Step 6 of 6"),
         ("full", "starting", {}, ""),
     ],
 )  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.accuracy import outlines
+from melanoma_core.data import outline_files
 from melanoma_core.errors import DatasetError
 from tests.support.made_sets import zipped
 
@@ -30,28 +30,28 @@ def test_outlines_are_found_by_image_id_at_any_depth(tmp_path):
     second = write(tmp_path / "masks" / "ISIC_2_segmentation.PNG")
     write(tmp_path / "ISIC_3.png")  # a photograph
     write(tmp_path / "__MACOSX" / "ISIC_4_segmentation.png")
-    assert outlines.find(tmp_path) == {"ISIC_1": first, "ISIC_2": second}
+    assert outline_files.find(tmp_path) == {"ISIC_1": first, "ISIC_2": second}
 
 
 def test_a_zip_is_read_like_its_folder(tmp_path):
     write(tmp_path / "folder" / "ISIC_1_segmentation.png")
     archive = zipped(tmp_path / "folder", tmp_path / "masks.zip")
-    files = outlines.find(archive, tmp_path / "cache")
+    files = outline_files.find(archive, tmp_path / "cache")
     assert list(files) == ["ISIC_1"]
     assert files["ISIC_1"].is_relative_to(tmp_path / "cache")
-    assert np.array_equal(outlines.read(files["ISIC_1"]), LESION)
+    assert np.array_equal(outline_files.read(files["ISIC_1"]), LESION)
 
 
 def test_an_archive_with_a_path_outside_its_folder_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "masks.zip", "w") as archive:
         archive.writestr("../ISIC_1_segmentation.png", b"")
     with pytest.raises(DatasetError, match="leads out of the folder"):
-        outlines.find(tmp_path / "masks.zip", tmp_path / "cache")
+        outline_files.find(tmp_path / "masks.zip", tmp_path / "cache")
 
 
 @pytest.mark.parametrize("mode", ["L", "P"])
 def test_the_mask_follows_the_color_not_the_palette_number(tmp_path, mode):
-    mask = outlines.read(write(tmp_path / "a_segmentation.png", mode))
+    mask = outline_files.read(write(tmp_path / "a_segmentation.png", mode))
     assert mask.dtype == bool
     assert np.array_equal(mask, LESION)
 
@@ -59,30 +59,30 @@ def test_the_mask_follows_the_color_not_the_palette_number(tmp_path, mode):
 def test_a_folder_without_outlines_is_refused_with_the_expected_file_name(tmp_path):
     write(tmp_path / "ISIC_1.png")
     with pytest.raises(DatasetError, match=r"<image id>_segmentation\.png"):
-        outlines.find(tmp_path)
+        outline_files.find(tmp_path)
 
 
 def test_a_missing_archive_is_named(tmp_path):
     with pytest.raises(DatasetError, match=r"no file or folder masks\.zip"):
-        outlines.find(tmp_path / "masks.zip")
+        outline_files.find(tmp_path / "masks.zip")
 
 
 def test_two_outlines_of_one_photograph_are_refused(tmp_path):
     write(tmp_path / "a" / "ISIC_1_segmentation.png")
     write(tmp_path / "b" / "ISIC_1_segmentation.png")
     with pytest.raises(DatasetError, match="two outlines of ISIC_1"):
-        outlines.find(tmp_path)
+        outline_files.find(tmp_path)
 
 
 def test_a_damaged_outline_is_named(tmp_path):
     path = write(tmp_path / "ISIC_1_segmentation.png")
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(DatasetError, match=r"ISIC_1_segmentation\.png"):
-        outlines.read(path)
+        outline_files.read(path)
 
 
 def test_an_empty_outline_is_refused(tmp_path):
     path = tmp_path / "ISIC_1_segmentation.png"
     Image.fromarray(np.zeros((64, 64), np.uint8)).save(path)
     with pytest.raises(DatasetError, match=r"ISIC_1_segmentation\.png is empty"):
-        outlines.read(path)
+        outline_files.read(path)
