@@ -3,13 +3,9 @@
 import streamlit as st
 
 from melanoma_core.models import views
-from melanoma_core.models.similar_cases import Vote
 from ui import assessments
 from ui.assessments import Assessment
 from ui.formats import count
-
-# To be replaced by `Vote.disagrees` of the index of similar cases.
-_REFERRED_ABOVE = 0.05  # proportion of malignant neighbors from which they speak for referral
 
 
 def show(assessment: Assessment, target: float) -> None:
@@ -27,7 +23,7 @@ def show(assessment: Assessment, target: float) -> None:
 def _vote(assessment: Assessment, target: float) -> tuple[str, str, str] | None:
     vote = assessment.result.vote
     is_above = assessments.is_referred(assessment.result.verdict(target))
-    if vote is None or not disagrees(vote, is_above=is_above):
+    if vote is None or not vote.disagrees(is_above=is_above):
         return None
     number, kind = (vote.num_benign, "benign") if is_above else (vote.num_malignant, "malignant")
     was = "was" if number == 1 else "were"
@@ -36,12 +32,6 @@ def _vote(assessment: Assessment, target: float) -> tuple[str, str, str] | None:
         f"{kind}."
     )
     return "**Opinions differ.**", sentence, "Compare them below."
-
-
-def disagrees(vote: Vote, *, is_above: bool) -> bool:
-    """True if the vote contradicts a verdict, which is above a referral threshold or not."""
-    is_for_referral = vote.num_malignant > _REFERRED_ABOVE * vote.num_neighbors
-    return vote.num_neighbors > 0 and is_for_referral != is_above
 
 
 def _steadiness(assessment: Assessment, target: float) -> tuple[str, str, str] | None:

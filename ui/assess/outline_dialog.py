@@ -9,9 +9,8 @@ import base64
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
-from melanoma_core.images import reading
+from melanoma_core.images import outlines, reading
 from ui import sessions
 from ui.assess import lesion_photographs
 from ui.assessments import ShownPhotograph, ground_for_map, outlined
@@ -87,13 +86,12 @@ def _chart(photograph: ShownPhotograph) -> Chart:
 
 
 def _mask(lassos: list[Spec], picture: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
-    """(H, W) of the picture, True inside the last lasso; None if there is none."""
+    """(H, W) of the picture, True inside the last lasso; None if it surrounds nothing."""
     if not lassos:
         return None
     height, width = picture.shape[:2]
     points = [
         (x * width, y * height) for x, y in zip(lassos[-1]["x"], lassos[-1]["y"], strict=True)
     ]
-    mask = Image.new("1", (width, height))
-    ImageDraw.Draw(mask).polygon(points, fill=1)
-    return np.array(mask)
+    mask = outlines.largest(outlines.from_polygon(points, height, width))
+    return mask if mask.any() else None

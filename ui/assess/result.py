@@ -6,6 +6,7 @@ from melanoma_core.models.cards import OperatingPoint
 from melanoma_core.models.predict import Model
 from ui import assessments, case_details, clinical_impact_panel, sessions
 from ui.assess import (
+    abcd_panel,
     checks_card,
     diagnoses_card,
     lesion_photographs,
@@ -55,6 +56,14 @@ def show(
 
 def _show_expanders(assessment: Assessment, number: int) -> None:
     """What is looked up; its content is computed when it is opened."""
+    photograph = assessment.photographs[number]
+    shape = st.expander(
+        "Shape and color in numbers (ABCD)", icon=":material/straighten:", key="abcd_open",
+        on_change="rerun",
+    )  # fmt: skip
+    if shape.open:
+        with shape:
+            abcd_panel.show(photograph)
     seen = st.expander(
         "What the model has and has not seen", icon=":material/fact_check:", key="seen_open",
         on_change="rerun",
@@ -66,6 +75,5 @@ def _show_expanders(assessment: Assessment, number: int) -> None:
         "Other maps", icon=":material/layers:", key="more_methods_open", on_change="rerun"
     )
     if methods.open:
-        photograph = assessment.photographs[number]
         with methods:
             more_methods.show(photograph, photograph.outline)
