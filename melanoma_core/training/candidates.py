@@ -32,6 +32,7 @@ from melanoma_core.runs.plans import RunPlan
 from melanoma_core.runs.provenance import Parent
 from melanoma_core.runs.training_data import TrainingData
 from melanoma_core.training import parts
+from melanoma_core.training.quality_limits import Judged
 from melanoma_core.training.recipes import RecipeNetwork
 
 TARGETS = (0.95, 0.90)  # sensitivities for melanoma that a threshold is placed for
@@ -112,8 +113,10 @@ def _measure(
     points = tuple(operating_points.operating_point(val, test, target) for target in TARGETS)
     carcinoma_points = operating_points.carcinoma_points(val, test, TARGETS)
     counts = _class_counts(data)
-    indexing = partial(_report, run_dir, "indexing")
-    made_parts = parts.make(network, data, test, embeddings[~is_val], indexing)
+    judged = Judged(
+        network, fitted, CODES.index("MEL"), points[0].threshold, made.color_cast_limits
+    )
+    made_parts = parts.make(judged, data, test, embeddings[~is_val], partial(_report, run_dir))
     for name, content in made_parts.files.items():
         (building / name).write_bytes(content)
     plans.write_status(run_dir, "evaluating")
@@ -150,6 +153,7 @@ def _measure(
             operating_points.referral_rule(test, *both)
             for both in zip(points, carcinoma_points, strict=False)
         ),
+        quality_limits=made_parts.quality_limits,
         part_figures=made_parts.figures,
     )
 
