@@ -44,6 +44,11 @@ _DATA_OPTIONS = (
         help="Folder or zip: class folders, HAM10000 or an ISIC challenge set. Repeatable.",
     ),
     click.option(
+        "--non-lesions",
+        type=click.Path(exists=True, file_okay=False),
+        help="Folder of pictures that show no lesion, to refuse such besides those drawn by code.",
+    ),
+    click.option(
         "--splits",
         type=click.Path(exists=True),
         help="CSV with image_id, group_id, split; takes the place of --split-by.",
@@ -328,6 +333,7 @@ def _plan(
         split_by=options["split_by"],
         teacher_probs=absolute(teacher_probs),
         outlines=absolute(options.get("outlines")),
+        non_lesions=absolute(options["non_lesions"]),
     )
 
 
