@@ -28,22 +28,22 @@ def measures(image: NDArray[np.uint8]) -> Plane:
     while scales[-1].shape[1] > 6:
         scales.append(_halved(scales[-1]))
     cells = scales[-1][0]
-    return np.concatenate(
+    parts = np.concatenate(
         [
             _areas(scales[1]),
             _color_fractions(values),
             np.percentile(lightness, _PERCENTILES).astype(np.float32),
             _edges(scales[:-1]),
             (cells - cells.mean()).ravel() / 32,
-        ],
-        dtype=np.float32,
+        ]
     )
+    return parts.astype(np.float32)
 
 
 def _halved(planes: Plane) -> Plane:
     """Means of squares of 2 × 2 px; planes (P, S, S)."""
     rows = planes[:, ::2] + planes[:, 1::2]
-    return (rows[:, :, ::2] + rows[:, :, 1::2]) / 4
+    return np.asarray((rows[:, :, ::2] + rows[:, :, 1::2]) / 4, np.float32)
 
 
 def _areas(planes: Plane) -> Plane:

@@ -63,8 +63,9 @@ def clinical_view(rng: np.random.Generator, photograph: Picture) -> Picture | No
         inside = np.clip((1 - np.hypot(rows, columns)) * 3, 0, 1) * 255
         place = rng.integers(0, size - side, 2).tolist()
         picture.paste(small, (place[0], place[1]), Image.fromarray(inside.astype(np.uint8)))
-    for surrounding in rng.permutation([_cloth, _body, _ruler])[: int(rng.integers(0, 3))]:
-        picture = surrounding(rng, picture)
+    surroundings = (_cloth, _body, _ruler)
+    for index in rng.permutation(3)[: int(rng.integers(0, 3))]:
+        picture = surroundings[index](rng, picture)
     return _pixels(_blurred(np.asarray(picture), rng.uniform(0, 0.8)))
 
 

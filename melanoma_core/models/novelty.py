@@ -63,7 +63,8 @@ def standardized(
     values: NDArray[np.float32], mean: NDArray[np.float32], scale: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Deviations (…, D) from the training photographs, at most 6 either way."""
-    return np.clip((values - mean) / scale, -_MOST_DEVIATIONS, _MOST_DEVIATIONS)
+    deviations = np.clip((values - mean) / scale, -_MOST_DEVIATIONS, _MOST_DEVIATIONS)
+    return np.asarray(deviations, np.float32)
 
 
 def evidence(novelty: Novelty, values: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """Fit what refuses pictures that show no lesion: photographs of lesions against everything else."""
 
+import dataclasses
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -72,7 +73,7 @@ def fit(
     val = [_numbers(network, image) for image in val_images]
     scores = novelty.score(novelty.evidence(fitted, np.array(val)))
     limit = place_limit(scores, val_sources)
-    return Novelty(fitted.mean, fitted.scale, fitted.weights, fitted.bias, np.float32([limit]))
+    return dataclasses.replace(fitted, limit=np.array([limit], np.float32))
 
 
 def place_limit(scores: NDArray[np.float64], sources: Sequence[str] | None = None) -> float:
@@ -159,7 +160,7 @@ def _part(rng: np.random.Generator, picture: Picture) -> Picture:
     height, width = (round(side * rng.uniform(0.3, 0.8)) for side in picture.shape[:2])
     top = rng.integers(picture.shape[0] - height + 1)
     left = rng.integers(picture.shape[1] - width + 1)
-    part = picture[top : top + height, left : left + width].astype(np.float32)
+    part = picture[top : top + height, left : left + width].astype(np.float64)
     change = rng.random()
     if change < 0.3:
         part = np.broadcast_to(part.mean(axis=2, keepdims=True), part.shape)
@@ -171,10 +172,10 @@ def _part(rng: np.random.Generator, picture: Picture) -> Picture:
 def _degraded(rng: np.random.Generator, photograph: Picture) -> Picture:
     """The photograph blurred, dark, bright, tinted, noisy, pale, framed or cut; flipped, turned."""
     size, change = photograph.shape[0], rng.integers(8)
-    values, image = photograph.astype(np.float32), Image.fromarray(photograph)
+    values, image = photograph.astype(np.float64), Image.fromarray(photograph)
     if change == 0:
         blur = ImageFilter.GaussianBlur(size * rng.uniform(0.003, 0.02))
-        values = np.asarray(image.filter(blur), np.float32)
+        values = np.asarray(image.filter(blur), np.float64)
     elif change == 1:
         values = values * rng.uniform(0.25, 0.8)
     elif change == 2:
@@ -193,6 +194,6 @@ def _degraded(rng: np.random.Generator, photograph: Picture) -> Picture:
         side = max(2, round(size * rng.uniform(0.45, 0.95)))
         top, left = rng.integers(0, size - side + 1, 2)
         part = photograph[top : top + side, left : left + side]
-        values = reading.resize(part, size).astype(np.float32)
+        values = reading.resize(part, size).astype(np.float64)
     values = np.rot90(values, int(rng.integers(4)))[:: rng.choice([-1, 1])]
     return np.clip(values, 0, 255).astype(np.uint8)
