@@ -82,7 +82,7 @@ def classes(
         "margin": {"l": 0, "r": 0, "t": _HEADING, "b": 0}, "barmode": "overlay", **axes,
         "yaxis": {
             "autorange": "reversed", "showgrid": False, "zeroline": False, "fixedrange": True,
-            "ticks": "", "automargin": False, "tickfont": {"color": ground.ink, "size": 13},
+            "ticks": "", "automargin": False, "tickfont": {"color": ground.ink, "size": 12},
         },
         "annotations": notes,
     }  # fmt: skip
