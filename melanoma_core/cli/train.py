@@ -41,7 +41,8 @@ _DATA_OPTIONS = (
         multiple=True,
         required=True,
         type=click.Path(exists=True),
-        help="Folder or zip: class folders, HAM10000 or an ISIC challenge set. Repeatable.",
+        help="Folder or zip: class folders, HAM10000, an ISIC challenge or ISIC Archive set. "
+        "Repeatable.",
     ),
     click.option(
         "--non-lesions",
