@@ -252,7 +252,7 @@ def test_the_clinic_panel_follows_its_slider_and_is_hidden_outside_the_training_
     page.get_by_role("slider", name=re.compile("Melanomas among 1,000")).press("End")
     expect(squares).not_to_have_attribute("aria-label", alt_for_50)
     shoot(page, "clinic", scheme)
-    page.get_by_text("About this patient (optional)").click()
+    page.get_by_text("About this patient").click()
     age = page.get_by_label("Age in years")
     age.fill("97")
     age.press("Enter")
