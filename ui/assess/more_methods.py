@@ -19,7 +19,6 @@ from ui import errors, result_text, sessions
 from ui.assessments import ShownPhotograph, ground_for_map
 from ui.formats import percent, small
 
-DURATION = "three to five minutes"  # benchmarks/results/serving/other_maps.md
 _GRAD_CAM = "grad_cam"
 _PIXELWISE = "smooth_grad"  # the other methods have a coarse grid
 _SECONDS = 1.0  # between two checks of a running computation
@@ -126,9 +125,9 @@ def _offer(problem: str, code: str, *, is_begun: bool) -> None:
     st.markdown(
         small(
             shortage
-            or f"Takes {DURATION}, longer when the server is busy. Each map is shown as soon as it "
-            "is finished. The maps are computed in a separate process on the server, kept in this "
-            "session only, and deleted with New lesion."
+            or "Takes some minutes, up to ten when the server is busy; the time left is shown. "
+            "Each map appears as soon as it is finished. The maps are computed in a separate "
+            "process on the server, kept in this session only, and deleted with New lesion."
         )
     )
 

@@ -253,8 +253,8 @@ def test_short_memory_is_explained_and_nothing_is_started(child, monkeypatch):
     start, processes = child
     monkeypatch.setattr(memory, "available", lambda: attribution_jobs.NEEDED_BYTES - 1)
     reason = attribution_jobs.shortage()
-    assert "needs 1.3 GB of memory, and 1.2 GB is free on the server" in reason
-    with pytest.raises(MelanomaError, match=r"needs 1\.3 GB"):
+    assert "needs 1.7 GB of memory, and 1.6 GB is free on the server" in reason
+    with pytest.raises(MelanomaError, match=r"needs 1\.7 GB"):
         start(SLEEP)
     assert not processes
 

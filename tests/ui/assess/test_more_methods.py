@@ -237,7 +237,7 @@ def test_with_too_little_memory_they_are_disabled_with_the_reason(
     monkeypatch.setattr(memory, "available", lambda: 690_000_000)
     app = assess()
     assert button(app, COMPUTE).disabled
-    assert "needs 1.3 GB of memory, and 0.6 GB is free on the server" in text(app)
+    assert "needs 1.7 GB of memory, and 0.6 GB is free on the server" in text(app)
 
 
 def test_a_model_without_maps_says_so(tmp_path, monkeypatch):
