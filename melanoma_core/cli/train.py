@@ -69,6 +69,11 @@ _RUN_OPTIONS = (
     ),
     click.option("--author", help="Your name, for the journal; your user name by default."),
 )
+_OUTLINES_OPTION = click.option(
+    "--outlines",
+    type=click.Path(exists=True),
+    help="Folder or zip of <image_id>_segmentation.png: train a decoder that outlines the lesion.",
+)
 _BALANCE_OPTIONS = (
     click.option(
         "--balance",
@@ -179,7 +184,7 @@ def _split_by(default: str) -> Callable[[_Command], _Command]:
     is_flag=True,
     help="Clamp color casts stronger than those of the training photographs.",
 )
-@_options(*_RUN_OPTIONS)
+@_options(_OUTLINES_OPTION, *_RUN_OPTIONS)
 def train(
     weights: str | None,
     from_model: str | None,
@@ -267,9 +272,12 @@ def ensemble(first: str, second: str, **options: Any) -> None:
     is_flag=True,
     help="Clamp color casts stronger than those of the training photographs.",
 )
-@_options(*_DATA_OPTIONS, _split_by("model"), *_RUN_OPTIONS)
+@_options(_OUTLINES_OPTION, *_DATA_OPTIONS, _split_by("model"), *_RUN_OPTIONS)
 def recalibrate(model_id: str, clamp_color_cast: bool, **options: Any) -> None:
-    """Calibrate and measure MODEL again, its network as it is; nothing is trained."""
+    """Calibrate and measure MODEL again, its network as it is.
+
+    Nothing is trained, but for a decoder that outlines the lesion where --outlines asks for one.
+    """
     config = TrainConfig(seed=options["seed"], clamp_color_cast=clamp_color_cast)
     _run(_plan("recalibrate", config, (model_id,), options), options)
 
@@ -319,6 +327,7 @@ def _plan(
         is_cleaned=not options["no_clean"],
         split_by=options["split_by"],
         teacher_probs=absolute(teacher_probs),
+        outlines=absolute(options.get("outlines")),
     )
 
 

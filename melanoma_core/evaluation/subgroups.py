@@ -29,9 +29,12 @@ class DiagnosisFigures:
 def by_diagnosis(evaluation: Evaluation) -> dict[str, DiagnosisFigures]:
     """The figures of each of the nine diagnoses, then of the merged classes BKL and AKIEC.
 
+    Only photographs whose diagnosis is named count.
+
     A diagnosis counts as found if it is the likeliest of the nine, a merged class if it is the
     likeliest of the seven classes, so that the parts of a merged class do not compete.
     """
+    evaluation = evaluation.named
     figures = {
         code: _of_diagnosis(evaluation, evaluation.true, evaluation.y_prob, column)
         for column, code in enumerate(CODES)
@@ -109,8 +112,8 @@ def observed_proportions(
 
 
 def confusion(evaluation: Evaluation) -> NDArray[np.int64]:
-    """(9, 9) photographs by true diagnosis (row) and likeliest diagnosis (column)."""
-    num = len(CODES)
+    """(9, 9) photographs by true diagnosis, if named (row), and likeliest diagnosis (column)."""
+    evaluation, num = evaluation.named, len(CODES)
     cell = num * evaluation.true + evaluation.y_prob.argmax(axis=1)
     return np.bincount(cell, minlength=num * num).reshape(num, num).astype(np.int64)
 
@@ -123,6 +126,7 @@ def confusion_rate(evaluation: Evaluation, code: str, taken_for: str) -> Estimat
         code: of the true diagnosis.
         taken_for: code of the likeliest diagnosis that is counted.
     """
+    evaluation = evaluation.named
     likeliest = evaluation.y_prob.argmax(axis=1)
     return evaluate.proportion(
         evaluation, evaluation.true == CODES.index(code), likeliest == CODES.index(taken_for)

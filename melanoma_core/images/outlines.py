@@ -82,7 +82,8 @@ def border(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     row = int(np.flatnonzero(padded.any(axis=1))[0])
     column = int(np.flatnonzero(padded[row])[0])
     inside = padded.tolist()  # single values of a list are read ten times faster
-    start, step, corners = (row, column), (0, 1), []
+    start, step = (row, column), (0, 1)
+    corners: list[tuple[int, int]] = []
     while not corners or (row, column) != start:
         corners.append((column - 1, row - 1))
         row, column = row + step[0], column + step[1]
@@ -106,3 +107,13 @@ def largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     if num_regions < 2:
         return mask
     return np.asarray(labels == 1 + int(np.bincount(labels.ravel())[1:].argmax()))
+
+
+def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
+    """Agreement of two masks (H, W): twice their overlap over their areas; 1 if both are empty.
+
+    >>> dice(np.array([[True, True, False]]), np.array([[False, True, False]]))
+    0.6666666666666666
+    """
+    areas = int(first.sum()) + int(second.sum())
+    return 2 * int((first & second).sum()) / areas if areas else 1.0

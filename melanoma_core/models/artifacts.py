@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from melanoma_core.models import predict
+from melanoma_core.models import predict, store
 
 # The logit of a diagnosis that no training photograph shows: its probability is 0 at any
 # temperature that calibration may choose.
@@ -21,7 +21,8 @@ _LOWEST_TRAINED = -20.0  # no training arrives at a bias below; an ensemble scal
 class TrainedNetwork:
     """A trained network, ready to be written as the files of a model."""
 
-    write: Callable[[Path], None]  # network.tflite, head.npz and network.weights.h5 into a folder
+    # network.tflite, head.npz, network.weights.h5 and outline.weights.h5, if any, into a folder
+    write: Callable[[Path], None]
     logits: Callable[[NDArray[np.uint8]], NDArray[Any]]  # (N, C) of images (N, S, S, 3)
     versions: Mapping[str, str]  # of what it was trained with
 
@@ -30,7 +31,8 @@ def from_files(files: Mapping[str, bytes], versions: Mapping[str, str]) -> Train
     """The network in a model's files, or in some of them with another last layer.
 
     Args:
-        files: network.tflite, head.npz and network.weights.h5 by name.
+        files: network.tflite, head.npz and network.weights.h5 by name; others than those of the
+            network and its outline are left out.
         versions: of what it was trained with.
 
     Raises:
@@ -39,8 +41,9 @@ def from_files(files: Mapping[str, bytes], versions: Mapping[str, str]) -> Train
     network = predict.read_network(files["network.tflite"], files["head.npz"])
 
     def write(folder: Path) -> None:
-        for name in ("network.tflite", "head.npz", "network.weights.h5"):
-            (folder / name).write_bytes(files[name])
+        for name in ("network.tflite", "head.npz", "network.weights.h5", store.OUTLINE_WEIGHTS):
+            if name in files:
+                (folder / name).write_bytes(files[name])
 
     return TrainedNetwork(write, network.logits_of, versions)
 

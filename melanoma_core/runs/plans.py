@@ -43,6 +43,7 @@ class RunPlan:
     is_cleaned: bool = True  # trained on the audit's clean table, not on the files as they are
     split_by: str = "given"  # one of `SPLIT_METHODS`
     teacher_probs: str | None = None  # path of teacher probabilities
+    outlines: str | None = None  # path of lesion outlines, from which a decoder is trained
 
     def __post_init__(self) -> None:
         if self.recipe not in RECIPES:
@@ -134,7 +135,12 @@ def read_plan(run_dir: Path) -> RunPlan:
     """
     try:
         record = json.loads((run_dir / "config.json").read_bytes())
-        fields = {field.name: record[field.name] for field in dataclasses.fields(RunPlan)}
+        # A run of an earlier version can be resumed: what it did not know has its default.
+        fields = {
+            field.name: record[field.name]
+            for field in dataclasses.fields(RunPlan)
+            if field.name in record or field.default is dataclasses.MISSING
+        }
         fields["config"] = TrainConfig.from_json(json.dumps(fields["config"]))
         for name in ("datasets", "parents"):
             fields[name] = tuple(fields[name])

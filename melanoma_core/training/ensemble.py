@@ -8,8 +8,9 @@ import numpy as np
 
 from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import RunError
+from melanoma_core.models import store
 from melanoma_core.models.network_table import ENSEMBLE_SEPARATOR, NETWORKS
-from melanoma_core.networks import architectures, export
+from melanoma_core.networks import architectures, export, outline_decoder
 from melanoma_core.runs.configs import TrainConfig
 from melanoma_core.runs.plans import RunPlan
 from melanoma_core.runs.provenance import Parent
@@ -55,12 +56,15 @@ def make(
         [architectures.of_card(parent.card, parent.files) for parent in parents],
         [card.temperature for card in cards],
     )
+    # An ensemble's decoder reads its first backbone, which is the first parent's.
+    weights = parents[0].files.get(store.OUTLINE_WEIGHTS)
+    decoder = None if weights is None else outline_decoder.from_bytes(network, weights)
     # The weights are means of the parents' weights over their temperatures; so is this.
     prior_shift = np.mean(
         [card.calibration.shift(np.zeros(len(CODES))) / card.temperature for card in cards], axis=0
     )
     return RecipeNetwork(
-        export.trained(network),
+        export.trained(network, decoder),
         tuple(prior_shift.tolist()),
         limits,
         (

@@ -6,9 +6,10 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from melanoma_core.data.balance import draw_rows
-from melanoma_core.images.augmentations import augment
+from melanoma_core.images.augmentations import AugmentConfig, augment, augment_with_mask
 from melanoma_core.runs.configs import TrainConfig
 
 
@@ -81,3 +82,43 @@ class EpochBatches(keras.utils.PyDataset):
             factor = weight.reshape(-1, *[1] * (part.ndim - 1))
             mixed.append(factor * part + (1 - factor) * part[others])
         return mixed
+
+
+class OutlineBatches(keras.utils.PyDataset):
+    """The batches of one epoch for a decoder of outlines, in a random order of the photographs."""
+
+    SIZE = 16  # photographs in a batch
+
+    def __init__(
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        masks: Sequence[NDArray[np.bool_]],
+        size: tuple[int, int],
+        augment_config: AugmentConfig,
+        seed: tuple[int, int],
+    ) -> None:
+        """Take N images (S, S, 3), masks (S, S), the outline's (h, w), and (run seed, epoch)."""
+        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=16)
+        self._images, self._masks, self._size = images, masks, size
+        self._config, self._seed = augment_config, seed
+        self._rows = np.random.default_rng(seed).permutation(len(images))
+
+    def __len__(self) -> int:
+        return -(-len(self._rows) // self.SIZE)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Images (B, S, S, 3), and the share of each pixel (B, h, w) that is inside."""
+        images, shares = [], []
+        for row in self._rows[index * self.SIZE : (index + 1) * self.SIZE]:
+            image, mask = augment_with_mask(
+                self._images[row], self._masks[row], (*self._seed, int(row)), self._config
+            )
+            images.append(image)
+            shares.append(share_inside(mask, *self._size))
+        return np.stack(images), np.stack(shares)
+
+
+def share_inside(mask: NDArray[np.bool_], height: int, width: int) -> NDArray[np.float32]:
+    """The mask (H, W) averaged down to (height, width)."""
+    whole = Image.fromarray(mask.astype(np.float32))
+    return np.asarray(whole.resize((width, height), Image.Resampling.BOX), np.float32)

@@ -3,22 +3,27 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
-from PIL import Image
 
-from melanoma_core.images.augmentations import AugmentConfig, augment_with_mask
+from melanoma_core.data import outline_files
+from melanoma_core.errors import DatasetError
+from melanoma_core.images import outlines
+from melanoma_core.images.augmentations import AugmentConfig
 from melanoma_core.networks import outline_decoder
-from melanoma_core.training import fitting
+from melanoma_core.runs import plans
+from melanoma_core.runs.training_data import TrainingData
+from melanoma_core.training import fitting, input_pipeline
+from melanoma_core.training.input_pipeline import OutlineBatches
 from melanoma_core.training.recipes import Report
 
-EPOCHS = 4
-_BATCH_SIZE = 16
+_EPOCHS = 4  # of thousands of outlines
+_LEAST_STEPS = 400  # of fewer, so many batches
 _LEARNING_RATE = 2e-3  # peak, after the warm-up
-_PATIENCE = 3  # epochs without a better Dice
 # Wider than for diagnosis: other archives show lesions smaller, larger and less central. No piece
 # is cut out, as it would be asked to be inside an outline that cannot be seen.
 _AUGMENTATION = AugmentConfig(
@@ -27,13 +32,61 @@ _AUGMENTATION = AugmentConfig(
 )  # fmt: skip
 
 
+def fit_from_files(
+    network: keras.Model,
+    path: Path,
+    data: TrainingData,
+    seed: int,
+    run_dir: Path,
+    report: Report = print,
+) -> keras.Model:
+    """A decoder from the outlines that a folder or zip has of a run's photographs.
+
+    Args:
+        network: as in `fit`.
+        path: as in `outline_files.find`.
+        data: of the run; photographs without an outline are left out.
+        seed: as in `fit`.
+        run_dir: the run's own folder, whose status shows the progress.
+        report: as in `fit`.
+
+    Raises:
+        DatasetError: an outline cannot be read, or a split has none.
+        RunError: the network has no feature map.
+    """
+    files = outline_files.find(path)
+    parts = []
+    for split in ("train", "val"):
+        rows = data.split(split)
+        rows = rows[rows["image_id"].isin(files.keys())]
+        if rows.empty:
+            raise DatasetError(
+                f"{path.name} has no outline of a photograph in the {split} split. Give the "
+                "outlines of these data sets, or train without."
+            )
+        images = data.images_of(rows)
+        masks = [
+            outlines.resize(outline_files.read(files[image_id]), *image.shape[:2])
+            for image_id, image in zip(rows["image_id"], images, strict=True)
+        ]
+        parts.append((images, masks))
+    train, val = parts
+    report(f"Training the decoder on {len(train[0]):,} outlines; {len(val[0]):,} for validation.")
+
+    def on_epoch(done: int, total: int) -> None:
+        plans.write_status(run_dir, "outlining", done=done, total=total)
+
+    plans.write_status(run_dir, "outlining")
+    return fit(network, train, val, seed, report, on_epoch=on_epoch)
+
+
 def fit(
     network: keras.Model,
     train: tuple[Sequence[NDArray[np.uint8]], Sequence[NDArray[np.bool_]]],
     val: tuple[Sequence[NDArray[np.uint8]], Sequence[NDArray[np.bool_]]],
     seed: int,
     report: Report = print,
-    num_epochs: int = EPOCHS,
+    num_epochs: int | None = None,
     on_epoch: Callable[[int, int], None] | None = None,
 ) -> keras.Model:
     """A decoder for this network, with the weights of the epoch that agrees best on validation.
@@ -44,7 +97,7 @@ def fit(
         val: likewise, for the choice of the epoch.
         seed: same data, seed and machine: same weights.
         report: is given a line an epoch.
-        num_epochs: at most so many.
+        num_epochs: passes over the photographs; by default as many as suffice.
         on_epoch: is told how many epochs are done, of how many.
 
     Returns:
@@ -57,40 +110,29 @@ def fit(
     decoder = outline_decoder.build(network)
     height, width = decoder.output_shape[1:]
     val_images = np.stack(val[0])
-    val_masks = np.stack([_share_inside(mask, height, width) for mask in val[1]]) >= 0.5
-    best, best_dice, num_worse = decoder.get_weights(), -1.0, 0
+    val_masks = [input_pipeline.share_inside(mask, height, width) >= 0.5 for mask in val[1]]
+    best, best_dice = decoder.get_weights(), -1.0
+    num_steps = -(-len(train[0]) // OutlineBatches.SIZE)
+    num_epochs = num_epochs or max(_EPOCHS, -(-_LEAST_STEPS // num_steps))
     with _frozen(network):
         model = keras.Model(network.input, outline_decoder.outline(network, decoder))
-        _compile(model, num_epochs * -(-len(train[0]) // _BATCH_SIZE))
+        _compile(model, num_epochs * num_steps)
         for epoch in range(num_epochs):
             started = time.monotonic()
-            batches = _EpochBatches(*train, (height, width), seed, epoch)
+            batches = OutlineBatches(*train, (height, width), _AUGMENTATION, (seed, epoch))
             loss = model.fit(batches, shuffle=False, verbose=0).history["loss"][0]
-            predicted = model.predict(val_images, batch_size=_BATCH_SIZE, verbose=0) > 0
-            mean_dice = float(np.mean([*map(dice, predicted, val_masks)]))
+            predicted = model.predict(val_images, batch_size=OutlineBatches.SIZE, verbose=0) > 0
+            mean_dice = float(np.mean([*map(outlines.dice, predicted, val_masks)]))
             report(
                 f"outline: epoch {epoch + 1}  loss {loss:.4g}  val_dice {mean_dice:.4f}  "
                 f"seconds {time.monotonic() - started:.0f}"
             )
             if on_epoch is not None:
                 on_epoch(epoch + 1, num_epochs)
-            num_worse += 1
             if mean_dice > best_dice:
-                best, best_dice, num_worse = decoder.get_weights(), mean_dice, 0
-            if num_worse == _PATIENCE:
-                break
+                best, best_dice = decoder.get_weights(), mean_dice
     decoder.set_weights(best)
     return decoder
-
-
-def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
-    """Agreement of two masks (H, W): twice their overlap over their areas; 1 if both are empty.
-
-    >>> dice(np.array([[True, True, False]]), np.array([[False, True, False]]))
-    0.6666666666666666
-    """
-    areas = int(first.sum()) + int(second.sum())
-    return 2 * int((first & second).sum()) / areas if areas else 1.0
 
 
 @contextlib.contextmanager
@@ -124,43 +166,3 @@ def _loss(y_true: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTe
     overlap = ops.sum(y_true * inside, axis=axes)
     areas = ops.sum(y_true, axis=axes) + ops.sum(inside, axis=axes)
     return entropy + 1 - (2 * overlap + 1) / (areas + 1)
-
-
-class _EpochBatches(keras.utils.PyDataset):
-    """The batches of one epoch in a random order; they depend on the seed and the epoch alone."""
-
-    def __init__(
-        self,
-        images: Sequence[NDArray[np.uint8]],
-        masks: Sequence[NDArray[np.bool_]],
-        size: tuple[int, int],
-        seed: int,
-        epoch: int,
-    ) -> None:
-        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=16)
-        self._images, self._masks, self._size = images, masks, size
-        self._seed, self._epoch = seed, epoch
-        self._rows = np.random.default_rng((seed, epoch)).permutation(len(images))
-
-    def __len__(self) -> int:
-        return -(-len(self._rows) // _BATCH_SIZE)
-
-    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Images (B, S, S, 3), and the share of each pixel (B, h, w) that is inside."""
-        images, shares = [], []
-        for row in self._rows[index * _BATCH_SIZE : (index + 1) * _BATCH_SIZE]:
-            image, mask = augment_with_mask(
-                self._images[row],
-                self._masks[row],
-                (self._seed, self._epoch, int(row)),
-                _AUGMENTATION,
-            )
-            images.append(image)
-            shares.append(_share_inside(mask, *self._size))
-        return np.stack(images), np.stack(shares)
-
-
-def _share_inside(mask: NDArray[np.bool_], height: int, width: int) -> NDArray[np.float32]:
-    """The mask (H, W) averaged down to (height, width)."""
-    whole = Image.fromarray(mask.astype(np.float32))
-    return np.asarray(whole.resize((width, height), Image.Resampling.BOX), np.float32)

@@ -16,7 +16,7 @@ from melanoma_core.errors import MelanomaError
 from melanoma_core.models import attribution_jobs, grad_cam, store
 from melanoma_core.models.attribution_jobs import METHODS, Job, Maps
 from ui import errors, result_text, sessions
-from ui.assessments import Assessment, ground_for_map
+from ui.assessments import ShownPhotograph, ground_for_map
 from ui.formats import percent, small
 
 _GRAD_CAM = "grad_cam"
@@ -69,25 +69,25 @@ class _Computations:
             self.job = None
 
 
-def show(assessment: Assessment, outline: NDArray[np.bool_] | None = None) -> None:
+def show(photograph: ShownPhotograph, outline: NDArray[np.bool_] | None = None) -> None:
     """Draw the choice of a diagnosis, and a button or the maps of all methods.
 
     Args:
-        assessment: of the lesion on screen.
+        photograph: on screen.
         outline: (H, W) of its photograph, True inside the lesion; None if it is not known.
     """
-    if assessment.maps is None:
+    if photograph.maps is None:
         st.markdown(small("This model has no evidence maps."))
         return
-    computations = _computations_for(assessment)
+    computations = _computations_for(photograph)
     st.markdown(
         "Three other methods for the same network and photograph. If the maps disagree, rely on "
         "none of them; even if they agree, all may be wrong."
     )
     code = st.selectbox(
-        "Evidence maps for", _codes(assessment), key="other_maps_for",
+        "Evidence maps for", _codes(photograph), key="other_maps_for",
         format_func=lambda code: f"{BY_CODE[code].name}, "
-        f"{percent(assessment.prediction.probability(code))}",
+        f"{percent(photograph.prediction.probability(code))}",
         disabled=computations.job is not None,
     )  # fmt: skip
     maps = computations.maps.get(code, {})
@@ -96,21 +96,21 @@ def show(assessment: Assessment, outline: NDArray[np.bool_] | None = None) -> No
     elif len(maps) < len(METHODS):
         _offer(computations.problem, code, is_begun=bool(maps))
     if maps:
-        _show_maps(assessment, maps, code, outline)
+        _show_maps(photograph, maps, code, outline)
 
 
-def _computations_for(assessment: Assessment) -> _Computations:
-    image = assessment.network_image
+def _computations_for(photograph: ShownPhotograph) -> _Computations:
+    image = photograph.network_image
     computations = st.session_state.get(sessions.OTHER_MAPS)
     if not isinstance(computations, _Computations) or computations.network_image is not image:
-        computations = _Computations(image, assessment.card.model_id)
+        computations = _Computations(image, photograph.prediction.model_id)
         st.session_state[sessions.OTHER_MAPS] = computations
     return computations
 
 
-def _codes(assessment: Assessment) -> list[str]:
+def _codes(photograph: ShownPhotograph) -> list[str]:
     """Melanoma first, then the other diagnoses by probability."""
-    prediction = assessment.prediction
+    prediction = photograph.prediction
     return sorted(prediction.codes, key=lambda code: (code != "MEL", -prediction.probability(code)))
 
 
@@ -125,9 +125,9 @@ def _offer(problem: str, code: str, *, is_begun: bool) -> None:
     st.markdown(
         small(
             shortage
-            or "Takes some minutes, ten when the server is busy; the time left is shown. Each map "
-            "appears as soon as it is finished. The maps are computed in a separate process on "
-            "the server, kept in this session only, and deleted with New lesion."
+            or "Takes some minutes, up to ten when the server is busy; the time left is shown. "
+            "Each map appears as soon as it is finished. The maps are computed in a separate "
+            "process on the server, kept in this session only, and deleted with New lesion."
         )
     )
 
@@ -173,9 +173,9 @@ def _watch() -> None:
 
 
 def _show_maps(
-    assessment: Assessment, others: Maps, code: str, outline: NDArray[np.bool_] | None
+    photograph: ShownPhotograph, others: Maps, code: str, outline: NDArray[np.bool_] | None
 ) -> None:
-    grad_cam_heat = assessment.maps[assessment.prediction.codes.index(code)]
+    grad_cam_heat = photograph.maps[photograph.prediction.codes.index(code)]
     for row in ((_GRAD_CAM, "grad_cam_plus_plus"), ("smooth_grad", "score_cam")):
         for column, method in zip(st.columns(2, gap="medium"), row, strict=True):
             with column:
@@ -183,10 +183,10 @@ def _show_maps(
                 if heat is None:
                     st.markdown(f"**{METHODS[method]}**  \n{small('Not computed yet.')}")
                     continue
-                _show_map(assessment, method, code, heat)
+                _show_map(photograph, method, code, heat)
                 if outline is not None:
                     st.markdown(small(_inside(heat, outline)))
-    if assessment.is_drawn:
+    if photograph.is_drawn:
         st.markdown(small(f":material/draw: {result_text.DRAWN}"))
     if outline is None:
         st.markdown(
@@ -203,11 +203,13 @@ def _show_maps(
     )
 
 
-def _show_map(assessment: Assessment, method: str, code: str, heat: NDArray[np.float32]) -> None:
+def _show_map(
+    photograph: ShownPhotograph, method: str, code: str, heat: NDArray[np.float32]
+) -> None:
     title = "Grad-CAM" if method == _GRAD_CAM else METHODS[method]
     name = BY_CODE[code].name.lower()
-    scale = _scale(assessment, method, heat)
-    ground = ground_for_map(assessment.picture)
+    scale = _scale(photograph, method, heat)
+    ground = ground_for_map(photograph.picture)
     picture = grad_cam.overlay(ground, heat, scale, has_line=method != _PIXELWISE)
     st.markdown(f"**{title}**")
     st.image(picture, alt=f"{title}: evidence map for {name}", width="stretch")
@@ -216,10 +218,10 @@ def _show_map(assessment: Assessment, method: str, code: str, heat: NDArray[np.f
     st.markdown(small(_MEANINGS[method].format(name=name)))
 
 
-def _scale(assessment: Assessment, method: str, heat: NDArray[np.float32]) -> float:
+def _scale(photograph: ShownPhotograph, method: str, heat: NDArray[np.float32]) -> float:
     """The heat that is drawn at full strength."""
     if method == _GRAD_CAM:
-        return float(assessment.maps.max())
+        return float(photograph.maps.max())
     return float(np.percentile(heat, _PIXEL_PERCENTILE) if method == _PIXELWISE else heat.max())
 
 

@@ -20,10 +20,12 @@ _PHASES = {
     "embedding": "Running the photographs through the network",
     "fitting": "Fitting the last layer",
     "compiling": "Compiling the network (up to a minute)",
+    "outlining": "Training the decoder that outlines lesions",
     "exporting": "Exporting the network",
     "measuring": "Running the held-out photographs through the network",
     "calibrating": "Calibrating",
     "indexing": "Indexing the training photographs",
+    "degrading": "Finding the limits of image quality",
     "choosing the threshold": "Choosing the threshold on validation data",
     "evaluating": "Evaluating on the test split",
     "saving": "Saving",
@@ -31,8 +33,8 @@ _PHASES = {
 # The steps of each recipe, as the phases that belong to them.
 _FIRST_STEPS = (("reading", "checking the data"),)
 _LAST_STEPS = (
-    ("measuring", "exporting"), ("calibrating", "choosing the threshold"), ("indexing",),
-    ("evaluating",), ("saving",),
+    ("measuring", "exporting"), ("calibrating", "choosing the threshold"),
+    ("indexing", "degrading"), ("evaluating",), ("saving",),
 )  # fmt: skip
 _STEPS = {
     "full": (*_FIRST_STEPS, ("compiling", "epoch"), *_LAST_STEPS),

@@ -12,11 +12,6 @@ def disc(row, column, radius):
     return (ROWS - row) ** 2 + (COLUMNS - column) ** 2 <= radius**2
 
 
-def overlap(first, second):
-    """Dice's coefficient."""
-    return 2 * (first & second).sum() / (first.sum() + second.sum())
-
-
 def logits(inside, strength=4.0):
     return np.where(inside, strength, -4.0).astype(np.float32)
 
@@ -33,7 +28,7 @@ def test_mask_is_stretched_to_the_photograph():
     mask = outlines.mask(logits(disc(30, 40, 15)), 240, 160)
     rows, columns = np.mgrid[:240, :160]
     expected = ((rows - 122) / 60) ** 2 + ((columns - 81) / 30) ** 2 <= 1
-    assert overlap(mask, expected) > 0.98
+    assert outlines.dice(mask, expected) > 0.98
 
 
 @pytest.mark.parametrize(
@@ -71,7 +66,7 @@ def test_border_keeps_to_the_largest_of_regions_that_touch_at_a_corner():
 def test_polygon_gives_the_mask_again(mask):
     points = outlines.polygon(mask)
     assert 24 <= len(points) <= 48
-    assert overlap(outlines.from_polygon(points, 60, 80), mask) > 0.97
+    assert outlines.dice(outlines.from_polygon(points, 60, 80), mask) > 0.97
 
 
 def test_polygon_of_a_known_square_is_filled_to_the_pixel():
@@ -90,3 +85,9 @@ def test_a_mask_is_resized_by_area():
     mask = np.zeros((4, 8), bool)
     mask[:2, :4] = True
     np.testing.assert_array_equal(outlines.resize(mask, 2, 4), [[1, 1, 0, 0], [0, 0, 0, 0]])
+
+
+def test_dice_of_nothing_and_nothing_is_one():
+    nothing = np.zeros((2, 2), bool)
+    assert outlines.dice(nothing, nothing) == 1
+    assert outlines.dice(nothing, ~nothing) == 0

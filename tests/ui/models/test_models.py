@@ -321,7 +321,7 @@ def test_groups_show_the_results_of_the_threshold_and_skip_small_groups(models):
     alt, spec, _ = chart(app, "groups")
     assert f"scalp too few: {few} lesion" in alt
     assert spec["data"][0]["y"] == [0]  # only the first of the two sites
-    assert "**Skin tone: not recorded.**" in text(app)
+    assert "**Skin tone: not recorded** in the test photographs." in text(app)
 
 
 def test_a_group_without_melanomas_shows_none_in_place_of_a_figure():
