@@ -43,7 +43,7 @@ _HEADINGS = {
 
 def ask(card: Card) -> None:
     """Draw the fields for the patient; `sessions.patient` returns what was entered."""
-    with st.expander("About this patient (optional)", icon=":material/person:"):
+    with st.expander("About this patient", icon=":material/person:"):
         st.number_input(
             "Age in years", min_value=0, max_value=120, value=None, step=1,
             placeholder="Not recorded", key=sessions.PATIENT_AGE, persist_state="session",

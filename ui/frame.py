@@ -101,6 +101,7 @@ def show_line(
     with st.container(gap=None):
         if warning:
             st.warning(f":small[{warning}]", icon=":material/warning:")
+            st.empty()  # takes the place of the space, which otherwise stays until the run ends
         else:
             show_intended_use(card, point, current)
             st.space(_WARNING_PADDING)

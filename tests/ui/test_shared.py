@@ -362,7 +362,7 @@ def test_the_differential_says_how_often_it_includes_the_true_diagnosis():
 def test_a_threshold_below_one_percent_is_shown_with_digits_everywhere():
     point, shown = operating_point(threshold=0.0035), f"0.35{NARROW}%"
     assert f"threshold {shown} for" in result_text.intended_use_line(card(), point)
-    model_card = card(operating_points=(point,))
+    model_card = card(operating_points=(point,), carcinoma_points=(), referral_rules=())
     assert card_tables.operating_points(model_card)["Threshold"] == [shown]
     notes = [note.text for note in figure_of(charts.ruler(0.31, 0.0035, LIGHT)).layout.annotations]
     assert f"Referral threshold {shown}" in notes
@@ -443,4 +443,4 @@ def test_tables_of_a_card_show_what_was_not_recorded():
     assert figures["isic2017"][melanoma] == "n/a"  # no melanoma there: undefined, not 0
     assert figures["isic2017"][0] == "not recorded"
     points = card_tables.operating_points(card())
-    assert points["Threshold"] == [f"8.4{NARROW}%", f"40{NARROW}%"]
+    assert points["Threshold"][:2] == [f"8.4{NARROW}%", f"40{NARROW}%"]

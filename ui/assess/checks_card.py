@@ -10,7 +10,9 @@ from ui import assessments, verdict_text
 from ui.assessments import Assessment
 from ui.formats import literal, small
 
-_MOST = 3  # findings in full; more would push the verdict's own words aside
+# Of findings in full, for one photograph and for several; the others are named. More would be too
+# much to read before the verdict.
+_MOST_WORDS, _MOST_WORDS_OF_SEVERAL = 24, 14
 _PROBLEM, _FINE = ":orange[:material/warning:]", ":gray[:material/check:]"
 _UNKNOWN = ":gray[:material/horizontal_rule:]"
 # In the words of a photograph without them; the kinds that must all be without a finding.
@@ -32,10 +34,12 @@ def show(assessment: Assessment, number: int) -> DeltaGenerator:
         The place of the line that `show_steadiness` draws, as soon as the views are computed.
     """
     photograph = assessment.photographs[number]
+    is_alone = len(assessment.photographs) == 1
+    most_words = _MOST_WORDS if is_alone else _MOST_WORDS_OF_SEVERAL
     with st.container(border=True, gap="xsmall"):
         st.subheader("Checks on this photograph", anchor=False)
         with st.container(gap="xsmall"):
-            for line in _quality(photograph.examined.findings):
+            for line in _quality(photograph.examined.findings, most_words):
                 st.markdown(line)
             for line in _others(assessment, number):
                 st.markdown(line)
@@ -56,9 +60,7 @@ def show_steadiness(place: DeltaGenerator, assessment: Assessment, target: float
         return
     num_same = len(verdicts) - views.num_changed(verdicts)
     icon = _FINE if num_same == len(verdicts) else _PROBLEM
-    place.markdown(
-        f"{icon} Same verdict in {num_same} of {len(verdicts)} rotated and mirrored views"
-    )
+    place.markdown(f"{icon} Same verdict in {num_same} of {len(verdicts)} rotated views")
 
 
 def missing_parts(card: Card) -> list[str]:
@@ -73,12 +75,18 @@ def missing_parts(card: Card) -> list[str]:
     return [name for name, is_there in parts.items() if not is_there]
 
 
-def _quality(findings: tuple[Finding, ...]) -> list[str]:
-    problems = [finding for finding in findings if finding.severity != OK]
-    lines = [f"{_PROBLEM} {_text(finding)}" for finding in problems[:_MOST]]
-    if len(problems) > _MOST:
-        kinds = ", ".join(finding.kind.replace("_", " ") for finding in problems[_MOST:])
-        lines.append(f"{_PROBLEM} Also: {kinds}")
+def _quality(findings: tuple[Finding, ...], most_words: int) -> list[str]:
+    lines, named, num_words = [], [], 0
+    for finding in findings:
+        if finding.severity == OK:
+            continue
+        num_words += len(finding.message.split())
+        if lines and num_words > most_words:
+            named.append(finding.kind.replace("_", " "))
+        else:
+            lines.append(f"{_PROBLEM} {_text(finding)}")
+    if named:
+        lines.append(f"{_PROBLEM} Also: {', '.join(named)}")
     fine = {finding.kind for finding in findings if finding.severity == OK}
     good = [name for name, kinds in _GOOD.items() if fine.issuperset(kinds)]
     if good:

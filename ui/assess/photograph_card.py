@@ -155,7 +155,7 @@ def _choose(assessment: Assessment, number: int, model: Model | None) -> None:
         )
         if model is not None:
             st.button(
-                f"Remove {number + 1}", icon=":material/delete:", type="tertiary",
+                "", icon=":material/delete:", type="tertiary", help="Remove this photograph",
                 on_click=lesion_photographs.remove_shown, args=(model,), key="remove_photograph",
             )  # fmt: skip
 

@@ -245,7 +245,7 @@ def test_a_model_without_maps_says_so(tmp_path, monkeypatch):
     stub_models.serve(monkeypatch, tmp_path)
     app = assess()
     assert COMPUTE not in labels(app)
-    assert text(app).count("This model has no evidence maps.") == 2
+    assert text(app).count("This model has no evidence maps.") == 1
 
 
 def page_with_outline():
@@ -259,7 +259,7 @@ def page_with_outline():
     outline[:30, 40:] = True  # the upper right quarter
     assessment = sessions.assessment()
     if assessment:
-        more_methods.show(assessment, outline)
+        more_methods.show(assessment.photographs[0], outline)
     st.write("drawn")
 
 
@@ -296,5 +296,6 @@ def test_the_tiny_model_gets_its_maps_from_a_real_child_process(models_in_use):
     assessment, computations = app.session_state["assessment"], app.session_state["other_maps"]
     # The network's own input was sent: Grad-CAM++ is never below the positive part of Grad-CAM.
     prediction = assessment.prediction
-    grad_cam = assessment.maps[prediction.codes.index("MEL")] * np.exp(prediction.logits[0])
+    maps = assessment.photographs[0].maps
+    grad_cam = maps[prediction.codes.index("MEL")] * np.exp(prediction.logits[0])
     assert (computations.maps["MEL"]["grad_cam_plus_plus"] >= grad_cam - 1e-6).all()
