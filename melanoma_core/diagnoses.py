@@ -1,6 +1,7 @@
-"""The nine diagnoses: their codes, names and groups."""
+"""The nine diagnoses: their codes, names and groups; and the labels that data sets have."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from melanoma_core.errors import DatasetError
@@ -52,9 +53,20 @@ DIAGNOSES = (
     ),
 )  # fmt: skip
 CODES = tuple(diagnosis.code for diagnosis in DIAGNOSES)
-BY_CODE = {diagnosis.code: diagnosis for diagnosis in DIAGNOSES}
 MALIGNANT_CODES = tuple(d.code for d in DIAGNOSES if d.group == MALIGNANT)
 CARCINOMA_CODES = ("BCC", "SCC")  # they share a referral threshold
+
+# Some labels say “benign” and nothing else. No network has this class: it is the set of the benign
+# ones, of which nobody says which it is.
+UNNAMED = Diagnosis("BENIGN", "Benign, not named", BENIGN, ())
+LABELS = (*CODES, UNNAMED.code)  # every label that a photograph may have
+CODES_OF_LABEL: dict[str, tuple[str, ...]] = {
+    **{code: (code,) for code in CODES},
+    UNNAMED.code: tuple(d.code for d in DIAGNOSES if d.group == BENIGN),
+}
+# Row k marks the diagnoses, in the order of `CODES`, that the k-th of `LABELS` may be.
+IS_POSSIBLE = tuple(tuple(code in CODES_OF_LABEL[label] for code in CODES) for label in LABELS)
+BY_CODE = {diagnosis.code: diagnosis for diagnosis in (*DIAGNOSES, UNNAMED)}
 
 # The seven classes of HAM10000 as groups of the nine.
 SEVEN_CLASSES: dict[str, tuple[str, ...]] = {
@@ -88,3 +100,14 @@ def parse(name: str) -> str:
             "Rename the class, or remove it from the data set."
         )
     return code
+
+
+def common_label(labels: Iterable[str]) -> str | None:
+    """The most precise of several labels of one photograph; None if they contradict each other.
+
+    >>> common_label(["BENIGN", "NV"]), common_label(["BENIGN", "MEL"])
+    ('NV', None)
+    """
+    distinct = set(labels)
+    possible = set.intersection(*(set(CODES_OF_LABEL[label]) for label in distinct))
+    return min(distinct, key=lambda label: len(CODES_OF_LABEL[label])) if possible else None

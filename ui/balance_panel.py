@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from melanoma_core.data import balance, catalogues, csv_tables
 from melanoma_core.data.balance import balance_floor
-from melanoma_core.data.catalogues import CODES_BY_GROUP, Catalogue
+from melanoma_core.data.catalogues import LABELS_BY_GROUP, Catalogue
 from melanoma_core.data.coverage import NOT_RECORDED
 from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.runs.configs import TrainConfig
@@ -56,7 +56,7 @@ def show(catalogue: Catalogue) -> None:
         clean = _clean_if_chosen(catalogue)
         counts = catalogues.class_counts(clean or catalogue)
         is_present = np.sum(list(counts.values()), axis=0) > 0
-        codes = [code for code, present in zip(CODES_BY_GROUP, is_present, strict=True) if present]
+        codes = [code for code, present in zip(LABELS_BY_GROUP, is_present, strict=True) if present]
         counts = {split: rows[is_present] for split, rows in counts.items()}
         training_split = "train" if "train" in counts else NOT_RECORDED
         if training_split not in counts:

@@ -75,16 +75,23 @@ def headline(name: str, estimate: Estimate | None, *, is_proportion: bool = True
 
 def class_counts(card: Card) -> Table:
     """Photographs of each diagnosis in each split."""
-    table: Table = {"Diagnosis": [BY_CODE[code].name for code in card.diagnoses] + ["All"]}
+    labels = _labels(card)
+    table: Table = {"Diagnosis": [BY_CODE[label].name for label in labels] + ["All"]}
     for split, name in _SPLITS.items():
         counts = card.class_counts.get(split)
         if counts is None:
-            table[name] = [NOT_RECORDED] * (len(card.diagnoses) + 1)
+            table[name] = [NOT_RECORDED] * (len(labels) + 1)
             continue
-        column = [counts.get(code) for code in card.diagnoses]
+        column = [counts.get(label) for label in labels]
         cells = [NOT_RECORDED if number is None else count(number) for number in column]
         table[name] = [*cells, count(sum(number or 0 for number in column))]
     return table
+
+
+def _labels(card: Card) -> list[str]:
+    """The diagnoses of the model, and the labels without a name if its data have any."""
+    others = {label for counts in card.class_counts.values() for label in counts}
+    return [*card.diagnoses, *sorted(others.difference(card.diagnoses))]
 
 
 def data_sets(card: Card) -> Table:
@@ -146,13 +153,16 @@ def figures(card: Card) -> Table:
     labels = {
         name: label for name, label in (PROPORTIONS | SCORES).items() if name not in _AT_THRESHOLD
     }
-    table: Table = {"Figure": [*labels.values(), "Photographs", "Lesions"]}
+    last = ["Photographs", "Lesions", *([formats.NAMED] if formats.has_unnamed(card) else [])]
+    table: Table = {"Figure": [*labels.values(), *last]}
     for source in sources:
         estimates = card.figures[source]
         column = [_cell(name, estimates.get(name)) for name in labels]
-        first = next(iter(estimates.values()), None)
-        column.append(NOT_RECORDED if first is None else count(first.num_photographs))
-        column.append(NOT_RECORDED if first is None else count(first.num_lesions))
+        everything = estimates.get("melanoma_auroc", next(iter(estimates.values()), None))
+        column.append(NOT_RECORDED if everything is None else count(everything.num_photographs))
+        column.append(NOT_RECORDED if everything is None else count(everything.num_lesions))
+        if formats.has_unnamed(card):
+            column.append(count(estimates["accuracy"].num_photographs))
         table["All" if source == "all" else literal(source)] = column
     return table
 

@@ -1,7 +1,5 @@
 """Details of the patient, and whether the model was trained on enough similar lesions."""
 
-from collections.abc import Mapping
-
 import streamlit as st
 
 from melanoma_core.data import coverage
@@ -45,7 +43,7 @@ _HEADINGS = {
 
 def ask(card: Card) -> None:
     """Draw the fields for the patient; `sessions.patient` returns what was entered."""
-    with st.expander("About this patient (optional)", icon=":material/person:"):
+    with st.expander("About this patient", icon=":material/person:"):
         st.number_input(
             "Age in years", min_value=0, max_value=120, value=None, step=1,
             placeholder="Not recorded", key=sessions.PATIENT_AGE, persist_state="session",
@@ -73,7 +71,7 @@ def warning(card: Card, patient: Patient) -> str | None:
     parts = []
     if facts:
         parts.append("**Outside what this model has seen.**")
-        parts += [_rarely_seen(fact, seen[fact.attribute]) for fact in facts]
+        parts += [_rarely_seen(fact) for fact in facts]
     if patient.age is not None and patient.age < _ADULT and _NOT_FOR_MINORS in card.not_for:
         parts.append(f"**This model is not for {_NOT_FOR_MINORS}.**")
     place = _NOT_FOR_SITES.get(patient.site or "")
@@ -95,13 +93,11 @@ def _label(value: str) -> str:
     return _LABELS.get(value, value)
 
 
-def _rarely_seen(fact: CoverageGap, counts: Mapping[str, int]) -> str:
+def _rarely_seen(fact: CoverageGap) -> str:
     lesions = f"its {count(fact.num_all)} training lesions"
     verb = "is" if fact.num_lesions <= 1 else "are"
     how_many = f"Only {count(fact.num_lesions)}" if fact.num_lesions else "None"
-    text = f"{how_many} of {lesions} {verb} from {_origin(fact)}"
-    unknown = counts.get(NOT_RECORDED, 0)
-    return f"{text} ({fact.attribute} not recorded in {count(unknown)})." if unknown else f"{text}."
+    return f"{how_many} of {lesions} {verb} from {_origin(fact)}."
 
 
 def _origin(fact: CoverageGap) -> str:

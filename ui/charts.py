@@ -1,12 +1,13 @@
 """The charts of a result, static so that screen and paper look the same."""
 
+import math
 from dataclasses import dataclass
 
 from melanoma_core.diagnoses import BY_CODE, GROUPS
 from melanoma_core.evaluation.formats import cutoff
 from melanoma_core.metrics.clinical_impact import ClinicalImpact
 from melanoma_core.models.predict import Prediction
-from ui import result_text, theme
+from ui import theme
 from ui.formats import count, percent
 from ui.plots import CLEAR, Chart, Spec
 from ui.theme import Ground
@@ -24,6 +25,7 @@ _BAR_TO_BAR = 25
 _BAR_TO_HEADING = 33
 _BAR_WIDTH = 14.5
 _RULER_HEIGHT = 86
+_RULER_TICKS = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99)
 
 # One square per lesion of the clinic.
 _SQUARES_PER_ROW = 50
@@ -109,27 +111,31 @@ def bars_alt(prediction: Prediction) -> str:
 
 
 def ruler(probability: float, threshold: float, ground: Ground) -> Chart:
-    """This lesion and the referral threshold on a scale from 0 to 100 %."""
+    """This lesion and the referral threshold on a log-odds scale from 0.1 to 99 %.
+
+    On a linear scale a threshold of 3 % and everything near it would lie in the leftmost
+    centimeter.
+    """
     is_above = probability >= threshold
+    limit, lesion = _log_odds(threshold), _log_odds(probability)
+    low, high = _log_odds(_RULER_TICKS[0]), _log_odds(_RULER_TICKS[-1])
     shapes: list[Spec] = [
         {
-            "type": "rect", "x0": start, "x1": end, "y0": -1, "y1": 1, "line": {"width": 0},
+            "type": "rect", "x0": start, "x1": end, "y0": 28, "y1": 38, "line": {"width": 0},
             "fillcolor": color, "opacity": opacity, "layer": "below",
         }
         for start, end, color, opacity in (
-            (0, 100 * threshold, ground.rest, 1.0),
-            (100 * threshold, 100, ABOVE_COLOR, 0.3),
+            (low, limit, ground.rest, 1.0), (limit, high, ABOVE_COLOR, 0.3),
         )
     ]  # fmt: skip
     shapes.append(
         {
-            "type": "line", "x0": 100 * threshold, "x1": 100 * threshold, "y0": -2.6, "y1": 2.2,
-            "layer": "below", "line": {"color": ground.ink, "width": 2},
+            "type": "line", "x0": limit, "x1": limit, "y0": 23, "y1": 45, "layer": "below",
+            "line": {"color": ground.ink, "width": 2},
         }
     )  # fmt: skip
-    lesion = {
-        "type": "scatter", "x": [100 * probability], "y": [0], "mode": "markers",
-        "cliponaxis": False,
+    mark = {
+        "type": "scatter", "x": [lesion], "y": [33], "mode": "markers", "cliponaxis": False,
         "marker": {
             "symbol": "diamond", "size": 17, "color": ABOVE_COLOR if is_above else BELOW_COLOR,
             "line": {"color": _EDGE_COLOR, "width": 1.5},
@@ -137,23 +143,33 @@ def ruler(probability: float, threshold: float, ground: Ground) -> Chart:
     }  # fmt: skip
     # The lesion's label is above and the threshold's below, so that they cannot overlap.
     notes = [
-        _label(probability, 5.6, f"<b>{ruler_label(probability, threshold)}</b>", ground),
-        _label(threshold, -5.0, f"Referral threshold {cutoff(threshold)}", ground),
+        _label(lesion, 11, f"<b>{ruler_label(probability, threshold)}</b>", ground),
+        _label(limit, 75, f"Referral threshold {cutoff(threshold)}", ground),
+        *(_tick(value, ground) for value in _RULER_TICKS),
     ]
-    if threshold < 0.3:
-        notes.append(
-            {
-                "x": 100, "y": -5.0, "text": percent(1.0), "xanchor": "right", "showarrow": False,
-                "font": {"color": ground.soft, "size": 12},
-            }
-        )  # fmt: skip
     layout = _bare(_RULER_HEIGHT) | {
-        "margin": {"l": 9, "r": 9, "t": 2, "b": 0},  # half a diamond
-        "xaxis": {"range": [0, 100], "visible": False, "fixedrange": True},
-        "yaxis": {"range": [-8, 8], "visible": False, "fixedrange": True},
+        "margin": {"l": 9, "r": 9, "t": 0, "b": 0},  # half a diamond
+        "xaxis": {"range": [low, high], "visible": False, "fixedrange": True},
+        "yaxis": {"range": [_RULER_HEIGHT, 0], "visible": False, "fixedrange": True},
         "annotations": notes, "shapes": shapes,
     }  # fmt: skip
-    return Chart([lesion], layout)
+    return Chart([mark], layout)
+
+
+def _log_odds(probability: float) -> float:
+    """A place on the ruler; what lies beyond its ends is drawn at them."""
+    within = min(max(probability, _RULER_TICKS[0]), _RULER_TICKS[-1])
+    return math.log(within / (1 - within))
+
+
+def _tick(value: float, ground: Ground) -> Spec:
+    is_last = value == _RULER_TICKS[-1]
+    return {
+        "x": _log_odds(value), "y": 54, "yanchor": "middle", "showarrow": False, "borderpad": 0,
+        "text": percent(value) if is_last else f"{100 * value:g}",
+        "xanchor": "right" if is_last else "left" if value == _RULER_TICKS[0] else "center",
+        "font": {"color": ground.soft, "size": 12},
+    }  # fmt: skip
 
 
 def ruler_label(probability: float, threshold: float) -> str:
@@ -164,10 +180,10 @@ def ruler_label(probability: float, threshold: float) -> str:
     return f"{label}, just above" if probability >= threshold else f"{label}, just below"
 
 
-def ruler_alt(probability: float, threshold: float) -> str:
-    """The ruler as text, for screen readers."""
-    side = result_text.heading(probability >= threshold)
-    return f"{side}: {ruler_label(probability, threshold)}, referral threshold {cutoff(threshold)}."
+def ruler_alt(heading: str, probability: float, threshold: float) -> str:
+    """The ruler below this heading as text, for screen readers."""
+    label = ruler_label(probability, threshold)
+    return f"{heading}: {label}, referral threshold {cutoff(threshold)}."
 
 
 @dataclass(frozen=True)
@@ -253,12 +269,14 @@ def _heading(group: Group, y: float, ground: Ground) -> list[Spec]:
     ]  # fmt: skip
 
 
-def _label(position: float, y: float, text: str, ground: Ground) -> Spec:
-    """A label centered on its mark at `position` in [0, 1], or aligned with it near an edge."""
+def _label(place: float, y: float, text: str, ground: Ground) -> Spec:
+    """A label centered on its mark on the ruler, or aligned with it near an edge."""
+    low, high = _log_odds(_RULER_TICKS[0]), _log_odds(_RULER_TICKS[-1])
+    position = (place - low) / (high - low)
     anchor = "left" if position < 0.3 else "right" if position > 0.7 else "center"
     return {
-        "x": 100 * position, "y": y, "text": text, "xanchor": anchor, "showarrow": False,
-        "borderpad": 0, "font": {"color": ground.ink, "size": 13},
+        "x": place, "y": y, "text": text, "xanchor": anchor, "yanchor": "middle",
+        "showarrow": False, "borderpad": 0, "font": {"color": ground.ink, "size": 13},
     }  # fmt: skip
 
 

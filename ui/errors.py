@@ -7,7 +7,6 @@ from contextlib import contextmanager
 import streamlit as st
 
 from melanoma_core.errors import MelanomaError
-from ui import sessions
 from ui.formats import literal
 
 
@@ -24,15 +23,6 @@ def shown(title: str = "") -> Iterator[None]:
         yield
     except MelanomaError as error:
         show(f"**{title}** {literal(str(error))}" if title else to_markdown(error))
-
-
-@contextmanager
-def deferred() -> Iterator[None]:
-    """Keep a `MelanomaError` raised inside, for `uploads.ask` to show beside the uploader."""
-    try:
-        yield
-    except MelanomaError as error:
-        sessions.set_refusal(to_markdown(error))
 
 
 def to_markdown(error: MelanomaError) -> str:

@@ -16,6 +16,7 @@ from ui.formats import day, literal, percent, small
 from ui.serving import Serving, serving
 
 ASSETS = PROJECT_DIR / "ui" / "assets"
+_WARNING_PADDING = 30  # px, above and below the text of a warning together
 PRIVACY = "Photographs stay in this session. Nothing of a patient is saved unless you save it."
 
 
@@ -79,8 +80,8 @@ def title_row(title: str) -> tuple[DeltaGenerator, DeltaGenerator]:
     return actions, st.container()
 
 
-def show_intended_use(card: Card, point: OperatingPoint, current: Serving | None) -> None:
-    """The line below a clinic page's title."""
+def show_intended_use(card: Card, point: OperatingPoint | None, current: Serving | None) -> None:
+    """The line below a clinic page's title; `point` as in `result_text.intended_use_line`."""
     line = result_text.intended_use_line(card, point)
     if current is not None and current.model.card.model_id != card.model_id:
         line += (
@@ -88,6 +89,22 @@ def show_intended_use(card: Card, point: OperatingPoint, current: Serving | None
             "lesion to assess the photograph with that model."
         )
     st.markdown(small(line))
+
+
+def show_line(
+    card: Card, point: OperatingPoint, current: Serving | None, warning: str | None
+) -> None:
+    """The line of `show_intended_use`, or a warning (Markdown) that takes its place.
+
+    The line has the height of a warning, so that one that appears moves nothing below it.
+    """
+    with st.container(gap=None):
+        if warning:
+            st.warning(f":small[{warning}]", icon=":material/warning:")
+            st.empty()  # takes the place of the space, which otherwise stays until the run ends
+        else:
+            show_intended_use(card, point, current)
+            st.space(_WARNING_PADDING)
 
 
 def choose_operating_point(card: Card) -> OperatingPoint:

@@ -85,18 +85,24 @@ def calibration_before(record: Record) -> dict[str, Estimate]:
 
 
 def observed_proportions(
-    record: Record, name: str, hits: NDArray[np.bool_], y_prob: NDArray[np.float64], num_bins: int
+    record: Record,
+    name: str,
+    measured: Evaluation,
+    hits: NDArray[np.bool_],
+    y_prob: NDArray[np.float64],
+    num_bins: int,
 ) -> tuple[Estimate, ...]:
     """The observed proportions of a reliability diagram after calibration, with intervals.
 
     Args:
         record: of the model.
-        name: cache key for `hits` and `y_prob`.
-        hits: (N,) True for test photographs that the probability is right about.
+        name: cache key for the arguments that follow.
+        measured: N test photographs.
+        hits: (N,) True for those that the probability is right about.
         y_prob: (N,) predicted probability.
         num_bins: number of bins, all of the same width.
     """
-    return _observed_proportions(record.key, name, num_bins, record.test, hits, y_prob)
+    return _observed_proportions(record.key, name, num_bins, measured, hits, y_prob)
 
 
 def by_diagnosis(record: Record) -> dict[str, DiagnosisFigures]:

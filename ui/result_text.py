@@ -1,7 +1,6 @@
-"""The text of a result: verdict, differential, and their small print.
+"""The text of a result beside the verdict: thresholds, how good they are, and the differential.
 
-Every number comes from the model's card or from the prediction. The wording is deliberate: the
-verdict is a position relative to a threshold, never a diagnosis, and "below" is never an all-clear.
+Every number comes from the model's card or from the prediction.
 """
 
 import dataclasses
@@ -15,7 +14,7 @@ from melanoma_core.evaluation.formats import cutoff, digits, is_well_measured
 from melanoma_core.metrics import conformal
 from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models import grad_cam
-from melanoma_core.models.cards import Card, OperatingPoint
+from melanoma_core.models.cards import Card, OperatingPoint, ReferralRule
 from melanoma_core.models.predict import Prediction
 from ui.formats import count, counted, literal, percent
 
@@ -33,8 +32,15 @@ def unmeasured(point: OperatingPoint) -> OperatingPoint:
     return dataclasses.replace(point, sensitivity=_UNKNOWN, specificity=_UNKNOWN)
 
 
-def intended_use_line(card: Card, point: OperatingPoint) -> str:
-    """The line below the title: intended use, model and threshold."""
+def intended_use_line(card: Card, point: OperatingPoint | None) -> str:
+    """The line below the title: intended use, model and threshold.
+
+    Args:
+        card: of the model.
+        point: its threshold; None beside a refused picture, of which no number is said.
+    """
+    if point is None:
+        return f"{literal(card.intended_use)} Model {literal(card.model_id)}."
     aim = f" for {percent(point.target)} sensitivity" if is_well_measured(point) else ""
     model = f"Model {literal(card.model_id)}, threshold {cutoff(point.threshold)}{aim}."
     return f"{literal(card.intended_use)} {model}{not_default(card, point)}"
@@ -54,42 +60,20 @@ def not_default(card: Card, point: OperatingPoint) -> str:
     )
 
 
-def heading(above: bool) -> str:
-    """The heading of the verdict."""
-    return f"{'Above' if above else 'Below'} the referral threshold for melanoma"
+def aim(point: OperatingPoint) -> str:
+    """What a threshold was placed for."""
+    return f"The threshold is set to find {_of_100(point.target)} of 100 melanomas."
 
 
-def icon(above: bool) -> str:
-    """The icon of the verdict: a flag or a dash, never a check mark."""
-    return ":red[:material/flag:]" if above else ":gray[:material/horizontal_rule:]"
-
-
-def verdict(prediction: Prediction, point: OperatingPoint) -> str:
-    """What being above or below the threshold means for this lesion, in Markdown."""
-    likeliest = BY_CODE[prediction.likeliest]
-    if is_above(prediction, point):
-        if likeliest.code == "MEL":
-            return "Melanoma is the likeliest diagnosis."
-        aim = f": the threshold is set to find {_of_100(point.target)} of 100 melanomas"
-        return (
-            f"{likeliest.name} is the likeliest single diagnosis, but the probability of melanoma "
-            f"is still high enough to refer{aim if is_well_measured(point) else ''}."
-        )
-    text = (
-        f"**This does not rule melanoma out.** {_missed(point)} The photograph does not show "
-        "history, change over time or how the lesion feels."
+def tested_on(card: Card) -> str:
+    """On which photographs the thresholds were tested."""
+    sources = " and ".join(
+        f"{count(use.num_test)} of {literal(use.name)}" for use in card.datasets if use.num_test
     )
-    if likeliest.code == "MEL":
-        return f"{text} **Melanoma is still the likeliest diagnosis.**"
-    if likeliest.group != BENIGN:
-        return (
-            f"{text} **{likeliest.name} is the likeliest diagnosis.** The threshold is for "
-            "melanoma only."
-        )
-    return text
+    return f"Test photographs are of lesions that the model had never seen: {sources}."
 
 
-def _missed(point: OperatingPoint) -> str:
+def missed(point: OperatingPoint) -> str:
     """How many of 100 melanomas fall below the threshold, measured on the test set."""
     sensitivity = point.sensitivity
     if math.isnan(sensitivity.value):
@@ -134,8 +118,8 @@ def map_caption(name: str, heat: NDArray[np.float32], scale: float) -> str:
     )
 
 
-def evidence(point: OperatingPoint) -> str:
-    """The small print of the verdict: how the threshold did on the test set."""
+def evidence(point: OperatingPoint, malignancy: str = "melanoma") -> str:
+    """How the threshold for a malignancy did on the test set."""
     sensitivity, specificity = point.sensitivity, point.specificity
     if not sensitivity.num_photographs and not specificity.num_photographs:
         return (
@@ -143,12 +127,23 @@ def evidence(point: OperatingPoint) -> str:
             "known."
         )
     text = (
-        f"In testing it flagged {_counts(sensitivity)} melanoma photographs "
+        f"In testing it flagged {_counts(sensitivity)} {malignancy} photographs "
         f"({percent(sensitivity.value)}, {percent(0.95)} CI {_interval(sensitivity)}) and did not "
         f"flag {_counts(specificity)} others "
         f"({percent(specificity.value)}, {_interval(specificity)})."
     )
-    return text if is_well_measured(point) else f"{text} {_few(point)}"
+    return text if is_well_measured(point) else f"{text} {_few(point, malignancy)}"
+
+
+def rule_evidence(rule: ReferralRule) -> str:
+    """How both thresholds together did on the test set."""
+    sensitivity, specificity = rule.sensitivity, rule.specificity
+    return (
+        f"In testing they flagged {_counts(sensitivity)} photographs of any malignancy "
+        f"({percent(sensitivity.value)}, {percent(0.95)} CI {_interval(sensitivity)}) and did not "
+        f"flag {_counts(specificity)} others "
+        f"({percent(specificity.value)}, {_interval(specificity)})."
+    )
 
 
 def differential(prediction: Prediction, card: Card, point: OperatingPoint) -> str:
@@ -201,10 +196,10 @@ def differential_evidence(card: Card, is_outside: bool) -> str:
     )
 
 
-def _few(point: OperatingPoint) -> str:
+def _few(point: OperatingPoint, malignancy: str) -> str:
     sensitivity = point.sensitivity
     basis = (
-        f"The threshold was chosen on {counted(point.val_lesions, 'melanoma')} and tested on "
+        f"The threshold was chosen on {counted(point.val_lesions, malignancy)} and tested on "
         f"{count(sensitivity.num_lesions)}: the true sensitivity"
     )
     if math.isnan(sensitivity.low) or math.isnan(sensitivity.high):

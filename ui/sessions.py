@@ -1,19 +1,25 @@
 """What a visitor's session holds about the lesion, the patient and the user.
 
-For a photograph it holds an `Assessment`: no file, no name, no metadata. For a refused one it holds
-the refusal, which names the file, until the next photograph. Patient details are deleted with the
-lesion. Nothing reaches a cache or the disk, and everything ends with the session.
+For its photographs it holds an `Assessment`: no file, no name, no metadata. For one that was not
+assessed it holds the reason, which may name the file, until the next photograph. Patient details
+are deleted with the lesion. Nothing reaches a cache or the disk, and everything ends with the
+session.
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 
 from ui.assessments import Assessment, Patient
 
 _ASSESSMENT = "assessment"
-_REFUSAL = "refusal"
+_REJECTIONS = "rejections"
 _ROUND = "upload_round"
 _EXAMPLES = "num_examples"
 _EXAMPLE_REQUESTED = "example_requested"
+SHOWN = "shown_photograph"  # number of the photograph on screen, from 0
+FIELD_OF_VIEW = "field_of_view"  # width of the photographs in mm, as the user gave it
 OTHER_MAPS = "other_maps"  # finished and running computations of `more_methods`
 PATIENT_AGE = "patient_age"
 PATIENT_SEX = "patient_sex"
@@ -22,25 +28,44 @@ OWN_NAME = "own_name"  # of the user, for the journal
 OPENED_WITH = "opened_with"  # SHA-256 of the passphrase that was entered
 
 
+@dataclass(frozen=True)
+class Rejection:
+    """Why a photograph was not assessed."""
+
+    text: str  # Markdown
+    is_refusal: bool = False  # it shows no lesion; False: its file cannot be used
+
+
 def assessment() -> Assessment | None:
     """The lesion on screen."""
     return st.session_state.get(_ASSESSMENT)
 
 
 def set_assessment(assessment: Assessment) -> None:
-    """Show this lesion."""
+    """Show this lesion instead of the one before."""
     clear()
+    update_assessment(assessment)
+
+
+def update_assessment(assessment: Assessment) -> None:
+    """Show the same lesion with other photographs, outlines or views; the patient stays."""
     st.session_state[_ASSESSMENT] = assessment
 
 
-def refusal() -> str | None:
-    """Why the last photograph was refused, in Markdown."""
-    return st.session_state.get(_REFUSAL)
+def show_photograph(number: int) -> None:
+    """Put another photograph of the lesion on screen, counted from 0."""
+    st.session_state[SHOWN] = number
+    forget_other_maps()
 
 
-def set_refusal(message: str) -> None:
-    """Show this message, in Markdown, beside the uploader."""
-    st.session_state[_REFUSAL] = message
+def rejections() -> tuple[Rejection, ...]:
+    """Why photographs that came last were not assessed."""
+    return st.session_state.get(_REJECTIONS, ())
+
+
+def set_rejections(rejections: Sequence[Rejection]) -> None:
+    """Say these beside the uploader until another photograph comes."""
+    st.session_state[_REJECTIONS] = tuple(rejections)
 
 
 def patient() -> Patient:
@@ -53,12 +78,19 @@ def patient() -> Patient:
 
 
 def clear() -> None:
-    """Delete the lesion, its patient and the refusal, as New lesion does."""
-    for key in (_ASSESSMENT, _REFUSAL, PATIENT_AGE, PATIENT_SEX, PATIENT_SITE):
+    """Delete the lesion, its patient and what was rejected, as New lesion does."""
+    for key in (
+        _ASSESSMENT, _REJECTIONS, SHOWN, FIELD_OF_VIEW, PATIENT_AGE, PATIENT_SEX, PATIENT_SITE,
+    ):  # fmt: skip
         st.session_state.pop(key, None)
+    forget_other_maps()
+
+
+def forget_other_maps() -> None:
+    """Delete the maps of other methods; a running computation must not outlive what it explains."""
     other_maps = st.session_state.pop(OTHER_MAPS, None)
     if other_maps is not None:
-        other_maps.stop()  # a running computation must not outlive the lesion
+        other_maps.stop()
 
 
 def upload_key(kind: str) -> str:

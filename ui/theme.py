@@ -16,6 +16,7 @@ DIAGNOSIS_COLORS = {
     "SK": "#00755D",
     "DF": "#727DEE",
     "VASC": "#3482A9",
+    "BENIGN": "#7C8894",  # benign, not named: no hue, as it is no class of its own
 }
 
 

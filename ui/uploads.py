@@ -1,4 +1,4 @@
-"""Ask for a photograph, and drop its file once it is read."""
+"""Ask for photographs, and drop their files once they are read."""
 
 import re
 from dataclasses import dataclass, field
@@ -12,8 +12,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.typing import UploadedFile
 
 from melanoma_core.errors import ImageError
-from melanoma_core.images import synthetic
-from ui import errors, sessions
+from melanoma_core.images import reading, synthetic
+from ui import sessions
 from ui.formats import small
 
 TYPES = "JPEG, PNG, WebP or TIFF"  # what `reading.read` takes
@@ -33,11 +33,14 @@ class Upload:
     name: str = field(repr=False)  # for a refusal; never logged or written to disk
 
 
-def ask() -> None:
-    """Draw the uploader or the camera, and why the last photograph was refused, if it was."""
+def ask(label: str) -> None:
+    """Draw the uploader or the camera.
+
+    Args:
+        label: what to photograph, for screen readers and above the widget.
+    """
     # Starlette writes larger uploads into a temporary file; its default is 1 MB.
     MultiPartParser.spool_max_size = 2**20 * (MAX_PHOTOGRAPH_MB + 1)
-    st.subheader("Add a dermoscopic photograph", anchor=False)
     source = st.segmented_control(
         "Source of the photograph", (FILE, CAMERA), default=FILE, required=True,
         format_func={
@@ -46,21 +49,16 @@ def ask() -> None:
         key="photograph_source", label_visibility="collapsed",
     )  # fmt: skip
     if source == CAMERA:
-        st.camera_input(
-            "Photograph of one lesion, through the dermatoscope",
-            key=sessions.upload_key(_CAMERA),
-        )
+        st.camera_input(label, key=sessions.upload_key(_CAMERA))
     else:
         # Without a list of types: a file that the browser turned away would reach no server, and
         # the refusal of the file before would stay beside it.
         st.file_uploader(
-            "Photograph of one lesion, through the dermatoscope",
+            label,
+            accept_multiple_files=True,
             max_upload_size=MAX_PHOTOGRAPH_MB,
             key=sessions.upload_key(_UPLOADER),
         )
-    refusal = sessions.refusal()
-    if refusal:
-        errors.show(refusal)
     st.markdown(
         small(
             f"{TYPES}, at most {MAX_PHOTOGRAPH_MB} MB. Names, dates and places inside the file are "
@@ -69,27 +67,34 @@ def ask() -> None:
     )
 
 
-def uploaded() -> Upload | None:
-    """The photograph uploaded just now, removed from its widget; None if there is none.
+def uploaded() -> tuple[Upload, ...]:
+    """The photographs uploaded just now, removed from their widget.
 
-    Call it before `ask`. The same run then shows the result; the widget with the file is not drawn
+    Call it before `ask`. The same run then shows the result; the widget with the files is not drawn
     again, so Streamlit drops it at the end of the run.
+    """
+    files = st.session_state.get(sessions.upload_key(_UPLOADER)) or []
+    photograph = st.session_state.get(sessions.upload_key(_CAMERA))
+    if photograph is not None:
+        files = [*files, photograph]
+    if not files:
+        return ()
+    sessions.drop_uploads()
+    return tuple(take(file) for file in files)
+
+
+def read(upload: Upload) -> NDArray[np.uint8]:
+    """The photograph (H, W, 3) in a file.
 
     Raises:
-        ImageError: the file is larger than `MAX_PHOTOGRAPH_MB`.
+        ImageError: it is larger than `MAX_PHOTOGRAPH_MB`, or cannot be read.
     """
-    files = (st.session_state.get(sessions.upload_key(kind)) for kind in (_UPLOADER, _CAMERA))
-    file = next((file for file in files if file is not None), None)
-    if file is None:
-        return None
-    sessions.drop_uploads()
-    upload = take(file)
     if len(upload.data) > MAX_PHOTOGRAPH_MB * 2**20:  # browsers refuse this themselves
         raise ImageError(
             f"The photograph is larger than {MAX_PHOTOGRAPH_MB} MB, the limit. Export it as a "
             "JPEG file."
         )
-    return upload
+    return reading.read(upload.data, upload.name)
 
 
 def ask_example() -> None:

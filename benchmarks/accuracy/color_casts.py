@@ -113,7 +113,7 @@ def _metrics(model: Model, val: pd.DataFrame, y_prob: NDArray[np.float64]) -> di
     threshold = model.card.operating_point().threshold
     values = (
         classification.auroc(evaluation.is_melanoma, evaluation.melanoma_probability),
-        classification.macro_auroc(evaluation.seven_true, evaluation.seven_prob),
+        classification.macro_auroc(evaluation.named.seven_true, evaluation.named.seven_prob),
         evaluate.sensitivity(evaluation, threshold).value,
         evaluate.specificity(evaluation, threshold).value,
     )

@@ -138,9 +138,9 @@ def _metrics(part: Evaluation, threshold: float) -> dict[str, Estimate]:
             _NUM_RESAMPLES,
         ),
         "macro_auroc": held_out.estimate(
-            part.table,
+            part.named.table,
             classification.macro_auroc,
-            (part.seven_true, part.seven_prob),
+            (part.named.seven_true, part.named.seven_prob),
             _NUM_RESAMPLES,
         ),
         "sensitivity": evaluate.sensitivity(part, threshold),

@@ -67,9 +67,9 @@ def _rows(model: Model, table: pd.DataFrame) -> list[dict[str, Any]]:
             "model_id": model.card.model_id,
             "files": files,
             "accuracy": evaluate.proportion(
-                evaluation,
-                everything,
-                evaluation.seven_prob.argmax(axis=1) == evaluation.seven_true,
+                evaluation.named,
+                np.ones(len(evaluation.named), bool),
+                evaluation.named.seven_prob.argmax(axis=1) == evaluation.named.seven_true,
             ),
             "melanoma_auroc": evaluate.auroc(
                 evaluation, evaluation.is_melanoma, evaluation.melanoma_probability

@@ -112,7 +112,7 @@ def _class_counts(evidence: Evidence) -> dict[str, dict[str, int]]:
     counts = Counter(zip(evidence.splits, evidence.codes, strict=True))
     return {
         split or "all": {
-            code: counts[split, code] for code in diagnoses.CODES if counts[split, code]
+            code: counts[split, code] for code in diagnoses.LABELS if counts[split, code]
         }
         for split in (*SPLITS, None)
         if any(split == row_split for row_split, _ in counts)
@@ -222,8 +222,8 @@ class _Cleaning:
 
     def drop_contradictory(self, rows: Sequence[int]) -> None:
         remaining = self._remaining(rows)
-        codes = sorted({self._codes[row] for row in remaining}, key=diagnoses.CODES.index)
-        if len(codes) > 1:
+        codes = sorted({self._codes[row] for row in remaining}, key=diagnoses.LABELS.index)
+        if codes and diagnoses.common_label(codes) is None:
             names = " and ".join(diagnoses.BY_CODE[code].name for code in codes)
             for row in remaining:
                 self.drop(row, f"Filed as {names}; no published table says which")

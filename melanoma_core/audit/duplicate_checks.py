@@ -1,5 +1,6 @@
 """Checks of files: unreadable files, duplicates, and photographs in two classes."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -69,7 +70,9 @@ def near_copies(evidence: Evidence) -> Finding | None:
 def two_classes(evidence: Evidence) -> Finding | None:
     """Photographs (by image id or pixels) with more than one diagnosis."""
     groups = [
-        rows for rows in evidence.photographs if len({evidence.codes[row] for row in rows}) > 1
+        rows
+        for rows in evidence.photographs
+        if diagnoses.common_label(evidence.codes[row] for row in rows) is None
     ]
     if not groups:
         return None
@@ -94,7 +97,10 @@ def near_copies_in_two_classes(evidence: Evidence) -> Finding | None:
     near = [
         (first, second)
         for first, second in _near_of_two_ids(evidence)
-        if not filed[evidence.ids[first]] & filed[evidence.ids[second]]
+        if not any(
+            diagnoses.common_label(codes)
+            for codes in itertools.product(filed[evidence.ids[first]], filed[evidence.ids[second]])
+        )
     ]
     return _of_groups(
         evidence,
@@ -114,7 +120,9 @@ def copied_classes(evidence: Evidence) -> Finding | None:
     for rows in evidence.photographs:
         codes = {evidence.codes[row] for row in rows}
         for row in rows:
-            for other in codes - {evidence.codes[row]}:
+            for other in codes:
+                if diagnoses.common_label((evidence.codes[row], other)):
+                    continue
                 shared[evidence.codes[row], other] += 1
                 rows_of.setdefault((evidence.codes[row], other), []).append(row)
     copied = [
@@ -204,7 +212,7 @@ def _filed(evidence: Evidence, groups: Sequence[Rows]) -> dict[str, int]:
     """Photographs by their splits and diagnoses, the most frequent first."""
     counts: Counter[str] = Counter()
     for rows in groups:
-        by_diagnosis = sorted(rows, key=lambda row: diagnoses.CODES.index(evidence.codes[row]))
+        by_diagnosis = sorted(rows, key=lambda row: diagnoses.LABELS.index(evidence.codes[row]))
         counts[" and ".join(dict.fromkeys(map(evidence.group_name, by_diagnosis)))] += 1
     return dict(counts.most_common())
 

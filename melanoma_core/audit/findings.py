@@ -55,7 +55,7 @@ class ReferenceRecord:
 
     def contradicts(self, diagnosis: str) -> bool:
         """True if the diagnosis cannot be right, as finely as the reference distinguishes them."""
-        if not self.is_label or diagnosis == self.diagnosis:
+        if not self.is_label or diagnoses.common_label((diagnosis, self.diagnosis)):
             return False
         if self.is_ak_with_bowen and self.diagnosis == "AK":
             return diagnosis != "SCC"

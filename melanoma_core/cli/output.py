@@ -26,12 +26,21 @@ def read_model(model_id: str | None) -> "Model":
 
 
 def print_estimates(sources: Mapping[str, Mapping[str, "Estimate"]]) -> None:
-    """Print the estimates of each source, with their intervals."""
+    """Print the estimates of each source, with their intervals.
+
+    Where a figure of all classes is of fewer photographs, because some labels name no diagnosis,
+    their number follows.
+    """
     for source, estimates in sources.items():
-        first = next(iter(estimates.values()))
-        click.echo(f"{source}: {first.num_photographs} photographs, {first.num_lesions} lesions")
+        everything = estimates["melanoma_auroc"]
+        named = estimates["accuracy"].num_photographs
+        click.echo(
+            f"{source}: {everything.num_photographs} photographs, {everything.num_lesions} lesions"
+        )
         for name, estimate in estimates.items():
-            click.echo(f"  {name:<18} {estimate_text(estimate)}")
+            is_of_named = estimate.num_photographs == named < everything.num_photographs
+            basis = f", of {named} whose diagnosis is named" if is_of_named else ""
+            click.echo(f"  {name:<18} {estimate_text(estimate)}{basis}")
 
 
 def estimate_text(estimate: "Estimate") -> str:

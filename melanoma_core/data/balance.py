@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from melanoma_core.diagnoses import IS_POSSIBLE
+
 # A class's proportion of an epoch is proportional to (number of its images) ** power.
 BALANCE_POWERS = {"none": 1.0, "sqrt": 0.5, "even": 0.0}
 # How rare classes count for more: resampled in an epoch of the same length, oversampled with
@@ -153,6 +155,26 @@ def prior_shift(train_counts: ArrayLike, real_counts: ArrayLike) -> NDArray[np.f
     shift = np.zeros(len(train))
     shift[present] = np.log(real[present] / real.sum()) - np.log(train[present] / train.sum())
     return shift
+
+
+def by_diagnosis(counts: ArrayLike) -> NDArray[np.float64]:
+    """Photographs of each diagnosis, those that are benign without a name shared out.
+
+    Each benign diagnosis gets as many of them as its share of those that are named: nobody knows
+    better.
+
+    Args:
+        counts: (10,) photographs of each label, in the order of `LABELS`.
+
+    Returns:
+        (9,) in the order of `CODES`, with the same sum.
+    """
+    *named, num_unnamed = np.asarray(counts, dtype=np.float64)
+    benign = np.where(IS_POSSIBLE[-1], named, 0.0)
+    if not benign.any():
+        benign = np.asarray(IS_POSSIBLE[-1], dtype=np.float64)
+    shared: NDArray[np.float64] = np.asarray(named) + num_unnamed * benign / benign.sum()
+    return shared
 
 
 def imbalance_ratio(counts: ArrayLike) -> float:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from melanoma_core import paths
-from melanoma_core.data import published_sets
+from melanoma_core.data import published_labels
 from melanoma_core.data.datasets import Dataset
 from melanoma_core.data.schema import COLUMNS, FILE, PIXELS, SIZE
 
@@ -66,7 +66,7 @@ def references(table: pd.DataFrame) -> tuple[Dataset, ...]:
         Dataset(
             name=name,
             table=labeled.assign(
-                diagnosis=labeled[name].map(published_sets.code), source=name, split=None
+                diagnosis=labeled[name].map(published_labels.label_of_word), source=name, split=None
             )[list(COLUMNS)],
             notes=(),
             license=license,

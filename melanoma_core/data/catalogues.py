@@ -17,7 +17,7 @@ from melanoma_core.data import coverage
 from melanoma_core.data.coverage import NOT_RECORDED
 from melanoma_core.data.datasets import Dataset
 from melanoma_core.data.schema import PATIENT, SPLITS
-from melanoma_core.diagnoses import DIAGNOSES, GROUPS
+from melanoma_core.diagnoses import DIAGNOSES, GROUPS, UNNAMED
 from melanoma_core.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 # Malignant first, as pages list them.
 CODES_BY_GROUP = tuple(d.code for group in GROUPS for d in DIAGNOSES if d.group == group)
-ATTRIBUTES = ("diagnosis", "split", "source", "age", "sex", "site")
+LABELS_BY_GROUP = (*CODES_BY_GROUP, UNNAMED.code)
+ATTRIBUTES = ("diagnosis", "split", *coverage.COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,13 @@ def build(dataset: Dataset) -> Catalogue:
         )
     splits = table["split"].where(table["split"].notna(), NOT_RECORDED)
     columns = {
-        "diagnosis": pd.Categorical(table["diagnosis"], list(CODES_BY_GROUP)),
+        "diagnosis": pd.Categorical(table["diagnosis"], list(LABELS_BY_GROUP)),
         "split": pd.Categorical(splits, [*SPLITS, NOT_RECORDED]),
     }
     for attribute in coverage.COLUMNS:
         values = coverage.row_values(table, attribute)
         columns[attribute] = pd.Categorical(values, _display_order(set(values)))
-    return Catalogue(dataset, pd.DataFrame(columns)[list(ATTRIBUTES)])
+    return Catalogue(dataset, pd.DataFrame(columns))
 
 
 def _display_order(values: set[str]) -> list[str]:
@@ -93,9 +94,9 @@ def value_counts(catalogue: Catalogue, attribute: str) -> dict[str, int]:
 
 
 def class_counts(catalogue: Catalogue) -> dict[str, NDArray[np.int64]]:
-    """Rows per class in the order of `CODES_BY_GROUP`, by split."""
+    """Rows per label in the order of `LABELS_BY_GROUP`, by split."""
     splits = catalogue.values["split"].cat
-    table = np.zeros((len(splits.categories), len(CODES_BY_GROUP)), np.int64)
+    table = np.zeros((len(splits.categories), len(LABELS_BY_GROUP)), np.int64)
     np.add.at(table, (splits.codes, catalogue.values["diagnosis"].cat.codes), 1)
     return {
         split: row for split, row in zip(splits.categories, table, strict=True) if row.sum() > 0
@@ -123,7 +124,7 @@ def totals(catalogue: Catalogue) -> dict[str, int | None]:
         "Photographs": len(catalogue),
         "Lesions": _num_ids(catalogue, "lesion_id"),
         "Patients": _num_ids(catalogue, PATIENT),
-        "Classes": len(value_counts(catalogue, "diagnosis")),
+        "Classes": len(value_counts(catalogue, "diagnosis").keys() - {UNNAMED.code}),
     }
 
 

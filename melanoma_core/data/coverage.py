@@ -1,7 +1,7 @@
 """Data coverage: the ages, sexes, sites and sources in the training data, and how many of each.
 
-Counted in lesions: three photographs of one lesion are one case. No table that this app reads
-records skin tones, so they are listed as not recorded.
+Counted in lesions: three photographs of one lesion are one case. Skin types (Fitzpatrick's I to VI)
+are recorded by the ISIC Archive alone, and there for a few lesions.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ COLUMNS = {
     "sex": "sex",
     "site": "anatom_site_general",
     "source": "source",
+    "skin_tone": "fitzpatrick_skin_type",
 }
-ATTRIBUTES = (*COLUMNS, "skin_tone")
+ATTRIBUTES = tuple(COLUMNS)
 # The sites of HAM10000 (ISIC 2017 has none), palms and soles as the ISIC Archive calls them (seven
 # photographs of HAM10000 are from there: “acral”), and two sites that no set has.
 SITES = (
@@ -65,9 +66,11 @@ def row_values(table: pd.DataFrame, attribute: str) -> list[str]:
     """The value of an attribute in each row, ages as bands.
 
     Args:
-        table: has the attribute's column; unknown cells are None or NaN.
+        table: unknown cells of the attribute's column are None or NaN.
         attribute: a key of `COLUMNS`.
     """
+    if COLUMNS[attribute] not in table:  # an extra column that no row has
+        return [NOT_RECORDED] * len(table)
     column = table[COLUMNS[attribute]]
     to_text = age_band if attribute == "age" else str
     return [
@@ -98,7 +101,7 @@ def count_lesions(train_table: pd.DataFrame) -> dict[str, dict[str, int]]:
                 lesion_values[lesion] = value
         value_counts = Counter(lesion_values.values())
         counts[attribute] = {value: value_counts[value] for value in sorted_values(value_counts)}
-    return {**counts, "skin_tone": {NOT_RECORDED: len(set(lesions))}}
+    return counts
 
 
 def coverage_gaps(

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from melanoma_core import paths
+from melanoma_core import diagnoses, paths
 from melanoma_core.data import archives, class_folders, file_trees, published_sets, schema
-from melanoma_core.data.schema import COLUMNS, FILE, PATIENT, PIXELS
+from melanoma_core.data.schema import COLUMNS, EXTRA_COLUMNS, FILE, PATIENT, PIXELS
 from melanoma_core.errors import DatasetError
 
 _NOTES = {
@@ -30,7 +30,7 @@ class Dataset:
     name: str
     table: (
         pd.DataFrame
-    )  # `schema.COLUMNS`, `PATIENT` if known; class-folder sets have one row per file
+    )  # `COLUMNS`, and `EXTRA_COLUMNS` if known; class-folder sets have one row per file
     notes: tuple[str, ...]  # what was translated, merged or left out, as text
     license: str
     sha256: str  # of rows, file sizes and a zip's bytes, but not file names
@@ -38,13 +38,16 @@ class Dataset:
     is_ak_with_bowen: bool = False  # AK is `akiec`, which includes Bowen's disease
     # In a combined set: the other data sets' files of the same photograph, by image id.
     further_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # Files of what is none of the nine classes, such as scars, by the name that its table gives it.
+    other_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read(path: Path, cache_dir: Path | None = None) -> Dataset:
     """The data set in a folder or zip, whatever its layout.
 
     Args:
-        path: class folders, HAM10000, or an ISIC challenge set, at any depth.
+        path: class folders, HAM10000, an ISIC challenge set, or a download from the ISIC Archive,
+            at any depth.
         cache_dir: where zips are unpacked, once per content; `paths.datasets_dir()` by default.
 
     Returns:
@@ -85,13 +88,18 @@ def read(path: Path, cache_dir: Path | None = None) -> Dataset:
         sha256=_sha256(archive_sha256, records, sizes),
         is_official=parsed.is_official,
         is_ak_with_bowen=parsed.is_ak_with_bowen,
+        other_files={
+            name: tuple(str(root.absolute() / file) for file in files)
+            for name, files in parsed.other_files.items()
+        },
     )
 
 
 def combine(datasets: Sequence[Dataset]) -> Dataset:
     """One table for several data sets, with one row per photograph.
 
-    A published table overrules a folder name. HAM10000's `akiec` becomes squamous cell carcinoma
+    A published table overrules a folder name, and a label that names a diagnosis one that only says
+    “benign”. HAM10000's `akiec` becomes squamous cell carcinoma
     if that is the photograph's only class folder, else actinic keratosis. A photograph is left out
     if published tables disagree on it, or if class folders do and no table has it. The file of an
     official archive is preferred, because class-folder sets are often squashed and recompressed. A
@@ -131,8 +139,17 @@ def combine(datasets: Sequence[Dataset]) -> Dataset:
         license="; ".join(dict.fromkeys(f"{d.name}: {d.license}" for d in datasets)),
         sha256=_sha256("".join(sorted(d.sha256 for d in datasets)), merged, [0] * len(merged)),
         is_official=all(dataset.is_official for dataset in datasets),
+        other_files=_other_files(datasets),
         further_files={image_id: files for image_id, files in further_files.items() if files},
     )
+
+
+def _other_files(datasets: Sequence[Dataset]) -> dict[str, tuple[str, ...]]:
+    together: dict[str, tuple[str, ...]] = {}
+    for dataset in datasets:
+        for name, paths_of_name in dataset.other_files.items():
+            together[name] = together.get(name, ()) + paths_of_name
+    return together
 
 
 def files(table: pd.DataFrame) -> list[str]:
@@ -161,19 +178,20 @@ def _merge(copies: list[dict[str, Any]], counts: Counter[str]) -> dict[str, Any]
     if official != precise and (precise or folders) == {"SCC"}:
         official = {"SCC"}
         counts["bowen"] += 1
-    codes = official or folders
-    if len(codes) > 1:
+    label = diagnoses.common_label(official or folders)
+    if label is None:
         counts["two tables" if official else "two folders"] += 1
         return None
-    (code,) = codes
-    counts["overruled"] += bool(official and folders - official)
+    most_precise = diagnoses.common_label({label, *folders})
+    counts["overruled"] += most_precise is None
+    label = most_precise or label
     counts["copies"] += len(copies) - 1
     merged = {
         column: next((row[column] for row in copies if _is_known(row.get(column))), None)
-        for column in (*COLUMNS, PATIENT)
+        for column in (*COLUMNS, *EXTRA_COLUMNS)
     }
     split = file_trees.strictest_split(row["split"] for row in copies)
-    return merged | {"diagnosis": code, "split": split}
+    return merged | {"diagnosis": label, "split": split}
 
 
 def _is_akiec_alone(copies: list[dict[str, Any]]) -> bool:
@@ -196,7 +214,8 @@ def _table(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def _columns(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [*COLUMNS, PATIENT] if any(record[PATIENT] for record in records) else list(COLUMNS)
+    extra = (column for column in EXTRA_COLUMNS if any(record[column] for record in records))
+    return [*COLUMNS, *extra]
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -204,7 +223,9 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _sha256(prefix: str, records: Sequence[Mapping[str, Any]], sizes: Sequence[int]) -> str:
-    columns = [column for column in _columns(records) if column not in ("source", "path")]
+    # The same columns as before labels had a confirmation and a license, so that sets keep theirs.
+    columns = [column for column in COLUMNS if column not in ("source", "path")]
+    columns += [PATIENT] if any(record[PATIENT] for record in records) else []
     lines = sorted(
         "\t".join(str(record[column]) for column in columns) + f"\t{size}"
         for record, size in zip(records, sizes, strict=True)

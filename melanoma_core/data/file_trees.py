@@ -2,8 +2,8 @@
 
 import os
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,6 +24,10 @@ class Metadata:
     age_approx: float | None = None  # years
     sex: str | None = None
     anatom_site_general: str | None = None
+    fitzpatrick_skin_type: str | None = None
+    diagnosis_confirm_type: str | None = None
+    copyright_license: str | None = None
+    attribution: str | None = None
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Photograph:
     """One labeled file of a data set."""
 
     image_id: str
-    diagnosis: str  # code of one of the nine classes
+    diagnosis: str  # one of `diagnoses.LABELS`
     file: PurePosixPath  # relative to the data set's folder
     num_bytes: int
     split: str | None  # as published
@@ -48,6 +52,8 @@ class ParsedDataset:
     notes: tuple[str, ...]  # what was translated, merged or left out, as text
     is_official: bool  # labeled by a published table, not by folder names
     is_ak_with_bowen: bool = False  # AK is `akiec`, which includes Bowen's disease
+    # Files of what is none of the nine classes, by the name that the table gives it.
+    other_files: Mapping[str, tuple[PurePosixPath, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,20 @@ _METADATA_COLUMNS = {
     "localization": "anatom_site_general",
     "anatom_site_general": "anatom_site_general",
     "anatom_site_general_challenge": "anatom_site_general",
+    "fitzpatrick_skin_type": "fitzpatrick_skin_type",
+    "diagnosis_confirm_type": "diagnosis_confirm_type",
+    "dx_type": "diagnosis_confirm_type",
+    "copyright_license": "copyright_license",
+    "attribution": "attribution",
 }
+# HAM10000 abbreviates how a diagnosis was confirmed; these are the words of the ISIC Archive.
+_CONFIRM_TYPES = {
+    "histo": "histopathology",
+    "follow_up": "serial imaging showing no change",
+    "consensus": "single image expert consensus",
+    "confocal": "confocal microscopy with consensus dermoscopy",
+}
+_LICENSES = {"CC-0": "CC0", "CC-BY": "CC BY", "CC-BY-NC": "CC BY-NC"}  # and as people write them
 
 
 def scan(root: Path, name: str) -> FileTree:
@@ -238,6 +257,9 @@ def _parse_cell(column: str, text: str, where: str) -> str | float | None:
                 "years from 0. Correct it or leave it empty."
             )
         return age
-    if field.endswith("_id"):
-        return text if csv_tables.parse_text(text) else None
-    return csv_tables.parse_text(text)
+    value = csv_tables.parse_text(text)
+    if value is None or field in ("anatom_site_general", "sex"):
+        return value
+    if field == "diagnosis_confirm_type":
+        return _CONFIRM_TYPES.get(value, value)
+    return _LICENSES.get(text, text) if field == "copyright_license" else text

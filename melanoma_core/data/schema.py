@@ -4,7 +4,7 @@
 COLUMNS = (
     "image_id",
     "lesion_id",
-    "diagnosis",  # code of one of the nine classes
+    "diagnosis",  # one of `diagnoses.LABELS`: a code, or benign and not named
     "source",  # the data set that file and label are from
     "path",  # of the image file, absolute: for programs, never shown
     "age_approx",  # years, rounded to five by most sources
@@ -12,7 +12,15 @@ COLUMNS = (
     "anatom_site_general",
     "split",  # one of `SPLITS`
 )
-PATIENT = "patient_id"  # an extra column, only where the patient is known
+PATIENT = "patient_id"
+# Extra columns, each only where one row at least has it; names as in the ISIC Archive.
+EXTRA_COLUMNS = (
+    PATIENT,
+    "fitzpatrick_skin_type",  # I to VI
+    "diagnosis_confirm_type",  # such as “histopathology”
+    "copyright_license",  # of the photograph, where a data set has several
+    "attribution",  # whom its license asks to name
+)
 
 # Extra columns of a data set that has facts about its photographs but no files.
 FILE = "file"  # path within the data set

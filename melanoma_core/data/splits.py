@@ -101,11 +101,11 @@ def _merge_copies(
 
 
 def _groups_by_diagnosis(table: pd.DataFrame, group_ids: pd.Series) -> dict[str, list[str]]:
-    """Groups by diagnosis; a group of several diagnoses counts for the first in `CODES`."""
-    ranks = table["diagnosis"].map(diagnoses.CODES.index).groupby(group_ids).min()
+    """Groups by diagnosis; a group of several diagnoses counts for the first in `LABELS`."""
+    ranks = table["diagnosis"].map(diagnoses.LABELS.index).groupby(group_ids).min()
     groups: dict[str, list[str]] = {}
     for group, rank in ranks.items():
-        groups.setdefault(diagnoses.CODES[rank], []).append(group)
+        groups.setdefault(diagnoses.LABELS[rank], []).append(group)
     return groups
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from melanoma_core.diagnoses import CODES
 from melanoma_core.errors import ModelError
 from melanoma_core.evaluation import shared_tests
 from melanoma_core.evaluation.evaluate import Evaluation
@@ -276,8 +277,10 @@ def _others(
     champion: _Verdicts, candidate: _Verdicts, groups: NDArray[np.int64]
 ) -> tuple[Change, ...]:
     """The changes of balanced accuracy and calibration error, over the seven classes."""
-    true = champion.evaluation.seven_true
-    probs = [model.evaluation.seven_prob for model in (champion, candidate)]
+    evaluations = [model.evaluation.named for model in (champion, candidate)]
+    groups = groups[champion.evaluation.table["diagnosis"].isin(CODES).to_numpy()]
+    true = evaluations[0].seven_true
+    probs = [evaluation.seven_prob for evaluation in evaluations]
     likeliest = [prob.argmax(axis=1) for prob in probs]
     return (
         _change(

@@ -2,6 +2,9 @@
 
 Figures are for the seven classes of HAM10000, which are sums of the nine diagnoses: the two
 keratoses, and actinic keratosis and Bowen's disease, differ more by archive than by lesion.
+
+A photograph whose label only says “benign” counts for the figures of melanoma (sensitivity,
+specificity, AUROC) and for no other: which diagnosis is right there, nobody knows.
 """
 
 import json
@@ -15,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from melanoma_core.diagnoses import CODES, SEVEN_CLASSES
+from melanoma_core.diagnoses import CODES, IS_POSSIBLE, SEVEN_CLASSES
 from melanoma_core.errors import DatasetError, ImageError, ModelError
 from melanoma_core.images import reading
 from melanoma_core.metrics import calibration, classification, conformal, estimates
@@ -33,7 +36,7 @@ _KERATOSES = list(SEVEN_CLASSES).index("BKL")
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model's probabilities for photographs with known diagnoses, one row per photograph."""
+    """A model's probabilities for photographs with known labels, one row per photograph."""
 
     # image_id, group_id, lesion_id, source, split, diagnosis, age_approx, sex,
     # anatom_site_general; missing values are None, a missing age is NaN.
@@ -59,8 +62,13 @@ class Evaluation:
         return self.y_prob[:, CODES.index("MEL")]
 
     @property
+    def named(self) -> "Evaluation":
+        """The photographs whose diagnosis is known by name, not only as benign."""
+        return self.where(self.table["diagnosis"].isin(CODES).to_numpy())
+
+    @property
     def true(self) -> NDArray[np.int64]:
-        """(N,) position in `CODES`."""
+        """(N,) position in `CODES`, where every diagnosis is named."""
         return np.array([CODES.index(code) for code in self.table["diagnosis"]], np.int64)
 
     @property
@@ -171,8 +179,12 @@ def from_json(text: str | bytes) -> Evaluation:
 
 
 def differential(val: Evaluation, test: Evaluation, level: float = LEVEL) -> Differential:
-    """The conformal differential: cutoffs chosen on validation, with their test results."""
+    """The conformal differential: cutoffs chosen on validation, with their test results.
+
+    Photographs whose diagnosis is not named are left out.
+    """
     melanoma = CODES.index("MEL")
+    val, test = val.named, test.named
     cutoffs = conformal.choose_cutoffs(val.true, val.y_prob, melanoma, level)
     members = conformal.prediction_sets(test.y_prob, *cutoffs, melanoma)
     is_included = members[np.arange(len(test)), test.true]
@@ -239,43 +251,49 @@ def figures(
     Returns:
         accuracy, balanced_accuracy, prior_adjusted_balanced_accuracy, macro_auroc,
         melanoma_auroc, keratoses_auroc (both keratoses together, against the rest), ece, brier
-        (both over the seven classes), sensitivity and specificity.
+        (both over the seven classes), sensitivity and specificity. All but those of melanoma are
+        of the photographs whose diagnosis is named.
     """
-    true, prob = evaluation.seven_true, evaluation.seven_prob
+    named = evaluation.named
+    true, prob = named.seven_true, named.seven_prob
     frequency = np.array([class_counts.get(code, 0) for code in CODES], np.float64) @ _TO_SEVEN
     # A class without training photographs cannot be chosen.
     adjusted = np.divide(prob, frequency, out=np.zeros_like(prob), where=frequency > 0)
     likeliest = prob.argmax(axis=1)
-    everything = np.ones(len(evaluation), bool)
+    everything = np.ones(len(named), bool)
     return {
-        "accuracy": proportion(evaluation, everything, likeliest == true),
+        "accuracy": proportion(named, everything, likeliest == true),
         "balanced_accuracy": _bootstrapped(
-            evaluation,
+            named,
             classification.balanced_accuracy,
             estimates.balanced_accuracies,
             (true, likeliest),
         ),
         "prior_adjusted_balanced_accuracy": _bootstrapped(
-            evaluation,
+            named,
             classification.balanced_accuracy,
             estimates.balanced_accuracies,
             (true, adjusted.argmax(axis=1)),
         ),
         "macro_auroc": _bootstrapped(
-            evaluation, classification.macro_auroc, estimates.macro_aurocs, (true, prob)
+            named, classification.macro_auroc, estimates.macro_aurocs, (true, prob)
         ),
         "melanoma_auroc": auroc(
             evaluation, evaluation.is_melanoma, evaluation.melanoma_probability
         ),
-        "keratoses_auroc": auroc(evaluation, true == _KERATOSES, prob[:, _KERATOSES]),
-        **calibration_figures(evaluation),
+        "keratoses_auroc": auroc(named, true == _KERATOSES, prob[:, _KERATOSES]),
+        **calibration_figures(named),
         "sensitivity": sensitivity(evaluation, threshold),
         "specificity": specificity(evaluation, threshold),
     }
 
 
 def calibration_figures(evaluation: Evaluation) -> dict[str, Estimate]:
-    """Calibration error ("ece") and Brier score ("brier") of the seven classes."""
+    """Calibration error ("ece") and Brier score ("brier") of the seven classes.
+
+    Photographs whose diagnosis is not named are left out.
+    """
+    evaluation = evaluation.named
     true, prob = evaluation.seven_true, evaluation.seven_prob
     return {
         "ece": _centered(
@@ -300,27 +318,37 @@ def validation_figures(logits: NDArray[Any], labels: NDArray[np.int64]) -> dict[
 
     Args:
         logits: (N, 9), in the order of `CODES`.
-        labels: (N,) positions in `CODES`.
+        labels: (N,) positions in `LABELS`; those without a name count for the loss, and as no
+            melanoma.
 
     Returns:
         val_loss, val_accuracy, val_balanced_accuracy, val_macro_auroc, val_melanoma_auroc.
     """
     y_prob = calibration.probabilities(logits)
-    chosen = y_prob.argmax(axis=1)
     melanoma = CODES.index("MEL")
+    named, named_prob = labels[labels < len(CODES)], y_prob[labels < len(CODES)]
+    chosen = named_prob.argmax(axis=1)
     return {
         "val_loss": log_loss(y_prob, labels),
-        "val_accuracy": classification.accuracy(labels, chosen),
-        "val_balanced_accuracy": classification.balanced_accuracy(labels, chosen),
-        "val_macro_auroc": classification.macro_auroc(labels, y_prob),
+        "val_accuracy": classification.accuracy(named, chosen),
+        "val_balanced_accuracy": classification.balanced_accuracy(named, chosen),
+        "val_macro_auroc": classification.macro_auroc(named, named_prob),
         "val_melanoma_auroc": classification.auroc(labels == melanoma, y_prob[:, melanoma]),
     }
 
 
 def log_loss(y_prob: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """Mean negative logarithm of the true labels' (N,) probabilities in (N, C)."""
-    likelihood = np.maximum(y_prob[np.arange(len(labels)), labels], 1e-12)
-    return float(-np.log(likelihood).mean())
+    """Mean negative logarithm of the labels' (N,) probabilities in (N, C).
+
+    The probability of a label without a name is the sum of the diagnoses that it may be.
+    """
+    likelihood = (y_prob * possible(labels)[:, : y_prob.shape[1]]).sum(axis=1)
+    return float(-np.log(np.maximum(likelihood, 1e-12)).mean())
+
+
+def possible(labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(N, 9) True for the diagnoses that each label, a position in `LABELS`, may be."""
+    return np.array(IS_POSSIBLE)[labels]
 
 
 def check_diagnoses(model: Model) -> None:
@@ -379,6 +407,8 @@ def _bootstrapped(
     resampled: Callable[..., NDArray[np.float64]],
     arrays: tuple[NDArray[Any], ...],
 ) -> Estimate:
+    if len(evaluation) == 0:
+        return Estimate(math.nan, math.nan, math.nan, 0, 0)
     low, high = classification.percentile_interval(resampled(*arrays, evaluation.groups))
     return Estimate(statistic(*arrays), low, high, len(evaluation), evaluation.num_lesions())
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from melanoma_core.diagnoses import UNNAMED
 from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models.cards import Card, OperatingPoint
 
@@ -25,6 +26,8 @@ SCORES = {
     "ece": "Calibration error (ECE)",
     "brier": "Brier score",
 }
+# Of fewer photographs: those whose label says more than “benign”.
+NAMED = "Photographs whose diagnosis is named"
 INHERITED = "from parent models"  # marks data sets that only a model's parents were trained on
 
 # With fewer melanoma lesions the interval is too wide to claim a sensitivity.
@@ -34,6 +37,11 @@ ENOUGH_PHOTOGRAPHS = 50
 # With 20 lesions the interval of a proportion is some 40 points wide; with fewer it says nothing.
 # That of an AUROC misleads: every resample of one melanoma contains the same one.
 ENOUGH_LESIONS = 20
+
+
+def has_unnamed(card: Card) -> bool:
+    """True if some labels of its data name no diagnosis."""
+    return any(UNNAMED.code in counts for counts in card.class_counts.values())
 
 
 def digits(value: float) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from melanoma_core.data import coverage
 from melanoma_core.diagnoses import BY_CODE, CODES
-from melanoma_core.evaluation import evaluate, subgroups
+from melanoma_core.evaluation import evaluate, formats, subgroups
 from melanoma_core.evaluation.evaluate import Evaluation
 from melanoma_core.evaluation.formats import (
     ENOUGH_MELANOMAS,
@@ -30,7 +30,7 @@ from melanoma_core.metrics.conformal import MAX_SET_SIZE
 from melanoma_core.metrics.estimates import Estimate
 from melanoma_core.models.cards import Card, OperatingPoint
 
-_SOURCES = {"ham10000": "HAM10000", "isic2017": "ISIC 2017"}
+_SOURCES = {"ham10000": "HAM10000", "isic2017": "ISIC 2017", "isic2020": "ISIC 2020"}
 _TOGETHER = {
     "BKL": "Both keratoses (pigmented benign, seborrheic) together",
     "AKIEC": "Actinic keratosis and squamous cell carcinoma together",
@@ -120,9 +120,12 @@ def by_source(card: Card) -> str:
         (name, *(percent_estimate(card.figures[source][key]) for source in columns))
         for key, name in PROPORTIONS.items()
     ]
-    totals = [card.figures[source]["accuracy"] for source in columns]
+    totals = [card.figures[source]["melanoma_auroc"] for source in columns]
     rows.append(("Photographs", *(count(total.num_photographs) for total in totals)))
     rows.append(("Lesions", *(count(total.num_lesions) for total in totals)))
+    if formats.has_unnamed(card):
+        named = [card.figures[source]["accuracy"].num_photographs for source in columns]
+        rows.append((formats.NAMED, *map(count, named)))
     names = [*map(source_name, sources), "All"]
     return table(("Figure", *names), rows)
 

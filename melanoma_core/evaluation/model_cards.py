@@ -8,6 +8,7 @@ import datetime
 import math
 
 from melanoma_core.data import coverage
+from melanoma_core.data.coverage import NOT_RECORDED
 from melanoma_core.data.schema import SPLITS
 from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.errors import ModelError
@@ -130,7 +131,7 @@ def _datasets(card: Card) -> str:
 def _class_counts(card: Card) -> str:
     rows = [
         (BY_CODE[code].name, *(count(card.class_counts[split][code]) for split in SPLITS))
-        for code in card.diagnoses
+        for code in card.class_counts["train"]
     ]
     sums = (count(sum(card.class_counts[split].values())) for split in SPLITS)
     return table(("Photographs of", *_SPLIT_NAMES.values()), [*rows, ("All", *sums)])
@@ -143,6 +144,13 @@ def _labels(card: Card) -> str:
         f"test photographs. SHA-256 of the splits: `{card.split_sha256}`."
     )
     return f"{text}\n\n{bullets(map(literal, card.notes))}" if card.notes else text
+
+
+def _skin_tones(card: Card) -> str:
+    known = {tone: num for tone, num in card.seen["skin_tone"].items() if tone != NOT_RECORDED}
+    if not known:
+        return "**Skin tone is not recorded** in any of these data"
+    return f"**Skin tone is recorded** of {count(sum(known.values()))} training lesions only"
 
 
 def _how_good(card: Card, test: Evaluation) -> dict[str, str]:
@@ -165,9 +173,9 @@ def _how_good(card: Card, test: Evaluation) -> dict[str, str]:
             f"figures of both together.\n\n{model_card_tables.by_diagnosis(by_diagnosis)}"
         ),
         "By subgroup": (
-            f"Melanoma against the rest, at {threshold}. Counts are photographs (lesions). **Skin "
-            "tone is not recorded** in any of these data: how well the model performs on dark skin "
-            f"is not known.\n\n{model_card_tables.by_subgroup(by_subgroup)}"
+            f"Melanoma against the rest, at {threshold}. Counts are photographs (lesions). "
+            f"{_skin_tones(card)}: how well the model performs on dark skin is not known.\n\n"
+            f"{model_card_tables.by_subgroup(by_subgroup)}"
         ),
         "Calibration": (
             f"{_calibration(card)}, fitted on the validation photographs. The calibration error is "

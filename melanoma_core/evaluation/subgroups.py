@@ -6,7 +6,6 @@ Only an evaluation is needed, no network. Intervals are bootstrapped over groups
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from melanoma_core.data import coverage
@@ -30,9 +29,12 @@ class DiagnosisFigures:
 def by_diagnosis(evaluation: Evaluation) -> dict[str, DiagnosisFigures]:
     """The figures of each of the nine diagnoses, then of the merged classes BKL and AKIEC.
 
+    Only photographs whose diagnosis is named count.
+
     A diagnosis counts as found if it is the likeliest of the nine, a merged class if it is the
     likeliest of the seven classes, so that the parts of a merged class do not compete.
     """
+    evaluation = evaluation.named
     figures = {
         code: _of_diagnosis(evaluation, evaluation.true, evaluation.y_prob, column)
         for column, code in enumerate(CODES)
@@ -110,8 +112,8 @@ def observed_proportions(
 
 
 def confusion(evaluation: Evaluation) -> NDArray[np.int64]:
-    """(9, 9) photographs by true diagnosis (row) and likeliest diagnosis (column)."""
-    num = len(CODES)
+    """(9, 9) photographs by true diagnosis, if named (row), and likeliest diagnosis (column)."""
+    evaluation, num = evaluation.named, len(CODES)
     cell = num * evaluation.true + evaluation.y_prob.argmax(axis=1)
     return np.bincount(cell, minlength=num * num).reshape(num, num).astype(np.int64)
 
@@ -124,40 +126,11 @@ def confusion_rate(evaluation: Evaluation, code: str, taken_for: str) -> Estimat
         code: of the true diagnosis.
         taken_for: code of the likeliest diagnosis that is counted.
     """
+    evaluation = evaluation.named
     likeliest = evaluation.y_prob.argmax(axis=1)
     return evaluate.proportion(
         evaluation, evaluation.true == CODES.index(code), likeliest == CODES.index(taken_for)
     )
-
-
-def confusions(evaluation: Evaluation, threshold: float) -> pd.DataFrame:
-    """Melanomas and nevi confused with each other, and melanomas below the threshold.
-
-    Args:
-        evaluation: the test photographs.
-        threshold: lesions are referred from this melanoma probability on.
-
-    Returns:
-        One row per photograph, the most certain error first: image_id, lesion_id, source,
-        diagnosis, age_approx, sex, anatom_site_general, melanoma_probability, nevus_probability,
-        is_referred, and the kinds of error: melanoma_as_nevus and nevus_as_melanoma (by the
-        likeliest diagnosis), melanoma_below (by the threshold).
-    """
-    likeliest = evaluation.y_prob.argmax(axis=1)
-    melanoma, nevus = CODES.index("MEL"), CODES.index("NV")
-    is_referred = evaluation.melanoma_probability >= threshold
-    table = evaluation.table.drop(columns=["group_id", "split"]).assign(
-        melanoma_probability=evaluation.melanoma_probability,
-        nevus_probability=evaluation.y_prob[:, nevus],
-        is_referred=is_referred,
-        melanoma_as_nevus=(evaluation.true == melanoma) & (likeliest == nevus),
-        nevus_as_melanoma=(evaluation.true == nevus) & (likeliest == melanoma),
-        melanoma_below=(evaluation.true == melanoma) & ~is_referred,
-    )
-    kinds = ["melanoma_as_nevus", "nevus_as_melanoma", "melanoma_below"]
-    certainty = evaluation.y_prob[np.arange(len(evaluation)), likeliest]
-    order = np.argsort(-certainty, kind="stable")
-    return table.iloc[order][table[kinds].any(axis=1).to_numpy()[order]].reset_index(drop=True)
 
 
 def roc(

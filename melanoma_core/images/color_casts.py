@@ -29,6 +29,20 @@ def cast(image: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.log([red / green, blue / green])
 
 
+def balance(image: NDArray[np.uint8], target: ArrayLike) -> NDArray[np.uint8]:
+    """The photograph with this cast instead of its own, by one gain per channel.
+
+    Args:
+        image: (H, W, 3) RGB; its mean brightness is kept.
+        target: (2,) as `cast`.
+    """
+    red, blue = np.exp(np.asarray(target) - cast(image))
+    gains = np.array([red, 1.0, blue])
+    balanced = image * gains
+    balanced *= image.mean() / max(EPSILON, float(balanced.mean()))
+    return np.asarray(np.clip(np.rint(balanced), 0, 255), np.uint8)
+
+
 def limits(casts: Iterable[ArrayLike]) -> Limits:
     """The 5th and 95th percentiles of these casts, of red and of blue.
 

@@ -69,14 +69,13 @@ def probabilities(
     return normalized
 
 
-def fit(
-    logits: ArrayLike, y_true_index: ArrayLike, prior_shift: Sequence[float] = ()
-) -> Calibration:
+def fit(logits: ArrayLike, y_true: ArrayLike, prior_shift: Sequence[float] = ()) -> Calibration:
     """The calibration that explains the validation photographs best, for a given prior shift.
 
     Args:
         logits: (N, C) of the validation split.
-        y_true_index: (N,) of class indices below C.
+        y_true: (N,) of class indices below C; or (N, C) True for the classes that a row may be,
+            where some labels leave several open.
         prior_shift: (C,) as in `Calibration`.
 
     Raises:
@@ -84,20 +83,22 @@ def fit(
         ValueError: as `fit_temperature`.
     """
     shifted = Calibration(prior_shift=tuple(prior_shift)).shift(logits)
-    class_bias = fit_class_bias(shifted, y_true_index)
-    temperature = fit_temperature(shifted + class_bias, y_true_index)
+    class_bias = fit_class_bias(shifted, y_true)
+    temperature = fit_temperature(shifted + class_bias, y_true)
     return Calibration(temperature, tuple(prior_shift), tuple(class_bias.tolist()))
 
 
-def fit_temperature(logits: ArrayLike, y_true_index: ArrayLike) -> float:
+def fit_temperature(logits: ArrayLike, y_true: ArrayLike) -> float:
     """The temperature that makes the right answers likeliest (Guo et al., ICML 2017).
 
     The negative log-likelihood is convex in 1 / temperature, so its slope changes sign at most
-    once and bisection finds the minimum to the last digits.
+    once and bisection finds the minimum to the last digits. (With rows that several classes are
+    possible for it need not be convex; bisection then finds a minimum where the slope turns.)
 
     Args:
         logits: (N, C) of the validation split.
-        y_true_index: (N,) of class indices below C.
+        y_true: (N,) of class indices below C; or (N, C) True for the classes that a row may be,
+            where some labels leave several open.
 
     Returns:
         A temperature between MIN_TEMPERATURE and MAX_TEMPERATURE; a bound itself where the best
@@ -107,25 +108,16 @@ def fit_temperature(logits: ArrayLike, y_true_index: ArrayLike) -> float:
         RunError: there is no row.
         ValueError: the shapes do not fit, an index is out of range, or a logit is not finite.
     """
-    values, truth = np.asarray(logits, dtype=np.float64), np.asarray(y_true_index)
-    if truth.size == 0:
-        raise RunError(
-            "The validation split holds no photograph; at least one is needed to calibrate. "
-            "Give the data set a validation split, or let the app split it."
-        )
-    if values.ndim != 2 or truth.shape != values.shape[:1]:
-        raise ValueError(f"Shapes are {values.shape} and {truth.shape}; (N, C) and (N,) needed.")
-    if not 0 <= truth.min() <= truth.max() < values.shape[1]:
-        raise ValueError(f"Class indices must lie between 0 and {values.shape[1] - 1}.")
+    values, is_possible = _checked(logits, y_true)
     # Distances to the right answer's logit: their mean keeps its digits where all are right.
-    gaps = values - values[np.arange(len(truth)), truth.astype(int), None]
+    gaps = values - np.where(is_possible, values, -np.inf).max(axis=1, keepdims=True)
     low, high = math.log(MIN_TEMPERATURE), math.log(MAX_TEMPERATURE)
     for _ in range(60):  # an interval of 6 halved 60 times is below the spacing of floats
         middle = (low + high) / 2
         # The slope of the loss by 1 / temperature.
-        slope = float(
-            np.mean(np.sum(probabilities(gaps, Calibration(math.exp(middle))) * gaps, axis=1))
-        )
+        prob = probabilities(gaps, Calibration(math.exp(middle)))
+        rest = prob - _among(gaps / math.exp(middle), is_possible)
+        slope = float(np.mean(np.sum(rest * gaps, axis=1)))
         if slope == 0:
             break
         if slope > 0:
@@ -135,7 +127,7 @@ def fit_temperature(logits: ArrayLike, y_true_index: ArrayLike) -> float:
     return min(max(math.exp((low + high) / 2), MIN_TEMPERATURE), MAX_TEMPERATURE)
 
 
-def fit_class_bias(logits: ArrayLike, y_true_index: ArrayLike) -> NDArray[np.float64]:
+def fit_class_bias(logits: ArrayLike, y_true: ArrayLike) -> NDArray[np.float64]:
     """What is to be added to the logits so that no class is given too large or too small a share.
 
     The biases of bias-corrected temperature scaling (Alexandari et al., ICML 2020): those that,
@@ -144,33 +136,35 @@ def fit_class_bias(logits: ArrayLike, y_true_index: ArrayLike) -> NDArray[np.flo
 
     Args:
         logits: (N, C) of the validation split.
-        y_true_index: (N,) of class indices below C.
+        y_true: (N,) of class indices below C; or (N, C) True for the classes that a row may be,
+            where some labels leave several open.
 
     Returns:
-        (C,) in logits before the temperature; 0 for a class without a photograph.
+        (C,) in logits before the temperature; 0 for a class that no row names alone.
 
     Raises:
         RunError: there is no row.
         ValueError: as `fit_temperature`.
     """
     from scipy.optimize import minimize  # serving needs none of these
-    from scipy.special import log_softmax
+    from scipy.special import log_softmax, logsumexp
 
-    values, truth = np.asarray(logits, dtype=np.float64), np.asarray(y_true_index)
-    start = math.log(1 / fit_temperature(values, truth))
-    present = np.flatnonzero(np.bincount(truth, minlength=values.shape[1]))
-    is_true = np.eye(values.shape[1])[truth]
+    values, is_possible = _checked(logits, y_true)
+    start = math.log(1 / fit_temperature(values, is_possible))
+    is_named = is_possible.sum(axis=1) == 1
+    present = np.flatnonzero(is_possible[is_named].any(axis=0))
 
     def loss(found: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         scale, bias = math.exp(found[0]), np.zeros(values.shape[1])
         bias[present] = found[1:]
-        log_prob = log_softmax(scale * values + bias, axis=1)
-        rest = np.exp(log_prob) - is_true
+        scaled = scale * values + bias
+        log_prob = log_softmax(scaled, axis=1)
+        rest = np.exp(log_prob) - _among(scaled, is_possible)
         slopes = np.r_[scale * np.sum(rest * values), rest.sum(axis=0)[present]]
         slopes[1:] += found[1:] / _BIAS_SPREAD**2
         prior = np.sum(found[1:] ** 2) / (2 * _BIAS_SPREAD**2)
-        of_truth = log_prob[np.arange(len(truth)), truth]
-        return float(prior - of_truth.sum()) / len(truth), slopes / len(truth)
+        of_truth = logsumexp(np.where(is_possible, log_prob, -np.inf), axis=1)
+        return float(prior - of_truth.sum()) / len(values), slopes / len(values)
 
     within = [tuple(-math.log(bound) for bound in (MAX_TEMPERATURE, MIN_TEMPERATURE))]
     best = minimize(
@@ -180,6 +174,33 @@ def fit_class_bias(logits: ArrayLike, y_true_index: ArrayLike) -> NDArray[np.flo
     bias = np.zeros(values.shape[1])
     bias[present] = best[1:] / math.exp(best[0])
     return bias
+
+
+def _checked(logits: ArrayLike, y_true: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Logits (N, C), and (N, C) True for the classes that each row may be."""
+    values, truth = np.asarray(logits, dtype=np.float64), np.asarray(y_true)
+    if truth.size == 0:
+        raise RunError(
+            "The validation split holds no photograph; at least one is needed to calibrate. "
+            "Give the data set a validation split, or let the app split it."
+        )
+    if values.ndim != 2 or truth.shape not in (values.shape[:1], values.shape):
+        raise ValueError(
+            f"Shapes are {values.shape} and {truth.shape}; (N, C) and (N,) or (N, C) needed."
+        )
+    if truth.ndim == 2:
+        return values, truth.astype(bool)
+    if not 0 <= truth.min() <= truth.max() < values.shape[1]:
+        raise ValueError(f"Class indices must lie between 0 and {values.shape[1] - 1}.")
+    return values, np.eye(values.shape[1], dtype=bool)[truth.astype(int)]
+
+
+def _among(scaled: NDArray[np.float64], is_possible: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Probabilities (N, C) of scaled logits, given that a row is one of its possible classes."""
+    masked = np.where(is_possible, scaled, -np.inf)
+    powers = np.exp(masked - masked.max(axis=1, keepdims=True))
+    normalized: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return normalized
 
 
 @dataclass(frozen=True)

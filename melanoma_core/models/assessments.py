@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melanoma_core.errors import ImageError
-from melanoma_core.images import reading
+from melanoma_core.images import outlines, reading
 from melanoma_core.metrics import calibration
-from melanoma_core.models import outcomes, predict, similar_cases
+from melanoma_core.models import novelty, outcomes, predict, quality_checks, similar_cases
 from melanoma_core.models.cards import Card
 from melanoma_core.models.novelty import Refusal
 from melanoma_core.models.outcomes import Closest
 from melanoma_core.models.predict import Model, Prediction
-from melanoma_core.models.quality_checks import SEVERE, Finding
+from melanoma_core.models.quality_checks import SEVERE, Finding, Judge
 from melanoma_core.models.similar_cases import Case, Vote
 
 
@@ -94,7 +94,31 @@ def examine(model: Model, image: NDArray[np.uint8]) -> Photograph:
     """
     square = reading.resize(image, model.network.graph.image_size)
     prediction = predict.classify(model, square)
-    return Photograph(square, prediction, findings=(), outline=None)
+    if model.novelty is not None:
+        refusal = novelty.refusal(model.novelty, square, prediction.embedding)
+        if refusal is not None:
+            raise RefusedError(refusal)
+    logits = prediction.outline
+    outline = None if logits is None else outlines.mask(logits, *square.shape[:2])
+    return Photograph(square, prediction, _findings(model, image, prediction, outline), outline)
+
+
+def _findings(
+    model: Model,
+    image: NDArray[np.uint8],
+    prediction: Prediction,
+    outline: NDArray[np.bool_] | None,
+) -> tuple[Finding, ...]:
+    card = model.card
+    if not card.quality_limits:
+        return ()
+    judge = Judge(
+        card.color_cast_limits,
+        card.operating_point().threshold,
+        prediction.melanoma_probability,
+        lambda other: predict.classify(model, other).melanoma_probability,
+    )
+    return quality_checks.findings(image, outline, card.quality_limits, judge)
 
 
 def combine(model: Model, photographs: Sequence[Photograph]) -> Assessment:

@@ -1,8 +1,9 @@
 """Evidence maps by methods other than Grad-CAM, computed by a child process with TensorFlow.
 
 The web process never loads TensorFlow (530 MB, 5 s and more), so this module starts `attributions`
-as a child. It sends the pixels through stdin as .npy and receives the maps through stdout as .npz,
-so nothing of a photograph is written to disk. Lines on the child's stderr report progress.
+as a child. It sends the pixels through stdin as .npy and receives the maps through stdout, each as
+soon as it is computed: a line with the method and a number of bytes, then that many bytes of .npy.
+So nothing of a photograph is written to disk. Lines on the child's stderr report progress.
 """
 
 import contextlib
@@ -13,12 +14,11 @@ import subprocess
 import sys
 import threading
 import weakref
-import zipfile
-import zlib
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,17 +29,18 @@ from melanoma_core.paths import PROJECT_DIR
 
 Maps = dict[str, NDArray[np.float32]]  # by method: (h, w), not negative, each on its own scale
 
+# In the order in which they are computed: the fastest first.
 METHODS = {
     "grad_cam_plus_plus": "Grad-CAM++",
-    "score_cam": "Score-CAM",
     "smooth_grad": "SmoothGrad",
+    "score_cam": "Score-CAM",
 }
-# Measured: at most 1,200 MB for MobileNetV2 at 192 px. The rest is for what the server itself takes
-# meanwhile.
-NEEDED_BYTES = 1_300_000_000
-# MobileNetV2 at 192 px takes 57 s of processor time: 1 minute on two cores that also train, 6.5
-# minutes on two cores shared by a dozen processes.
-LIMIT_SECONDS = 600.0
+# Measured: at most 1,580 MB for an ensemble of MobileNetV2 and EfficientNet-Lite0 at 192 px. The
+# rest is for what the server itself takes meanwhile.
+NEEDED_BYTES = 1_700_000_000
+# That ensemble takes 116 s of processor time: 10 minutes on two cores shared by sixteen processes.
+# Whoever waits sees the time left and may stop.
+LIMIT_SECONDS = 1800.0
 # Prefixes of the child's lines on stderr; all other lines are TensorFlow's.
 PROGRESS = "progress: "
 REFUSAL = "refused: "
@@ -56,7 +57,7 @@ class _Outcome:
     progress: str = "Loading TensorFlow"
     is_late: bool = False
     is_cancelled: bool = False
-    maps: Maps | None = None
+    maps: Maps = field(default_factory=dict)  # those received so far
     error: MelanomaError | None = None
     log: deque[str] = field(default_factory=lambda: deque(maxlen=20))
     done: threading.Event = field(default_factory=threading.Event)
@@ -76,6 +77,11 @@ class Job:
         return self._outcome.progress
 
     @property
+    def maps(self) -> Maps:
+        """The maps that are finished so far; they stay when the child is canceled or dies."""
+        return dict(self._outcome.maps)
+
+    @property
     def is_done(self) -> bool:
         """True once there is a result or an error."""
         return self._outcome.done.is_set()
@@ -85,7 +91,7 @@ class Job:
         _cancel(self._process, self._outcome)
 
     def result(self) -> Maps:
-        """The map of every method; waits for it.
+        """The map of every requested method; waits for it.
 
         Raises:
             ModelError: the model is damaged, or has no maps.
@@ -94,8 +100,7 @@ class Job:
         self._outcome.done.wait()
         if self._outcome.error is not None:
             raise self._outcome.error
-        assert self._outcome.maps is not None
-        return self._outcome.maps
+        return self.maps
 
 
 def shortage() -> str | None:
@@ -116,14 +121,19 @@ def shortage() -> str | None:
 
 
 def start(
-    directory: Path, image: NDArray[np.uint8], code: str, limit_seconds: float = LIMIT_SECONDS
+    directory: Path,
+    image: NDArray[np.uint8],
+    code: str,
+    methods: Sequence[str] = tuple(METHODS),
+    limit_seconds: float = LIMIT_SECONDS,
 ) -> Job:
-    """Start a child that computes every method's map for one photograph and one diagnosis.
+    """Start a child that computes maps for one photograph and one diagnosis.
 
     Args:
         directory: folder of the model.
         image: (H, W, 3) RGB, as fed to the model.
         code: of the diagnosis.
+        methods: keys of `METHODS`.
         limit_seconds: after which the child is killed.
 
     Raises:
@@ -141,7 +151,7 @@ def start(
     with contextlib.ExitStack() as undo:
         undo.callback(_PLACE.release)
         try:
-            process = _launch("melanoma_core.networks.attributions", str(directory), code)
+            process = _launch("melanoma_core.networks.attributions", str(directory), code, *methods)
         except OSError as error:
             raise MelanomaError(
                 f"The process that computes the maps cannot be started: {error.strerror}. Try "
@@ -149,7 +159,9 @@ def start(
             ) from error
         undo.callback(process.kill)
         threading.Thread(
-            target=_attend, args=(process, _npy(image), limit_seconds, outcome), daemon=True
+            target=_attend,
+            args=(process, npy(image), methods, limit_seconds, outcome),
+            daemon=True,
         ).start()
         undo.pop_all()  # from here on the thread does both
     return Job(process, outcome)
@@ -170,9 +182,13 @@ def _launch(module: str, *arguments: str) -> subprocess.Popen[bytes]:
 
 
 def _attend(
-    process: subprocess.Popen[bytes], question: bytes, limit_seconds: float, outcome: _Outcome
+    process: subprocess.Popen[bytes],
+    question: bytes,
+    methods: Sequence[str],
+    limit_seconds: float,
+    outcome: _Outcome,
 ) -> None:
-    """Send the child its pixels, read its answer, and kill it if it is late; run in a thread."""
+    """Send the child its pixels, receive its maps, and kill it if it is late; run in a thread."""
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
@@ -188,10 +204,15 @@ def _attend(
                     process.stdin.write(question)
             except BrokenPipeError:
                 pass  # the child died; its exit status says more
-            answer = process.stdout.read()
+            problem = _receive(process.stdout, outcome)
+            if problem:
+                process.kill()
             process.wait()
             listener.join()  # before its pipe is closed
-        _conclude(process.returncode, answer, outcome)
+        missing = [METHODS[name] for name in methods if name not in outcome.maps]
+        if process.returncode == 0 and missing:
+            problem = problem or f"{', '.join(missing)} missing"
+        _conclude(process.returncode, problem, outcome)
     finally:
         alarm.cancel()
         _PLACE.release()
@@ -219,16 +240,27 @@ def _end_late(process: subprocess.Popen[bytes], outcome: _Outcome) -> None:
     process.kill()
 
 
-def _conclude(status: int, answer: bytes, outcome: _Outcome) -> None:
-    """Set the maps, or an error that says what to do."""
-    if status == 0:
+def _receive(stdout: IO[bytes], outcome: _Outcome) -> str:
+    """Keep each map as it comes, until the child closes its output; what is wrong with it, if any.
+
+    A child that dies in the middle of a map has an exit status, which says more.
+    """
+    while header := stdout.readline():
         try:
-            outcome.maps = _read(answer)
-            return
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-            outcome.error = MelanomaError(
-                f"The computed maps cannot be read ({error}). Compute them again."
-            )
+            name, num_bytes = header.decode().split()
+            content = stdout.read(int(num_bytes))
+            if len(content) < int(num_bytes):
+                return ""
+            outcome.maps[name] = _read(name, content)
+        except (OSError, EOFError, ValueError) as error:
+            return str(error)
+    return ""
+
+
+def _conclude(status: int, problem: str, outcome: _Outcome) -> None:
+    """Set an error that says what to do, unless all maps have come."""
+    if status == 0 and not problem:
+        return
     if outcome.error is not None:  # reported by the child itself
         return
     at = f"at: {outcome.progress}"
@@ -239,6 +271,10 @@ def _conclude(status: int, answer: bytes, outcome: _Outcome) -> None:
             f"The computation of the maps took too long and was stopped {at}. Try again when the "
             "server is less busy."
         )
+    elif problem:
+        outcome.error = MelanomaError(
+            f"The computed maps cannot be read ({problem}). Compute them again."
+        )
     else:
         _LOG.error("The maps were not computed (%d): %s", status, "\n".join(outcome.log))
         outcome.error = MelanomaError(
@@ -247,16 +283,18 @@ def _conclude(status: int, answer: bytes, outcome: _Outcome) -> None:
         )
 
 
-def _npy(array: NDArray[np.uint8]) -> bytes:
+def npy(array: NDArray[Any]) -> bytes:
+    """The array as a .npy file."""
     file = io.BytesIO()
     np.save(file, array, allow_pickle=False)
     return file.getvalue()
 
 
-def _read(answer: bytes) -> Maps:
-    with np.load(io.BytesIO(answer), allow_pickle=False) as archive:
-        maps: Maps = {name: archive[name] for name in METHODS}
-    for name, heat in maps.items():
-        if heat.ndim != 2 or not np.isfinite(heat).all() or heat.min() < 0:
-            raise ValueError(f"{METHODS[name]} gave no valid map")
-    return maps
+def _read(name: str, content: bytes) -> NDArray[np.float32]:
+    """A map from its .npy file; a ValueError says what is wrong with it."""
+    if name not in METHODS:
+        raise ValueError(f"{name!r} is no method")
+    heat: NDArray[np.float32] = np.load(io.BytesIO(content), allow_pickle=False)
+    if heat.ndim != 2 or not heat.size or not np.isfinite(heat).all() or heat.min() < 0:
+        raise ValueError(f"{METHODS[name]} gave no valid map")
+    return heat

@@ -25,14 +25,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NUM_CASES = 5  # shown
-NUM_VOTERS = 50  # on validation photographs 10 are worse; 100 are no better and less alike
+NUM_VOTERS = 50  # on validation photographs 10 are worse, and 100 hardly better
 # Of validation photographs 0.1 % lie closer to a training lesion than this. Of the photographs that
 # HAM10000 and the nine-class folder both have, in different sizes, most lie closer to their copy.
 NEAR_COPY = 0.4
 # From more than this proportion of malignant voters on, the vote speaks for referral: at 3 of 50,
 # opinions differ for 9 % of the validation photographs at the threshold for 95 % sensitivity.
 _REFERRED_ABOVE = 0.05
-_NUM_COMPONENTS = 64  # with 32 the vote's AUROC falls slightly; with 128 it stays the same
+# On validation photographs 68 % of the five nearest are those of whole embeddings; with 128
+# components 78 %, for twice the time. The vote's AUROC is the same from 32 on.
+_NUM_COMPONENTS = 64
 _NUM_SAMPLED = 1000  # photographs that the scale of distances is taken from
 _NOT_BENIGN = frozenset(d.code for d in DIAGNOSES if d.group != BENIGN)
 _TEXTS = ("image_id", "lesion_id", "group_id", "diagnosis", "source", "confirmed_by", "license")

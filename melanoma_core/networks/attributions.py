@@ -2,13 +2,15 @@
 
 Run as a child process by `attribution_jobs`, which describes the protocol:
 
-    python -m melanoma_core.networks.attributions MODEL_FOLDER DIAGNOSIS < image.npy > maps.npz
+    python -m melanoma_core.networks.attributions MODEL_FOLDER DIAGNOSIS METHOD… < image.npy > maps
 """
 
 import io
+import math
 import os
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -24,7 +26,7 @@ from melanoma_core.errors import MelanomaError, ModelError
 from melanoma_core.images import reading
 from melanoma_core.metrics import calibration
 from melanoma_core.models import predict, store
-from melanoma_core.models.attribution_jobs import METHODS, PROGRESS, REFUSAL, Maps
+from melanoma_core.models.attribution_jobs import METHODS, PROGRESS, REFUSAL, npy
 from melanoma_core.networks import architectures
 
 # Keras and LiteRT differ by about 1e-6; the weights of another network by far more.
@@ -70,25 +72,33 @@ def load(directory: Path, image: NDArray[np.uint8]) -> tuple[keras.Model, tuple[
 
 
 def compute(
-    network: keras.Model, image: NDArray[np.uint8], index: int, report: Callable[[str], None]
-) -> Maps:
-    """The map of every method, not negative, each on its own scale.
+    network: keras.Model,
+    image: NDArray[np.uint8],
+    index: int,
+    report: Callable[[str], None],
+    methods: Sequence[str] = tuple(METHODS),
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """The map of each method as soon as it is computed, not negative, each on its own scale.
 
     Args:
         network: from `architectures.build`, with `features` and `logits`.
         image: (H, W, 3).
         index: of the diagnosis among the logits.
         report: called with what is being done, in words.
+        methods: keys of `METHODS`.
     """
     # tf-keras-vis passes lists, which make a network with a single input tensor warn.
     listed = keras.Model([network.input], network.output)
     batch = _batch(network, image)
-    report(METHODS["grad_cam_plus_plus"])
-    maps = {"grad_cam_plus_plus": grad_cam_plus_plus(listed, batch, index)}
-    report(f"{METHODS['smooth_grad']}, {_NUM_NOISY} noisy copies")
-    maps["smooth_grad"] = smooth_grad(listed, batch, index)
-    maps["score_cam"] = score_cam(listed, batch, index, report)
-    return maps
+    for method in methods:
+        if method == "grad_cam_plus_plus":
+            report(METHODS[method])
+            yield method, grad_cam_plus_plus(listed, batch, index)
+        elif method == "smooth_grad":
+            report(f"{METHODS[method]}, {_NUM_NOISY} noisy copies")
+            yield method, smooth_grad(listed, batch, index)
+        else:
+            yield method, score_cam(listed, batch, index, report)
 
 
 def grad_cam_plus_plus(
@@ -139,8 +149,11 @@ def score_cam(
     step = num_at_a_time or max(1, _PIXELS_AT_A_TIME // (batch.shape[1] * batch.shape[2]))
     method = Scorecam(network, clone=False)
     total = np.zeros((height, width), np.float32)
+    began = time.monotonic()
     for start in range(0, num_channels, step):
-        report(f"{METHODS['score_cam']}, {start:,} of {num_channels:,} channels")
+        seconds = time.monotonic() - began
+        left = f", {_about(seconds * (num_channels / start - 1))} left" if start else ""
+        report(f"{METHODS['score_cam']}, {start:,} of {num_channels:,} channels{left}")
         part = layers.Identity()
         part(features[..., start : start + step])
         cam = method(
@@ -152,6 +165,12 @@ def score_cam(
         )
         total += _first(cam)
     return np.maximum(total, 0)
+
+
+def _about(seconds: float) -> str:
+    """A time left, rounded up, as an estimate is: "about 3 minutes", "less than a minute"."""
+    minutes = math.ceil(seconds / 60)
+    return f"about {minutes} minutes" if minutes > 1 else "less than a minute"
 
 
 def _first(maps: keras.KerasTensor) -> NDArray[np.float32]:
@@ -166,7 +185,7 @@ def _batch(network: keras.Model, image: NDArray[np.uint8]) -> NDArray[np.float32
 
 def main(arguments: list[str]) -> int:
     """Read pixels from stdin and write maps to stdout; returns the exit status."""
-    directory, code = arguments
+    directory, code, *methods = arguments
     # Keras prints to stderr, so that its output does not mix with the maps.
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -178,9 +197,12 @@ def main(arguments: list[str]) -> int:
     except MelanomaError as error:
         _say(REFUSAL, str(error))
         return 2
-    maps = compute(network, image, codes.index(code), lambda words: _say(PROGRESS, words))
+    maps = compute(network, image, codes.index(code), lambda words: _say(PROGRESS, words), methods)
     with answer:
-        np.savez(answer, allow_pickle=False, **maps)
+        for name, heat in maps:
+            content = npy(heat)
+            answer.write(f"{name} {len(content)}\n".encode() + content)
+            answer.flush()
     return 0
 
 

@@ -29,7 +29,7 @@ _FEW_MELANOMAS = 30  # with fewer, one or two photographs decide a threshold for
 class Outlook:
     """A training as far as its data sets show, before they are audited."""
 
-    counts: Mapping[str, NDArray[np.int64]]  # (9,) photographs by split, in the order of `CODES`
+    counts: Mapping[str, NDArray[np.int64]]  # (10,) photographs by split, in the order of `LABELS`
     num_files: int
     renamed: Mapping[str, str]  # what folders are called, and the diagnosis that each is read as
     refusals: tuple[str, ...]  # why it cannot be started
@@ -83,7 +83,7 @@ def _renamed(sets: Sequence[Dataset]) -> dict[str, str]:
 
 
 def _warnings(counts: Mapping[str, NDArray[np.int64]], card: Card | None) -> list[str]:
-    train, val, test = (counts[split] > 0 for split in SPLITS)
+    train, val, test = (counts[split][: len(CODES)] > 0 for split in SPLITS)
     warnings = []
     if card is not None:
         known = np.array([card.class_counts["train"].get(code, 0) > 0 for code in CODES])

@@ -15,7 +15,7 @@ from melanoma_core.audit.cleaning import Cleaned
 from melanoma_core.data import datasets, splits
 from melanoma_core.data.datasets import Dataset
 from melanoma_core.data.schema import SPLITS
-from melanoma_core.diagnoses import CODES
+from melanoma_core.diagnoses import LABELS
 from melanoma_core.errors import DatasetError, RunError
 from melanoma_core.images.squares import Squares
 from melanoma_core.runs import plans, provenance
@@ -68,13 +68,13 @@ class TrainingData:
 
 
 def labels(rows: pd.DataFrame) -> NDArray[np.int64]:
-    """(N,) position of the diagnosis of each row in `CODES`."""
-    return np.array([CODES.index(code) for code in rows["diagnosis"]], np.int64)
+    """(N,) position of the label of each row in `LABELS`."""
+    return np.array([LABELS.index(label) for label in rows["diagnosis"]], np.int64)
 
 
 def counts(rows: pd.DataFrame) -> NDArray[np.int64]:
-    """(C,) rows of each diagnosis, in the order of `CODES`."""
-    return np.bincount(labels(rows), minlength=len(CODES))
+    """(10,) rows of each label, in the order of `LABELS`."""
+    return np.bincount(labels(rows), minlength=len(LABELS))
 
 
 def read(plan: RunPlan, run_dir: Path, parents: Sequence[Parent], image_size: int) -> TrainingData:

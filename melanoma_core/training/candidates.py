@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from melanoma_core.data import coverage
 from melanoma_core.data.datasets import Dataset
 from melanoma_core.data.schema import SPLITS
-from melanoma_core.diagnoses import CODES
+from melanoma_core.diagnoses import CODES, LABELS, UNNAMED
 from melanoma_core.errors import ModelError
 from melanoma_core.evaluation import evaluate, operating_points
 from melanoma_core.images import reading, synthetic
@@ -32,6 +32,7 @@ from melanoma_core.runs.plans import RunPlan
 from melanoma_core.runs.provenance import Parent
 from melanoma_core.runs.training_data import TrainingData
 from melanoma_core.training import parts
+from melanoma_core.training.quality_limits import Judged
 from melanoma_core.training.recipes import RecipeNetwork
 
 TARGETS = (0.95, 0.90)  # sensitivities for melanoma that a threshold is placed for
@@ -97,9 +98,8 @@ def _measure(
     logits = np.array([network.logits(embedding) for embedding in embeddings])
     plans.write_status(run_dir, "calibrating")
     is_val = (held_out["split"] == "val").to_numpy()
-    fitted = calibration.fit(
-        logits[is_val], training_data.labels(held_out)[is_val], made.prior_shift
-    )
+    is_possible = evaluate.possible(training_data.labels(held_out)[is_val])
+    fitted = calibration.fit(logits[is_val], is_possible, made.prior_shift)
     measured = evaluate.from_table(held_out, calibration.probabilities(logits, fitted))
     (building / "evaluation.json").write_text(evaluate.to_json(measured))
     train = data.split("train")
@@ -112,12 +112,14 @@ def _measure(
     val, test = measured.where(is_val), measured.where(~is_val)
     points = tuple(operating_points.operating_point(val, test, target) for target in TARGETS)
     carcinoma_points = operating_points.carcinoma_points(val, test, TARGETS)
-    counts = {
-        split: dict(zip(CODES, training_data.counts(data.split(split)).tolist(), strict=True))
-        for split in SPLITS
-    }
-    indexing = partial(_report, run_dir, "indexing")
-    made_parts = parts.make(network, data, test, embeddings[~is_val], indexing)
+    counts = _class_counts(data)
+    judged = Judged(
+        network, fitted, CODES.index("MEL"), points[0].threshold, made.color_cast_limits
+    )
+    non_lesions = None if plan.non_lesions is None else Path(plan.non_lesions)
+    made_parts = parts.make(
+        judged, data, test, embeddings[~is_val], non_lesions, partial(_report, run_dir)
+    )
     for name, content in made_parts.files.items():
         (building / name).write_bytes(content)
     plans.write_status(run_dir, "evaluating")
@@ -154,6 +156,7 @@ def _measure(
             operating_points.referral_rule(test, *both)
             for both in zip(points, carcinoma_points, strict=False)
         ),
+        quality_limits=made_parts.quality_limits,
         part_figures=made_parts.figures,
     )
 
@@ -161,6 +164,16 @@ def _measure(
 def _report(run_dir: Path, phase: str, done: int, total: int) -> None:
     if done % _NUM_BETWEEN == 0 or done == total:
         plans.write_status(run_dir, phase, done=done, total=total)
+
+
+def _class_counts(data: TrainingData) -> dict[str, dict[str, int]]:
+    """Photographs by split and label; those without a name are listed only where there are any."""
+    counts = {
+        split: dict(zip(LABELS, training_data.counts(data.split(split)).tolist(), strict=True))
+        for split in SPLITS
+    }
+    named = CODES if not any(part[UNNAMED.code] for part in counts.values()) else LABELS
+    return {split: {label: part[label] for label in named} for split, part in counts.items()}
 
 
 def _without_masked(data: TrainingData, bias: NDArray[np.float32]) -> TrainingData:

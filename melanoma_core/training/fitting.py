@@ -18,6 +18,7 @@ from melanoma_core.runs import plans
 from melanoma_core.runs.configs import TrainConfig
 from melanoma_core.training import checkpoints
 from melanoma_core.training.input_pipeline import EpochBatches
+from melanoma_core.training.label_loss import label_crossentropy
 from melanoma_core.training.recipes import Report
 
 # TensorFlow reads it before its first operation. Its plain allocator gives the memory of every
@@ -47,13 +48,14 @@ def fit(
 
     Args:
         network: as `architectures.build` gives it.
-        train: N images (S, S, 3) and labels (N,) from 0.
+        train: N images (S, S, 3) and labels (N,) from 0, to draw epochs by.
         val: the same for validation; monitored only: the learning rate falls to zero, so the last
             epoch is the one to keep.
         config: the settings.
         run_dir: an existing folder; status, history and checkpoints are written here.
         report: is given a line about each epoch.
-        targets: (N, C) in place of the one-hot labels of `train`.
+        targets: (N, C) in place of the one-hot labels of `train`; (N, C + 1) in the order of
+            `LABELS` where some are not named.
 
     Returns:
         One dict per finished epoch: epoch (from 1), loss, val_loss, val_accuracy,
@@ -68,7 +70,8 @@ def fit(
     counts = np.bincount(labels, minlength=num_classes)
     num_drawn = int(balance.planned_counts(counts, config.balance, config.balance_by).sum())
     steps_per_epoch = math.ceil(num_drawn / config.batch_size)
-    _compile(network, config, steps_per_epoch)
+    is_named = targets is None or targets.shape[1] == num_classes
+    _compile(network, config, steps_per_epoch, is_named)
     state, notes = checkpoints.restore(run_dir / "checkpoint", network)
     for note in notes:
         report(note)
@@ -111,18 +114,18 @@ def prior_shift(
     See `balance.prior_shift`.
 
     Args:
-        counts: (C,) training files of each class, from which epochs are drawn.
+        counts: (10,) training files of each label, from which epochs are drawn.
         config: the settings of the training.
-        real_counts: (C,) training photographs of each class.
+        real_counts: (10,) training photographs of each label.
 
     Returns:
-        (C,) 0 for a class without photographs.
+        (9,) 0 for a diagnosis without photographs.
     """
     seen = balance.planned_counts(counts, config.balance, config.balance_by).astype(np.float64)
     weights = _loss_weights(counts, config)
     if weights is not None:
         seen *= weights
-    return balance.prior_shift(seen, real_counts)
+    return balance.prior_shift(balance.by_diagnosis(seen), balance.by_diagnosis(real_counts))
 
 
 def _loss_weights(counts: NDArray[np.int64], config: TrainConfig) -> NDArray[np.float64] | None:
@@ -132,7 +135,9 @@ def _loss_weights(counts: NDArray[np.int64], config: TrainConfig) -> NDArray[np.
     return balance.class_weights(counts, config.balance) if config.balance_by == "weights" else None
 
 
-def _compile(network: keras.Model, config: TrainConfig, steps_per_epoch: int) -> None:
+def _compile(
+    network: keras.Model, config: TrainConfig, steps_per_epoch: int, is_named: bool
+) -> None:
     warmup_steps = round(config.warmup_epochs * steps_per_epoch)
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,
@@ -146,7 +151,9 @@ def _compile(network: keras.Model, config: TrainConfig, steps_per_epoch: int) ->
         optimizer=optimizer,
         loss=keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=config.label_smoothing
-        ),
+        )
+        if is_named
+        else label_crossentropy(config.label_smoothing),
         jit_compile=False,  # XLA was 1.5 to 5 times slower on processors
     )
     optimizer.build(network.trainable_variables)

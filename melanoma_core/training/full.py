@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from melanoma_core.data import outline_files
-from melanoma_core.diagnoses import CODES
+from melanoma_core.diagnoses import CODES, LABELS
 from melanoma_core.errors import RunError
 from melanoma_core.images import color_casts
 from melanoma_core.images.color_casts import Limits
@@ -25,6 +25,8 @@ from melanoma_core.runs.provenance import Parent
 from melanoma_core.runs.training_data import TrainingData
 from melanoma_core.training import fitting, outline_training, soft_targets
 from melanoma_core.training.recipes import RecipeNetwork, Report
+
+_UNNAMED = "Trained only to be benign, as no table names their diagnosis: {:,} files."
 
 
 def settle(plan: RunPlan, parents: Sequence[Parent]) -> TrainConfig:
@@ -135,7 +137,7 @@ def make(
         is_masked = artifacts.is_masked(bias)
         if config.init_weight:
             architectures.interpolate_weights(network, start, config.init_weight, is_masked)
-        architectures.mask_classes(network, bias, is_masked & (counts == 0))
+        architectures.mask_classes(network, bias, is_masked & (counts[: len(CODES)] == 0))
     decoder = None
     if plan.outlines is not None:
         decoder = outline_training.fit_from_files(
@@ -155,21 +157,25 @@ def make(
 def _targets(
     plan: RunPlan, data: TrainingData, files: pd.DataFrame
 ) -> tuple[NDArray[np.float32] | None, str, list[str]]:
-    """Targets (N, C) with teacher probabilities, if any; a checksum of the data; and notes."""
+    """Targets, as in `fitting.fit`; a checksum of the data; and notes."""
     checksum = training_data.split_sha256(data.rows)
+    labels = training_data.labels(files)
+    num_unnamed = int((labels == len(CODES)).sum())
+    notes = [_UNNAMED.format(num_unnamed)] if num_unnamed else []
     if plan.teacher_probs is None:
-        return None, checksum, []
+        targets = np.eye(len(LABELS), dtype=np.float32)[labels] if num_unnamed else None
+        return targets, checksum, notes
     teacher = soft_targets.read(Path(plan.teacher_probs))
     teacher.check_held_out(data.rows.loc[data.rows["split"] != "train", "image_id"].tolist())
     weight = plan.config.distill_weight
-    targets, num_without = teacher.mix(
-        files["image_id"].tolist(), training_data.labels(files), weight
-    )
+    targets, num_without = teacher.mix(files["image_id"].tolist(), labels, weight)
     note = (
         f"Distilled with weight {weight:g} from the teacher probabilities in {teacher.name} "
         f"(SHA-256 {teacher.sha256[:12]}…); {num_without:,} files have none."
     )
-    return targets, sha256((checksum + teacher.sha256).encode()), [note]
+    if not num_unnamed:
+        targets = targets[:, : len(CODES)]
+    return targets, sha256((checksum + teacher.sha256).encode()), [*notes, note]
 
 
 def _color_cast_limits(

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from melanoma_core.diagnoses import CODES, UNNAMED
 from melanoma_core.errors import RunError, RunStopped
 from melanoma_core.evaluation import evaluate
 from melanoma_core.metrics import calibration
@@ -28,6 +29,7 @@ from melanoma_core.training import head_fitting
 from melanoma_core.training.recipes import RecipeNetwork, Report
 
 _NUM_BETWEEN = 25  # photographs between two updates of the progress
+_UNNAMED = "Left out of training, as no table names their diagnosis: {:,} files."
 
 
 def settle(plan: RunPlan, parents: Sequence[Parent]) -> TrainConfig:
@@ -60,7 +62,10 @@ def make(
     (parent,) = parents
     network = predict.read_network(parent.files["network.tflite"], parent.files["head.npz"])
     files, val = data.files("train"), data.split("val")
-    val = val[val["diagnosis"].isin(set(files["diagnosis"]))]
+    is_named = files["diagnosis"].isin(CODES)
+    notes = [_UNNAMED.format(int((~is_named).sum()))] if not is_named.all() else []
+    files = files[is_named]
+    val = val[val["diagnosis"].isin({*files["diagnosis"], UNNAMED.code})]
     report(f"Embedding {len(files) + len(val):,} photographs.")
     vectors = _embeddings(network, data.images_of(pd.concat([files, val])), run_dir)
     report("Fitting the last layer, from strong to weak regularization.")
@@ -90,7 +95,7 @@ def make(
         ),
         head.prior_shift,
         card.color_cast_limits,
-        (f"The network is that of {card.model_id}; only the last layer was trained.",),
+        (f"The network is that of {card.model_id}; only the last layer was trained.", *notes),
         head.history,
         {
             "training": "last layer only",

@@ -55,9 +55,9 @@ def fit(
 
     Args:
         train: embeddings (N, K) and labels (N,), positions in `CODES`.
-        val: the same for validation.
+        val: the same for validation; here labels are positions in `LABELS`.
         config: gives balance and method.
-        real_counts: (C,) training photographs of each class.
+        real_counts: (10,) training photographs of each label.
         on_fit: is given the history so far after each fit.
 
     Raises:
@@ -75,7 +75,7 @@ def fit(
         )
     balanced = balance.effective_counts(counts, config.balance, config.balance_by)
     weights = (balanced[labels] / counts[labels]).astype(np.float64)
-    shift = balance.prior_shift(balanced, real_counts)
+    shift = balance.prior_shift(balanced, balance.by_diagnosis(real_counts))
     middle, directions = _directions(vectors)
     turned = (vectors - middle) @ directions
     model = LogisticRegression(max_iter=_MAX_STEPS, warm_start=True)

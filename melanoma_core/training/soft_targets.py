@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from melanoma_core.data import csv_tables
-from melanoma_core.diagnoses import CODES
+from melanoma_core.diagnoses import CODES, LABELS
 from melanoma_core.errors import DatasetError, RunError
 from melanoma_core.paths import sha256
 
@@ -51,19 +51,20 @@ class TeacherProbs:
 
         Args:
             image_ids: (N,).
-            labels: (N,) positions in `CODES`.
+            labels: (N,) positions in `LABELS`.
             weight: of the teacher probabilities, 0 to 1.
 
         Returns:
-            (N, C), rows that sum to 1; and the number of images without teacher probabilities,
-            whose target is the label alone.
+            (N, 10), rows that sum to 1, in the order of `LABELS`; and the number of images without
+            teacher probabilities, whose target is the label alone.
         """
-        targets = np.eye(len(CODES))[np.asarray(labels)]
+        targets = np.eye(len(LABELS))[np.asarray(labels)]
         rows = [row for row, image_id in enumerate(image_ids) if image_id in self.by_image]
         if rows:
             soft = np.array([self.by_image[image_ids[row]] for row in rows])
             soft /= soft.sum(axis=1, keepdims=True)
-            targets[rows] = weight * soft + (1 - weight) * targets[rows]
+            targets[rows] *= 1 - weight
+            targets[rows, : len(CODES)] += weight * soft
         return targets.astype(np.float32), len(image_ids) - len(rows)
 
 

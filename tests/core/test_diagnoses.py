@@ -49,3 +49,27 @@ def test_an_unknown_name_is_refused_with_the_known_ones(name):
 def test_no_alias_belongs_to_two_diagnoses():
     aliases = [alias for diagnosis in DIAGNOSES for alias in diagnosis.aliases]
     assert len(aliases) == len(set(aliases))
+
+
+def test_benign_without_a_name_may_be_any_benign_diagnosis_and_no_other():
+    assert diagnoses.LABELS[:9] == CODES
+    assert diagnoses.LABELS[9:] == ("BENIGN",)
+    possible = dict(zip(diagnoses.LABELS, diagnoses.IS_POSSIBLE, strict=True))
+    assert possible["NV"] == tuple(code == "NV" for code in CODES)
+    is_benign = [diagnosis.group == diagnoses.BENIGN for diagnosis in DIAGNOSES]
+    assert possible["BENIGN"] == tuple(is_benign)
+
+
+@pytest.mark.parametrize(
+    ("labels", "common"),
+    [
+        (["MEL"], "MEL"),
+        (["BENIGN"], "BENIGN"),
+        (["SK", "BENIGN", "SK"], "SK"),
+        (["BENIGN", "MEL"], None),
+        (["BENIGN", "AK"], None),
+        (["SK", "NV", "BENIGN"], None),
+    ],
+)
+def test_the_most_precise_label_holds_unless_labels_contradict(labels, common):
+    assert diagnoses.common_label(labels) == common

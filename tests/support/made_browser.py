@@ -153,7 +153,7 @@ def uploader(page: Page) -> Locator:
 
 def verdict(page: Page) -> Locator:
     return page.get_by_role(
-        "heading", name=re.compile("(Above|Below) the referral threshold for melanoma")
+        "heading", name=re.compile("(Above|Below) (the|both) referral threshold|Cannot be judged")
     )
 
 

@@ -24,6 +24,24 @@ def draw_class_folders(target: Path, num_each: int = 12, side: int = 64) -> Path
     return target
 
 
+def draw_challenge(target: Path, num_each: int = 12, side: int = 64) -> Path:
+    """An ISIC 2020 set of drawn lesions: melanomas, nevi, and as many that are only benign."""
+    folder = target / "ISIC_2020_Training_JPEG" / "train"
+    folder.mkdir(parents=True)
+    rows = ["image_name,patient_id,diagnosis,benign_malignant"]
+    kinds = (("melanoma", "melanoma", "malignant"), ("nevus", "nevus", "benign"),
+             ("vascular lesion", "unknown", "benign"))  # fmt: skip
+    for kind, diagnosis, malignancy in kinds:
+        for seed in range(num_each):
+            number = len(rows)
+            image = synthetic.lesion(100 + seed, (side, side), kind)
+            Image.fromarray(image).save(folder / f"ISIC_{number}.jpg", quality=95)
+            rows.append(f"ISIC_{number},IP_{number},{diagnosis},{malignancy}")
+    table = "\n".join(rows) + "\n"
+    (target / "ISIC_2020_Training_GroundTruth.csv").write_text(table)
+    return target
+
+
 def plan(dataset: Path, config: TrainConfig = CONFIG) -> RunPlan:
     """The plan of a run on this data set."""
     return RunPlan(config, (str(dataset),))

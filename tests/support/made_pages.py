@@ -44,6 +44,25 @@ def text(app):
     return "\n".join(str(block.value) for block in blocks)
 
 
+def widget(app, key):
+    """The widget with this key; None if it is not on the page."""
+    widgets = [
+        *app.selectbox, *app.slider, *app.radio, *app.number_input, *app.toggle,
+        *app.get("button_group"),
+    ]  # fmt: skip
+    return next((widget for widget in widgets if widget.key == key), None)
+
+
+def choose(app, key, value):
+    """Give the widget with this key another value."""
+    return widget(app, key).set_value(value).run()
+
+
+def pictures(app):
+    """Alternative text and address of every picture."""
+    return [(image.proto.imgs[0].alt, image.proto.imgs[0].url) for image in app.get("image")]
+
+
 def button(app, label):
     return next(button for button in app.button if button.label == label)
 

@@ -5,6 +5,7 @@ the same answer for every photograph.
 """
 
 import dataclasses
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pandas as pd
 from melanoma_core.diagnoses import CODES
 from melanoma_core.evaluation import evaluate
 from melanoma_core.metrics.estimates import Estimate
-from melanoma_core.models import cards, predict, store, training_ids
+from melanoma_core.models import assessments, cards, predict, store, training_ids, views
 from melanoma_core.models.cards import Card, DatasetUse, Differential, OperatingPoint, ReferralRule
 from melanoma_core.models.outcomes import Outcomes
 
@@ -151,11 +152,11 @@ def card(model_id="nine-2026-11-14", **changes):
     return Card(**{**fields, **changes})
 
 
-def add(models_dir: Path, made_card=None, *, in_use=True, evaluation=None):
+def add(models_dir: Path, made_card=None, *, in_use=True, evaluation=None, has_parts=False):
     """Write the folder of a model, and promote it; `evaluation` becomes its evaluation.json."""
     made_card = made_card or card()
     building = store.building_dir(models_dir)
-    for name in store.FILES:
+    for name in (*store.FILES, *(store.PARTS if has_parts else ())):
         (building / name).write_bytes(name.encode())
     no_ids = training_ids.of(pd.DataFrame({"image_id": [], "lesion_id": []}))
     (building / store.TRAINING_IDS).write_bytes(training_ids.to_bytes(no_ids))
@@ -200,3 +201,55 @@ def serve(monkeypatch, models_dir: Path, probabilities=None, heat=None):
 
     monkeypatch.setattr(predict, "load", load)
     monkeypatch.setenv("MELANOMA_MODELS", str(models_dir))
+
+
+def add_parts(
+    monkeypatch, *, findings=(), outline=None, cases=(), vote=None, melanoma=(), refusals=(),
+    num_changed_views=0,
+):  # fmt: skip
+    """Have the served model say more of every photograph than its network does.
+
+    Args:
+        monkeypatch: of the test.
+        findings: of the quality checks.
+        outline: (S, S) or None.
+        cases: similar training lesions.
+        vote: theirs.
+        melanoma: probability of each photograph in turn, the last one for all that follow.
+        refusals: of each photograph in turn, None for one that is taken.
+        num_changed_views: of the eight flips and turns, in which melanoma is near 0.
+    """
+    examine, combine = assessments.examine, assessments.combine
+    numbers = itertools.count()
+
+    def examine_more(model, image):
+        number = next(numbers)
+        if number < len(refusals) and refusals[number] is not None:
+            raise assessments.RefusedError(refusals[number])
+        photograph = examine(model, image)
+        if melanoma:
+            probability = melanoma[min(number, len(melanoma) - 1)]
+            prediction = _with_melanoma(photograph.prediction, probability, model.card)
+            photograph = dataclasses.replace(photograph, prediction=prediction)
+        return dataclasses.replace(photograph, findings=tuple(findings), outline=outline)
+
+    def combine_more(model, photographs):
+        return dataclasses.replace(combine(model, photographs), cases=tuple(cases), vote=vote)
+
+    def view_logits(network, square):
+        logits = np.repeat(network.logits_of([square]), views.NUM_VIEWS, axis=0)
+        logits[1 : 1 + num_changed_views, CODES.index("MEL")] -= 20
+        return logits
+
+    monkeypatch.setattr(assessments, "examine", examine_more)
+    monkeypatch.setattr(assessments, "combine", combine_more)
+    monkeypatch.setattr(views, "view_logits", view_logits)
+
+
+def _with_melanoma(prediction, probability, made_card):
+    """The prediction with this probability of melanoma, the others in their old proportions."""
+    melanoma = np.array([code == "MEL" for code in CODES])
+    rest = np.where(melanoma, 0, prediction.probabilities)
+    probabilities = np.where(melanoma, probability, (1 - probability) * rest / rest.sum())
+    logits = made_card.temperature * np.log(probabilities)
+    return dataclasses.replace(prediction, logits=logits, probabilities=probabilities)

@@ -36,11 +36,11 @@ def test_a_single_lesion_is_in_the_singular():
     )
 
 
-def test_each_fact_outside_has_a_sentence_with_what_was_not_recorded():
+def test_each_fact_outside_has_a_sentence():
     assert warning(card(), Patient(93, "male", "nail")) == (
-        f"{OUTSIDE} Only 4 of its 3,106 training lesions are from a patient aged 90 or over (age "
-        "not recorded in 90). None of its 3,106 training lesions is from a nail (site not recorded "
-        f"in 1,827). **This model is not for nails.** {NOT_KNOWN}"
+        f"{OUTSIDE} Only 4 of its 3,106 training lesions are from a patient aged 90 or over. "
+        f"None of its 3,106 training lesions is from a nail. **This model is not for nails.** "
+        f"{NOT_KNOWN}"
     )
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import streamlit as st
 
 from melanoma_core.images import reading, synthetic
+from melanoma_core.models import assessments as results
 from melanoma_core.models.cards import OperatingPoint
-from melanoma_core.models.predict import Model, Prediction
-from ui import charts, result_text, theme
-from ui.assessments import assess
+from melanoma_core.models.predict import Model
+from ui import assessments, charts, result_text, theme, verdict_text
 from ui.formats import small
 
 _SIZE = (180, 240)  # px; twice the width on screen, and small because drawing takes memory
@@ -16,10 +16,10 @@ _SIZE = (180, 240)  # px; twice the width on screen, and small because drawing t
 
 @dataclass(frozen=True)
 class _Example:
-    """A synthetic lesion and the model's prediction; no patient data."""
+    """A synthetic lesion and what the model says of it; no patient data."""
 
     picture: bytes  # JPEG
-    prediction: Prediction
+    result: results.Assessment
 
 
 def show(model: Model, point: OperatingPoint) -> None:
@@ -29,22 +29,24 @@ def show(model: Model, point: OperatingPoint) -> None:
     is waiting for a verdict.
     """
     example = _example(model.sha256, model)
-    above = result_text.is_above(example.prediction, point)
-    probability = example.prediction.melanoma_probability
+    verdict = example.result.verdict(point.target)
+    heading = verdict_text.heading(example.result, point.target)
+    probability = example.result.prediction.melanoma_probability
     with st.container(border=True):
         st.subheader("What you will see", anchor=False)
         st.image(example.picture, alt="Example, a computer-drawn lesion", width=110)
         st.markdown(
-            f"**{result_text.icon(above)} {result_text.heading(above)}**  \n"
+            f"**{verdict_text.icon(verdict)} {heading}**  \n"
             f"{small(f':material/draw: An example. {result_text.DRAWN}')}"
         )
         st.plotly_chart(
             charts.ruler(probability, point.threshold, theme.current()), config=charts.CONFIG,
-            key="example", alt=f"Example: {charts.ruler_alt(probability, point.threshold)}",
+            key="example",
+            alt=f"Example: {charts.ruler_alt(heading, probability, point.threshold)}",
         )  # fmt: skip
         st.markdown(
-            "- whether the lesion is above the referral threshold for melanoma, and what this "
-            "threshold means in your clinic\n"
+            "- whether the lesion is above a referral threshold, and what this threshold means in "
+            "your clinic\n"
             "- the calibrated probability of every diagnosis, malignant ones first, and a "
             "differential\n"
             "- on request, an evidence map for any diagnosis\n"
@@ -56,4 +58,5 @@ def show(model: Model, point: OperatingPoint) -> None:
 def _example(sha256: str, _model: Model) -> _Example:
     """The example, cached per model for all visitors."""
     image = synthetic.lesion(0, _SIZE)
-    return _Example(reading.jpeg(image), assess(_model, image, is_drawn=True).prediction)
+    drawn = assessments.examine(_model, image, is_drawn=True)
+    return _Example(reading.jpeg(image), assessments.combine(_model, [drawn]).result)

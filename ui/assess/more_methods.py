@@ -16,7 +16,7 @@ from melanoma_core.errors import MelanomaError
 from melanoma_core.models import attribution_jobs, grad_cam, store
 from melanoma_core.models.attribution_jobs import METHODS, Job, Maps
 from ui import errors, result_text, sessions
-from ui.assessments import Assessment, ground_for_map
+from ui.assessments import ShownPhotograph, ground_for_map
 from ui.formats import percent, small
 
 _GRAD_CAM = "grad_cam"
@@ -49,80 +49,85 @@ class _Computations:
     problem: str = ""  # why the last job failed, in Markdown
 
     def collect(self) -> None:
-        """Take the maps of a finished job, or the reason why it failed."""
+        """Take the maps that are finished; of an ended job also the reason why it failed."""
         if self.job is None:
             return
-        try:
-            self.maps[self.code] = self.job.result()
-        except MelanomaError as error:
-            self.problem = errors.to_markdown(error)
-        self.job = None
+        is_done = self.job.is_done  # before its maps are read: none comes after that
+        self.maps.setdefault(self.code, {}).update(self.job.maps)
+        if is_done:
+            try:
+                self.job.result()
+            except MelanomaError as error:
+                self.problem = errors.to_markdown(error)
+            self.job = None
 
     def stop(self) -> None:
-        """Cancel the running job, if any."""
+        """Cancel the running job, if any; its finished maps stay."""
         if self.job is not None:
+            self.maps.setdefault(self.code, {}).update(self.job.maps)
             self.job.cancel()
             self.job = None
 
 
-def show(assessment: Assessment, outline: NDArray[np.bool_] | None = None) -> None:
+def show(photograph: ShownPhotograph, outline: NDArray[np.bool_] | None = None) -> None:
     """Draw the choice of a diagnosis, and a button or the maps of all methods.
 
     Args:
-        assessment: of the lesion on screen.
+        photograph: on screen.
         outline: (H, W) of its photograph, True inside the lesion; None if it is not known.
     """
-    if assessment.maps is None:
+    if photograph.maps is None:
         st.markdown(small("This model has no evidence maps."))
         return
-    computations = _computations_for(assessment)
+    computations = _computations_for(photograph)
     st.markdown(
         "Three other methods for the same network and photograph. If the maps disagree, rely on "
         "none of them; even if they agree, all may be wrong."
     )
     code = st.selectbox(
-        "Evidence maps for", _codes(assessment), key="other_maps_for",
+        "Evidence maps for", _codes(photograph), key="other_maps_for",
         format_func=lambda code: f"{BY_CODE[code].name}, "
-        f"{percent(assessment.prediction.probability(code))}",
+        f"{percent(photograph.prediction.probability(code))}",
         disabled=computations.job is not None,
     )  # fmt: skip
+    maps = computations.maps.get(code, {})
     if computations.job is not None:
         _watch()
-    elif code in computations.maps:
-        _show_maps(assessment, computations.maps[code], code, outline)
-    else:
-        _offer(computations.problem, code)
+    elif len(maps) < len(METHODS):
+        _offer(computations.problem, code, is_begun=bool(maps))
+    if maps:
+        _show_maps(photograph, maps, code, outline)
 
 
-def _computations_for(assessment: Assessment) -> _Computations:
-    image = assessment.network_image
+def _computations_for(photograph: ShownPhotograph) -> _Computations:
+    image = photograph.network_image
     computations = st.session_state.get(sessions.OTHER_MAPS)
     if not isinstance(computations, _Computations) or computations.network_image is not image:
-        computations = _Computations(image, assessment.card.model_id)
+        computations = _Computations(image, photograph.prediction.model_id)
         st.session_state[sessions.OTHER_MAPS] = computations
     return computations
 
 
-def _codes(assessment: Assessment) -> list[str]:
+def _codes(photograph: ShownPhotograph) -> list[str]:
     """Melanoma first, then the other diagnoses by probability."""
-    prediction = assessment.prediction
+    prediction = photograph.prediction
     return sorted(prediction.codes, key=lambda code: (code != "MEL", -prediction.probability(code)))
 
 
-def _offer(problem: str, code: str) -> None:
+def _offer(problem: str, code: str, *, is_begun: bool) -> None:
     shortage = attribution_jobs.shortage()
     if problem:
         errors.show(problem)
     st.button(
-        "Compute the other maps", disabled=shortage is not None,
+        f"Compute the {'missing' if is_begun else 'other'} maps", disabled=shortage is not None,
         on_click=_start, args=(code,),
     )  # fmt: skip
     st.markdown(
         small(
             shortage
-            or "Takes about a minute, longer when the server is busy. The maps are computed in a "
-            "separate process on the server, kept in this session only, and deleted with New "
-            "lesion."
+            or "Takes some minutes, ten when the server is busy; the time left is shown. Each map "
+            "appears as soon as it is finished. The maps are computed in a separate process on "
+            "the server, kept in this session only, and deleted with New lesion."
         )
     )
 
@@ -136,7 +141,13 @@ def _start(code: str) -> None:
     computations.problem = ""
     try:
         directory = store.model_dir(paths.models_dir(), computations.model_id)
-        computations.job = attribution_jobs.start(directory, computations.network_image, code)
+        finished = computations.maps.get(code, {})
+        computations.job = attribution_jobs.start(
+            directory,
+            computations.network_image,
+            code,
+            [method for method in METHODS if method not in finished],
+        )
         computations.code = code
     except MelanomaError as error:
         computations.problem = errors.to_markdown(error)
@@ -148,11 +159,13 @@ def _stop() -> None:
 
 @st.fragment(run_every=_SECONDS)
 def _watch() -> None:
-    """Draw the progress of the job; reruns the whole page when it has ended."""
+    """Draw the progress of the job; reruns the whole page for each map, and when it has ended."""
     computations: _Computations | None = st.session_state.get(sessions.OTHER_MAPS)
-    if computations is None or computations.job is None or computations.job.is_done:
-        if computations is not None:
-            computations.collect()
+    if computations is None or computations.job is None:
+        st.rerun()
+    num_shown = len(computations.maps.get(computations.code, {}))
+    computations.collect()
+    if computations.job is None or len(computations.maps[computations.code]) > num_shown:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/hourglass_top: {computations.job.progress}", width="content")
@@ -160,17 +173,20 @@ def _watch() -> None:
 
 
 def _show_maps(
-    assessment: Assessment, others: Maps, code: str, outline: NDArray[np.bool_] | None
+    photograph: ShownPhotograph, others: Maps, code: str, outline: NDArray[np.bool_] | None
 ) -> None:
-    grad_cam_heat = assessment.maps[assessment.prediction.codes.index(code)]
-    for row in ((_GRAD_CAM, "grad_cam_plus_plus"), ("score_cam", "smooth_grad")):
+    grad_cam_heat = photograph.maps[photograph.prediction.codes.index(code)]
+    for row in ((_GRAD_CAM, "grad_cam_plus_plus"), ("smooth_grad", "score_cam")):
         for column, method in zip(st.columns(2, gap="medium"), row, strict=True):
             with column:
-                heat = grad_cam_heat if method == _GRAD_CAM else others[method]
-                _show_map(assessment, method, code, heat)
+                heat = grad_cam_heat if method == _GRAD_CAM else others.get(method)
+                if heat is None:
+                    st.markdown(f"**{METHODS[method]}**  \n{small('Not computed yet.')}")
+                    continue
+                _show_map(photograph, method, code, heat)
                 if outline is not None:
                     st.markdown(small(_inside(heat, outline)))
-    if assessment.is_drawn:
+    if photograph.is_drawn:
         st.markdown(small(f":material/draw: {result_text.DRAWN}"))
     if outline is None:
         st.markdown(
@@ -187,23 +203,25 @@ def _show_maps(
     )
 
 
-def _show_map(assessment: Assessment, method: str, code: str, heat: NDArray[np.float32]) -> None:
+def _show_map(
+    photograph: ShownPhotograph, method: str, code: str, heat: NDArray[np.float32]
+) -> None:
     title = "Grad-CAM" if method == _GRAD_CAM else METHODS[method]
     name = BY_CODE[code].name.lower()
-    scale = _scale(assessment, method, heat)
-    ground = ground_for_map(assessment.picture)
+    scale = _scale(photograph, method, heat)
+    ground = ground_for_map(photograph.picture)
     picture = grad_cam.overlay(ground, heat, scale, has_line=method != _PIXELWISE)
     st.markdown(f"**{title}**")
     st.image(picture, alt=f"{title}: evidence map for {name}", width="stretch")
-    if not grad_cam.is_drawable(heat, scale):
+    if not grad_cam.is_outlined(heat, scale):
         st.markdown(small(result_text.map_caption(name, heat, scale)))
     st.markdown(small(_MEANINGS[method].format(name=name)))
 
 
-def _scale(assessment: Assessment, method: str, heat: NDArray[np.float32]) -> float:
+def _scale(photograph: ShownPhotograph, method: str, heat: NDArray[np.float32]) -> float:
     """The heat that is drawn at full strength."""
     if method == _GRAD_CAM:
-        return float(assessment.maps.max())
+        return float(photograph.maps.max())
     return float(np.percentile(heat, _PIXEL_PERCENTILE) if method == _PIXELWISE else heat.max())
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 from melanoma_core.audit import reports
 from melanoma_core.audit.audits import Audit, Change
 from melanoma_core.data import catalogues, csv_tables
-from melanoma_core.data.catalogues import CODES_BY_GROUP, Catalogue
+from melanoma_core.data.catalogues import LABELS_BY_GROUP, Catalogue
 from melanoma_core.diagnoses import BY_CODE
 from ui import balance_charts, examinations, finding_text, theme
 from ui.formats import count, counted, small
@@ -81,7 +81,7 @@ def _show_bars(catalogue: Catalogue, table: pd.DataFrame) -> None:
     cleaned = catalogues.build(dataclasses.replace(catalogue.dataset, table=table))
     before, after = catalogues.class_counts(catalogue), catalogues.class_counts(cleaned)
     is_present = np.sum(list(before.values()), axis=0) > 0
-    codes = [code for code, present in zip(CODES_BY_GROUP, is_present, strict=True) if present]
+    codes = [code for code, present in zip(LABELS_BY_GROUP, is_present, strict=True) if present]
     before = {split: rows[is_present] for split, rows in before.items()}
     outlined = {
         split: after[split][is_present] if split in after else np.zeros(len(codes), np.int64)

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from melanoma_core.data.catalogues import CODES_BY_GROUP, Catalogue, matching_rows, value_counts
+from melanoma_core.data.catalogues import LABELS_BY_GROUP, Catalogue, matching_rows, value_counts
 from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.images import reading, synthetic
 from melanoma_core.images.augmentations import AUGMENTATIONS, augment
@@ -56,7 +56,7 @@ def show(catalogue: Catalogue) -> None:
 
 def _ask_class(catalogue: Catalogue) -> str:
     present = value_counts(catalogue, "diagnosis")
-    codes = [code for code in CODES_BY_GROUP if code in present]
+    codes = [code for code in LABELS_BY_GROUP if code in present]
     return st.selectbox(
         "Diagnosis", codes, format_func=lambda code: BY_CODE[code].name, width=260,
         key="explore_augment_class", persist_state="page",

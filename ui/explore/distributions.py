@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from melanoma_core.data import catalogues, csv_tables
-from melanoma_core.data.catalogues import CODES_BY_GROUP, Catalogue
+from melanoma_core.data.catalogues import LABELS_BY_GROUP, Catalogue
 from melanoma_core.data.coverage import NOT_RECORDED
 from melanoma_core.diagnoses import BY_CODE
 from melanoma_core.images import image_sizes
@@ -47,20 +47,22 @@ def show_sizes(catalogue: Catalogue) -> None:
 
 
 def show_skin_tones(catalogue: Catalogue) -> None:
-    """A single bar “not recorded”: no table that the app reads records skin tone."""
-    _show_bars({NOT_RECORDED: len(catalogue)}, "Skin tone")
-    st.markdown(
-        small(
-            "None of the tables that this app reads records skin tone, so accuracy by skin tone "
-            "cannot be measured here."
+    """Fitzpatrick skin types, which downloads from the ISIC Archive alone record."""
+    counts = catalogues.value_counts(catalogue, "skin_tone")
+    _show_bars(counts, "Skin tone")
+    if counts.keys() <= {NOT_RECORDED}:
+        note = (
+            "This data set does not record skin tone, so accuracy by skin tone cannot be measured."
         )
-    )
+    else:
+        note = "Fitzpatrick skin type, I to VI."
+    st.markdown(small(note))
 
 
 def _ask_class(catalogue: Catalogue, key: str) -> str | None:
     present = catalogues.value_counts(catalogue, "diagnosis")
     choice = st.selectbox(
-        "Diagnosis", [_ALL, *(code for code in CODES_BY_GROUP if code in present)],
+        "Diagnosis", [_ALL, *(code for code in LABELS_BY_GROUP if code in present)],
         format_func=lambda code: code if code == _ALL else BY_CODE[code].name,
         key=f"explore_of_{key}", width=300, persist_state="page",
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from melanoma_core.diagnoses import BY_CODE, SEVEN_CLASSES
+from melanoma_core.diagnoses import BY_CODE, CODES, SEVEN_CLASSES
 from melanoma_core.evaluation.formats import SCORES, is_enough, too_few
 from melanoma_core.evaluation.subgroups import DiagnosisFigures
 from melanoma_core.metrics.estimates import Estimate
@@ -17,7 +17,7 @@ _MERGED = {"BKL": "Both keratoses", "AKIEC": "Actinic keratosis or squamous cell
 def diagnoses(figures: Mapping[str, DiagnosisFigures]) -> Table:
     """Each diagnosis against the rest; a merged class is listed after its parts."""
     codes = []
-    for code in BY_CODE:
+    for code in CODES:
         codes.append(code)
         codes += [merged for merged in _MERGED if SEVEN_CLASSES[merged][-1] == code]
     return {

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from melanoma_core.diagnoses import CODES
+from melanoma_core.diagnoses import BY_CODE, CODES
 from melanoma_core.evaluation import model_cards
 from melanoma_core.evaluation.evaluate import Evaluation
 from melanoma_core.evaluation.formats import ENOUGH_LESIONS, cutoff
@@ -25,7 +25,7 @@ from ui import (
 )
 from ui.formats import NOT_RECORDED, counted, day, literal, percent, small
 from ui.model_records import Record
-from ui.models import confusions, history, tables, threshold_explorer
+from ui.models import error_atlas, history, tables, threshold_explorer
 
 ATTRIBUTES = {"Source": "source", "Sex": "sex", "Age": "age", "Body site": "site"}
 
@@ -43,8 +43,8 @@ def show_reliability(record: Record, point: OperatingPoint) -> None:
     ):
         diagram = model_charts.Diagram(
             name,
-            calibration.reliability(*event(before), num_bins),
-            calibration.reliability(*event(after), num_bins),
+            calibration.reliability(*event(before)[1:], num_bins),
+            calibration.reliability(*event(after)[1:], num_bins),
             model_records.observed_proportions(record, name, *event(after), num_bins),
         )
         with column, st.container(border=True):
@@ -66,7 +66,9 @@ def show_reliability(record: Record, point: OperatingPoint) -> None:
         tables.calibration(record.card, model_records.calibration_before(record)),
         hide_index=True, alt="ECE and Brier score before and after calibration",
     )  # fmt: skip
-    st.markdown(small(f"For seven diagnoses, on {_basis(after)}; {_intervals()} in brackets."))
+    st.markdown(
+        small(f"For seven diagnoses, on {_basis(after.named)}; {_intervals()} in brackets.")
+    )
 
 
 def _how_calibrated(record: Record) -> str:
@@ -83,15 +85,20 @@ def _how_calibrated(record: Record) -> str:
     )
 
 
-def _melanoma(evaluation: Evaluation) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    return evaluation.is_melanoma == 1, evaluation.melanoma_probability
+def _melanoma(
+    evaluation: Evaluation,
+) -> tuple[Evaluation, NDArray[np.bool_], NDArray[np.float64]]:
+    return evaluation, evaluation.is_melanoma == 1, evaluation.melanoma_probability
 
 
-def _likeliest(evaluation: Evaluation) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+def _likeliest(
+    evaluation: Evaluation,
+) -> tuple[Evaluation, NDArray[np.bool_], NDArray[np.float64]]:
     """Whether the likeliest of seven is right, and its probability: in 15 bins, the ECE."""
-    prob = evaluation.seven_prob
+    named = evaluation.named
+    prob = named.seven_prob
     # Merged probabilities may sum to 1.0000000000000002.
-    return prob.argmax(axis=1) == evaluation.seven_true, np.minimum(prob.max(axis=1), 1.0)
+    return named, prob.argmax(axis=1) == named.seven_true, np.minimum(prob.max(axis=1), 1.0)
 
 
 def show_diagnoses(record: Record, point: OperatingPoint) -> None:
@@ -106,15 +113,17 @@ def show_diagnoses(record: Record, point: OperatingPoint) -> None:
         config=model_charts.CONFIG, key="confusion",
         alt=subgroup_charts.confusion_alt(counts, CODES),
     )  # fmt: skip
+    st.markdown(small(f"{', '.join(f'{code}: {BY_CODE[code].name.lower()}' for code in CODES)}."))
     st.table(
         tables.diagnoses(model_records.by_diagnosis(record)),
         hide_index=True, alt="Figures of each diagnosis",
     )  # fmt: skip
     st.markdown(
         small(
-            f"On {_basis(record.test)}; {_intervals()} in brackets. The likeliest diagnosis is not "
-            "the verdict: the referral threshold also finds melanomas that are not the likeliest. "
-            "Archives label the two keratoses differently, so use the figure for both together."
+            f"On {_basis(record.test.named)}; {_intervals()} in brackets. The likeliest diagnosis "
+            "is not the verdict: the referral threshold also finds melanomas that are not the "
+            "likeliest. Archives label the two keratoses differently, so use the figure for both "
+            "together."
         )
     )
 
@@ -150,8 +159,8 @@ def show_groups(record: Record, point: OperatingPoint) -> None:
         alt=f"Figures by {name.lower()}",
     )  # fmt: skip
     st.markdown(
-        f"**Skin tone: {NOT_RECORDED}.** How often the model is right on darker or lighter skin is "
-        "not known."
+        f"**Skin tone: {NOT_RECORDED}** in the test photographs. How often the model is right on "
+        "darker or lighter skin is not known."
     )
 
 
@@ -259,7 +268,7 @@ TABS: dict[str, Callable[[Record, OperatingPoint], None]] = {
     "Reliability": show_reliability,
     "Diagnoses": show_diagnoses,
     "By group": show_groups,
-    "Errors": confusions.show,
+    "Errors": error_atlas.show,
     "Training": show_training,
     "Card": show_card,
     "History": history.show,

@@ -7,8 +7,8 @@ import streamlit as st
 
 from melanoma_core import paths
 from melanoma_core.data import balance
-from melanoma_core.data.catalogues import CODES_BY_GROUP
-from melanoma_core.diagnoses import CODES
+from melanoma_core.data.catalogues import LABELS_BY_GROUP
+from melanoma_core.diagnoses import LABELS
 from melanoma_core.runs import preview, provenance
 from melanoma_core.runs.plans import RunPlan
 from melanoma_core.runs.preview import Outlook
@@ -19,7 +19,7 @@ from ui.serving import Serving
 from ui.train import form
 
 _CACHE = "train_outlook"
-_ORDER = [CODES.index(code) for code in CODES_BY_GROUP]
+_ORDER = [LABELS.index(code) for code in LABELS_BY_GROUP]
 
 
 def read(plan: RunPlan, serving: Serving | None) -> Outlook | None:
@@ -43,7 +43,7 @@ def show(outlook: Outlook) -> Plan:
         errors.show(f"**Training cannot start with these settings.** {literal(refusal)}")
     counts = {split: rows[_ORDER] for split, rows in outlook.counts.items()}
     is_present = np.sum(list(counts.values()), axis=0) > 0
-    codes = [code for code, present in zip(CODES_BY_GROUP, is_present, strict=True) if present]
+    codes = [code for code, present in zip(LABELS_BY_GROUP, is_present, strict=True) if present]
     shown = {split: rows[is_present] for split, rows in counts.items()}
     with st.container(border=True):
         st.subheader("Training data, before and after balancing", anchor=False)

@@ -25,6 +25,8 @@ _PHASES = {
     "measuring": "Running the held-out photographs through the network",
     "calibrating": "Calibrating",
     "indexing": "Indexing the training photographs",
+    "telling apart": "Learning to refuse other pictures",
+    "degrading": "Finding the limits of image quality",
     "choosing the threshold": "Choosing the threshold on validation data",
     "evaluating": "Evaluating on the test split",
     "saving": "Saving",
@@ -32,8 +34,8 @@ _PHASES = {
 # The steps of each recipe, as the phases that belong to them.
 _FIRST_STEPS = (("reading", "checking the data"),)
 _LAST_STEPS = (
-    ("measuring", "exporting"), ("calibrating", "choosing the threshold"), ("indexing",),
-    ("evaluating",), ("saving",),
+    ("measuring", "exporting"), ("calibrating", "choosing the threshold"),
+    ("indexing", "telling apart", "degrading"), ("evaluating",), ("saving",),
 )  # fmt: skip
 _STEPS = {
     "full": (*_FIRST_STEPS, ("compiling", "epoch"), *_LAST_STEPS),

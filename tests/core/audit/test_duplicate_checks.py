@@ -71,3 +71,15 @@ def test_a_class_with_fewer_shared_files_is_not_a_copy():
     keratoses = [(f"k{n}", "SK") for n in range(10)]
     melanomas = [(f"k{n}", "MEL") for n in range(8)] + [(f"m{n}", "MEL") for n in range(30)]
     assert duplicate_checks.copied_classes(made_evidence.of(*keratoses, *melanomas)) is None
+
+
+def test_benign_without_a_name_and_a_benign_diagnosis_are_not_two_classes():
+    rows = [("A", "BENIGN"), ("A(1)", "NV"), ("B", "BENIGN"), ("C", "SK")]
+    evidence = made_evidence.of(*rows, pixels="xxyz", near=[(2, 3)])
+    assert duplicate_checks.two_classes(evidence) is None
+    assert duplicate_checks.near_copies_in_two_classes(evidence) is None
+    assert duplicate_checks.copied_classes(evidence) is None
+    finding = duplicate_checks.two_classes(
+        made_evidence.of(("A", "BENIGN"), ("A(1)", "MEL"), pixels="xx")
+    )
+    assert finding.parts == {"Melanoma and Benign, not named": 1}

@@ -56,3 +56,13 @@ def test_a_class_is_small_below_sixty_lesions(num_lesions, is_small):
     rows = [(f"n{n}", "NV") for n in range(num_lesions)]
     finding = label_checks.small_classes(made_evidence.of(*rows))
     assert (finding is not None) is is_small
+
+
+def test_benign_in_a_table_contradicts_a_malignant_folder_only():
+    reference = made_evidence.dataset(
+        ("A", "BENIGN"), ("B", "BENIGN"), name="table", is_official=True
+    )
+    finding = label_checks.contradictions(
+        made_evidence.of(("A", "NV"), ("B", "MEL"), references=[reference])
+    )
+    assert finding.labels == {"B": "BENIGN"}

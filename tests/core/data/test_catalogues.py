@@ -43,7 +43,7 @@ def test_every_row_is_counted_once_and_missing_values_are_listed():
 def test_classes_are_counted_by_split():
     counts = catalogues.class_counts(catalogues.build(FOUR))
     by_code = {
-        split: dict(zip(catalogues.CODES_BY_GROUP, row, strict=True))
+        split: dict(zip(catalogues.LABELS_BY_GROUP, row, strict=True))
         for split, row in counts.items()
     }
     assert list(counts) == ["train", "test", NOT_RECORDED]

@@ -35,6 +35,12 @@ def test_lesions_are_counted_not_photographs():
     assert tuple(lesion_counts) == coverage.ATTRIBUTES
 
 
+def test_skin_types_are_counted_where_they_are_recorded():
+    rows = table(*((f"i{n}", None, None, None, None, "x") for n in range(3)))
+    counts = coverage.count_lesions(rows.assign(fitzpatrick_skin_type=["VI", None, "VI"]))
+    assert counts["skin_tone"] == {"VI": 2, "not recorded": 1}
+
+
 def test_a_lesion_counts_once_under_its_first_recorded_value():
     lesion_counts = coverage.count_lesions(
         table(
@@ -57,7 +63,7 @@ def test_an_empty_training_table_has_no_lesions():
 
 
 def test_columns_exist_in_data_sets():
-    assert set(coverage.COLUMNS.values()) <= set(schema.COLUMNS)
+    assert set(coverage.COLUMNS.values()) <= {*schema.COLUMNS, *schema.EXTRA_COLUMNS}
 
 
 @pytest.mark.parametrize(

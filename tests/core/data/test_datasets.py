@@ -289,3 +289,16 @@ def test_real_archives_combine_to_the_measured_counts(real):
     assert counts("isic2017", "SK") == {"train": 203, "val": 42, "test": 51}
     assert table["group_id"].notna().all()
     assert table.groupby("group_id")["split"].nunique().max() == 1
+
+
+def test_a_named_diagnosis_completes_a_label_that_says_benign(tmp_path):
+    challenge = "ISBI2016_ISIC_Part3_Training_GroundTruth"
+    table = made(
+        tmp_path / "table", *(f"ISIC_{n}.jpg" for n in (1, 2)),
+        **{challenge: "ISIC_1,benign\nISIC_2,benign\n"},
+    )  # fmt: skip
+    folders = made(tmp_path / "folders", "nevus/ISIC_1.jpg", "melanoma/ISIC_2.jpg")
+    combined = datasets.combine([datasets.read(table), datasets.read(folders)])
+    named = dict(combined.table[["image_id", "diagnosis"]].to_numpy())
+    assert named == {"ISIC_1": "NV", "ISIC_2": "BENIGN"}
+    assert "Labeled by a published table against the name of their folder: 1." in combined.notes

@@ -1,10 +1,12 @@
-"""Small versions of HAM10000 and the ISIC challenge sets of 2016 to 2019."""
+"""Small versions of HAM10000, the ISIC challenge sets of 2016 to 2020, and the ISIC Archive."""
+
+from pathlib import Path
 
 import pytest
 
-from melanoma_core.data import datasets, schema
+from melanoma_core.data import datasets, schema, splits
 from melanoma_core.errors import DatasetError
-from tests.support.made_sets import HAM_HEADER, lines, made
+from tests.support.made_sets import HAM_HEADER, lines, made, zipped
 
 ONE_HOT_2018 = "image,MEL,NV,BCC,AKIEC,BKL,DF,VASC"
 ONE_HOT_2019 = "image,MEL,NV,BCC,AK,BKL,DF,VASC,SCC,UNK"
@@ -35,7 +37,7 @@ def test_ham10000_labels_and_metadata_are_translated(tmp_path):
     )
     dataset = datasets.read(tmp_path)
     assert (dataset.name, dataset.license) == ("ham10000", "CC BY-NC 4.0")
-    assert tuple(dataset.table.columns) == schema.COLUMNS
+    assert tuple(dataset.table.columns) == (*schema.COLUMNS, "diagnosis_confirm_type")
     first, second = dataset.table.drop(columns="path").to_dict("records")
     assert first == {
         "image_id": "ISIC_1",
@@ -46,6 +48,7 @@ def test_ham10000_labels_and_metadata_are_translated(tmp_path):
         "sex": "male",
         "anatom_site_general": "scalp",
         "split": None,
+        "diagnosis_confirm_type": "histopathology",
     }
     assert (second["diagnosis"], second["sex"], second["anatom_site_general"]) == (
         "PBK",
@@ -74,17 +77,22 @@ def test_the_larger_of_two_files_is_used_and_unlisted_files_are_noted(tmp_path):
     assert dataset.notes == ("Image files that no table lists are left out: 1.",)
 
 
-def test_2016_benign_is_left_out_because_it_is_not_a_diagnosis(tmp_path):
+def test_2016_benign_is_kept_as_benign_without_a_name(tmp_path):
     made(
         tmp_path,
         *("Train/ISIC_1.jpg", "Train/ISIC_2.jpg", "Test/ISIC_3.jpg", "Test/ISIC_4.jpg"),
         ISBI2016_ISIC_Part3_Training_GroundTruth="ISIC_1,malignant\nISIC_2,benign\n",
         ISBI2016_ISIC_Part3_Test_GroundTruth="ISIC_3,0.0\nISIC_4,1.0\n",
     )
-    assert labels(tmp_path) == {"ISIC_4": ("MEL", "test"), "ISIC_1": ("MEL", "train")}
+    assert labels(tmp_path) == {
+        "ISIC_1": ("MEL", "train"),
+        "ISIC_2": ("BENIGN", "train"),
+        "ISIC_3": ("BENIGN", "test"),
+        "ISIC_4": ("MEL", "test"),
+    }
     dataset = datasets.read(tmp_path)
     assert (dataset.name, dataset.license) == ("isic2016", "CC0")
-    assert dataset.notes == ("“benign”, which is not a diagnosis, is left out: 2.",)
+    assert dataset.notes == ("Benign, and no table names the diagnosis: 2.",)
 
 
 def test_2017_with_its_parts_and_metadata(tmp_path):
@@ -160,6 +168,153 @@ def test_2019_leaves_out_unknown_and_recognizes_downsampled_files(tmp_path):
     assert dataset.table["anatom_site_general"].tolist() == ["anterior torso", None, None]
     assert not dataset.is_ak_with_bowen
     assert dataset.notes == ("“UNK”, which is not a diagnosis, is left out: 1.",)
+
+
+ISIC2020 = (
+    "image_name,patient_id,sex,age_approx,anatom_site_general_challenge,diagnosis,"
+    "benign_malignant,target",
+    "ISIC_1,IP_1,female,45.0,torso,unknown,benign,0",
+    "ISIC_2,IP_1,female,45.0,torso,nevus,benign,0",
+    "ISIC_3,IP_2,male,60.0,palms/soles,melanoma,malignant,1",
+    "ISIC_4,IP_3,male,,head/neck,seborrheic keratosis,benign,0",
+    "ISIC_5,IP_3,male,,head/neck,lentigo NOS,benign,0",
+)
+
+
+def isic2020(root):
+    """The ISIC 2020 challenge set as published."""
+    files = [f"ISIC_2020_Training_JPEG/train/ISIC_{n}.jpg" for n in range(1, 6)]
+    return made(root, *files, ISIC_2020_Training_GroundTruth=lines(*ISIC2020))
+
+
+@pytest.mark.parametrize("is_zipped", [False, True])
+def test_2020_keeps_unknown_as_benign_without_a_name_and_knows_patients(tmp_path, is_zipped):
+    root = isic2020(tmp_path / "set")
+    dataset = datasets.read(zipped(root, tmp_path / "isic2020.zip") if is_zipped else root)
+    assert (dataset.name, dataset.license) == ("isic2020", "CC BY-NC 4.0")
+    table = dataset.table.set_index("image_id")
+    assert table["diagnosis"].to_dict() == {
+        "ISIC_1": "BENIGN",
+        "ISIC_2": "NV",
+        "ISIC_3": "MEL",
+        "ISIC_4": "SK",
+    }
+    assert table["patient_id"].tolist() == ["IP_1", "IP_1", "IP_2", "IP_3"]
+    assert table.loc["ISIC_3", "anatom_site_general"] == "palms/soles"
+    assert set(table["split"]) == {"train"}
+    assert dataset.notes == (
+        "Benign, and no table names the diagnosis: 1.",
+        "Left out, as they are none of the nine classes: lentigo NOS 1.",
+    )
+    ((name, (path,)),) = dataset.other_files.items()
+    assert (name, Path(path).name) == ("lentigo NOS", "ISIC_5.jpg")
+
+
+def test_2020_patients_are_groups_of_a_split(tmp_path):
+    table = splits.assign(datasets.read(isic2020(tmp_path)).table).set_index("image_id")
+    assert table.loc["ISIC_1", "group_id"] == table.loc["ISIC_2", "group_id"]
+    assert "IP_1" not in set(table["group_id"])
+
+
+ARCHIVE = (
+    "isic_id,attribution,copyright_license,age_approx,anatom_site_general,anatom_site_special,"
+    "diagnosis_1,diagnosis_2,diagnosis_3,diagnosis_4,diagnosis_5,diagnosis_confirm_type,"
+    "fitzpatrick_skin_type,image_type,lesion_id,patient_id,sex",
+    "ISIC_1,Clinic A,CC-BY,40,palms/soles,acral NOS,Benign,,,,,,II,dermoscopic,IL_1,IP_1,male",
+    "ISIC_2,Clinic A,CC-BY,40,palms/soles,acral NOS,Benign,Benign melanocytic proliferations,"
+    'Nevus,"Nevus, NOS, Compound",,histopathology,,dermoscopic,IL_2,IP_1,male',
+    'ISIC_3,"Clinic B, Town",CC-BY-NC,,palms/soles,acral NOS,Malignant,'
+    "Malignant melanocytic proliferations (Melanoma),Melanoma metastasis,,,histopathology,,"
+    "dermoscopic,,IP_2,",
+    'ISIC_4,"Clinic B, Town",CC-BY-NC,,palms/soles,acral NOS,Benign,'
+    "Benign soft tissue proliferations - Fibro-histiocytic,Scar,,,,,dermoscopic,,,",
+    "ISIC_5,Clinic A,CC-0,,palms/soles,acral NOS,Benign,"
+    "Benign soft tissue proliferations - Vascular,,,,,,dermoscopic,,,",
+    "ISIC_6,Clinic A,CC-0,,palms/soles,acral NOS,Benign,,,,,,,clinical: close-up,,,",
+)
+
+
+@pytest.mark.parametrize("is_zipped", [False, True])
+def test_download_from_the_archive(tmp_path, is_zipped):
+    root = made(tmp_path / "soles", *(f"ISIC_{n}.jpg" for n in range(1, 7)), "licenses/")
+    made(root, metadata=lines(*ARCHIVE))
+    (root / "attribution.txt").write_text("Clinic A\nClinic B, Town\n")
+    (root / "licenses" / "CC-BY.txt").write_text("Creative Commons …")
+    dataset = datasets.read(zipped(root, tmp_path / "soles.zip") if is_zipped else root)
+    assert (dataset.name, dataset.license) == ("soles", "CC BY 2, CC BY-NC 2, CC0 2")
+    table = dataset.table.set_index("image_id")
+    assert table["diagnosis"].to_dict() == {
+        "ISIC_1": "BENIGN",
+        "ISIC_2": "NV",
+        "ISIC_3": "MEL",
+        "ISIC_5": "VASC",
+    }
+    assert table["fitzpatrick_skin_type"].tolist() == ["II", None, None, None]
+    assert table["anatom_site_general"].tolist() == ["palms/soles"] * 4
+    third = table.loc["ISIC_3"]
+    assert (third["attribution"], third["copyright_license"]) == ("Clinic B, Town", "CC BY-NC")
+    assert third["diagnosis_confirm_type"] == "histopathology"
+    assert (third["lesion_id"], third["patient_id"]) == (None, "IP_2")
+    assert dataset.notes == (
+        "“Melanoma metastasis” is read as Melanoma: 1.",
+        "Benign, and no table names the diagnosis: 1.",
+        "Left out, as they are none of the nine classes: Scar 1, clinical: close-up 1.",
+    )
+    assert {name: len(files) for name, files in dataset.other_files.items()} == {
+        "Scar": 1,
+        "clinical: close-up": 1,
+    }
+
+
+def test_a_table_that_names_the_diagnosis_completes_one_that_says_benign(tmp_path):
+    made(tmp_path, "ISIC_1.jpg", "ISIC_2.jpg")
+    made(
+        tmp_path,
+        ISBI2016_ISIC_Part3_Training_GroundTruth="ISIC_1,benign\nISIC_2,malignant\n",
+        ISIC_2018_Training=lines(ONE_HOT_2018, "ISIC_1,0,0,0,0,0,1,0"),
+    )
+    assert labels(tmp_path) == {"ISIC_1": ("DF", "train"), "ISIC_2": ("MEL", "train")}
+
+
+def test_benign_in_one_table_and_melanoma_in_another_is_refused(tmp_path):
+    made(
+        tmp_path,
+        "ISIC_1.jpg",
+        ISBI2016_ISIC_Part3_Training_GroundTruth="ISIC_1,benign\n",
+        ISIC_2018_Training=lines(ONE_HOT_2018, "ISIC_1,1,0,0,0,0,0,0"),
+    )
+    with pytest.raises(DatasetError, match="ISIC_1 is “mel” here and “benign” in ISBI2016"):
+        datasets.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "counts", "license", "num_patients", "parts"),
+    [
+        (
+            "isic2020",
+            {"MEL": 578, "NV": 138, "SK": 3, "BENIGN": 3033},
+            "CC BY-NC 4.0",
+            839,
+            {"train": (454, 638), "val": (67, 115), "test": (57, 86)},
+        ),
+        (
+            "isic_archive_acral",
+            {"MEL": 496, "NV": 998, "SK": 6, "VASC": 8, "BENIGN": 398},
+            "CC BY 996, CC BY-NC 925, CC0 11",
+            581,
+            {"train": (358, 440), "val": (44, 57), "test": (94, 84)},
+        ),
+    ],
+)
+def test_the_published_archives(research_data, name, counts, license, num_patients, parts):
+    dataset = datasets.read(research_data / f"{name}.zip")
+    assert dataset.table["diagnosis"].value_counts().to_dict() == counts
+    assert dataset.license == license
+    assert dataset.table["patient_id"].nunique() == num_patients
+    table = splits.apply_file(datasets.combine([dataset]).table, research_data / "splits.csv")
+    for split, part in table.groupby("split"):
+        num_melanomas = int((part["diagnosis"] == "MEL").sum())
+        assert (num_melanomas, part["patient_id"].nunique()) == parts[split]
 
 
 def test_a_repeated_id_with_the_same_diagnosis_counts_once(tmp_path):

@@ -190,6 +190,42 @@ def test_figures_are_computed_for_each_data_set_and_for_all(random_evaluation):
     assert by_source["isic2017"] == evaluate.figures(alone, COUNTS, 0.2)
 
 
+def test_benign_without_a_name_counts_for_melanoma_alone():
+    measured = made(
+        ["MEL", "NV", "BENIGN", "BENIGN"],
+        [spread("MEL", 0.9), spread("NV", 0.8), spread("MEL", 0.95), spread("SK", 0.7)],
+    )
+    figures = evaluate.figures(measured, COUNTS, 0.5)
+    assert (figures["accuracy"].value, figures["accuracy"].num_photographs) == (1, 2)
+    assert (figures["macro_auroc"].value, figures["macro_auroc"].num_photographs) == (1, 2)
+    assert figures["melanoma_auroc"].value == pytest.approx(2 / 3)
+    assert (figures["specificity"].value, figures["specificity"].num_photographs) == (
+        pytest.approx(2 / 3),
+        3,
+    )
+    only_unnamed = evaluate.figures(measured.where(np.array([0, 0, 1, 1], bool)), COUNTS, 0.5)
+    assert math.isnan(only_unnamed["macro_auroc"].value)
+    assert only_unnamed["specificity"].value == 0.5
+
+
+def test_differential_leaves_out_what_is_not_named():
+    named = made(["MEL"] * 9 + ["NV"] * 9, [spread("MEL", 0.8)] * 9 + [spread("NV", 0.7)] * 9)
+    more = made(["BENIGN"] * 5, [spread("MEL", 0.99)] * 5)
+    both = Evaluation(
+        pd.concat([named.table, more.table], ignore_index=True),
+        np.concatenate([named.y_prob, more.y_prob]),
+    )
+    assert evaluate.differential(both, both) == evaluate.differential(named, named)
+
+
+def test_validation_loss_of_benign_is_that_of_the_sum():
+    logits = np.log([[0.5, 0.2, 0.02, 0.02, 0.02, 0.06, 0.06, 0.06, 0.06], [1 / 9] * 9])
+    figures = evaluate.validation_figures(logits, np.array([9, 0]))
+    assert figures["val_loss"] == pytest.approx((-np.log(0.44) - np.log(1 / 9)) / 2)
+    assert figures["val_accuracy"] == 1  # of the one that is named
+    assert figures["val_melanoma_auroc"] == 0
+
+
 def test_an_evaluation_is_written_and_read_back(random_evaluation):
     text = evaluate.to_json(random_evaluation)
     read = evaluate.from_json(text)

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from melanoma_core import paths
 from melanoma_core.cli.main import main
-from melanoma_core.diagnoses import BY_CODE, CODES
+from melanoma_core.diagnoses import CODES, DIAGNOSES
 from melanoma_core.errors import ModelError
 from melanoma_core.evaluation import evaluate, model_cards, operating_points, subgroups
 from melanoma_core.evaluation.formats import measured_on, percent_estimate, score_estimate
@@ -172,7 +172,7 @@ def test_merged_diagnoses_follow_their_parts(measured, text):
     test = measured.where((measured.table["split"] == "test").to_numpy())
     found = rows(sections(text)["By diagnosis"])
     expected = subgroups.by_diagnosis(test)
-    names = {code: diagnosis.name for code, diagnosis in BY_CODE.items()} | {
+    names = {diagnosis.code: diagnosis.name for diagnosis in DIAGNOSES} | {
         "BKL": "Both keratoses (pigmented benign, seborrheic) together",
         "AKIEC": "Actinic keratosis and squamous cell carcinoma together",
     }

@@ -255,3 +255,34 @@ def test_reliability_counts_every_row_once(rng):
 def test_reliability_refuses_invalid_probabilities(prob):
     with pytest.raises(ValueError, match="outside 0 to 1"):
         calibration.reliability([1], [prob])
+
+
+def test_rows_with_one_possible_class_are_like_indices(rng):
+    logits, truth = rng.normal(size=(60, 4)) * 3, rng.integers(0, 4, 60)
+    assert calibration.fit(logits, np.eye(4, dtype=bool)[truth]) == calibration.fit(logits, truth)
+
+
+def test_labels_that_leave_classes_open_are_explained_by_their_sum(rng):
+    logits = 4 * rng.normal(size=(400, 3))
+    truth = sample(logits, 2.5, rng)
+    is_possible = np.eye(3, dtype=bool)[truth]
+    is_possible[truth > 0] = [False, True, True]
+    found = calibration.fit_temperature(logits, is_possible)
+
+    def loss(temperature):
+        p = calibration.probabilities(logits, Calibration(temperature))
+        return -np.log(np.where(is_possible, p, 0).sum(axis=1)).mean()
+
+    assert calibration.MIN_TEMPERATURE < found < calibration.MAX_TEMPERATURE
+    assert all(loss(found) <= loss(found * factor) for factor in (0.9, 0.99, 1.01, 1.1))
+
+
+def test_benign_rows_without_a_name_lower_the_bias_of_melanoma(rng):
+    truth = np.repeat([0, 1, 2], [60, 20, 20])
+    logits = 2 * np.eye(3)[truth] + rng.normal(size=(100, 3))
+    named = calibration.fit_class_bias(logits, truth)
+    more = 2 * np.eye(3)[rng.integers(1, 3, 300)] + rng.normal(size=(300, 3))
+    is_possible = np.eye(3, dtype=bool)[np.append(truth, np.full(300, 1))]
+    is_possible[100:] = [False, True, True]
+    both = calibration.fit_class_bias(np.concatenate([logits, more]), is_possible)
+    assert both[0] - both[1:].mean() < named[0] - named[1:].mean()

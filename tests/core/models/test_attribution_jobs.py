@@ -17,6 +17,14 @@ from melanoma_core.models import attribution_jobs, memory
 
 IMAGE = reading.resize(synthetic.lesion(21, (90, 120), "melanoma"), 32)
 SLEEP = "import time; time.sleep(100)"
+SENDING = """
+import io, sys, time, numpy as np
+from melanoma_core.models.attribution_jobs import npy
+image = np.load(io.BytesIO(sys.stdin.buffer.read()))
+def send(name, heat):
+    sys.stdout.buffer.write(f"{name} {len(npy(heat))}\\n".encode() + npy(heat))
+    sys.stdout.buffer.flush()
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -59,12 +67,7 @@ def waited_for(is_so, seconds=10):
 
 def answering(maps):
     """Code of a child that reads its pixels and returns these maps, each given as an expression."""
-    items = ", ".join(f"{name}=np.float32({value})" for name, value in maps.items())
-    return (
-        "import io, sys, numpy as np\n"
-        "image = np.load(io.BytesIO(sys.stdin.buffer.read()))\n"
-        f"np.savez(sys.stdout.buffer, {items})"
-    )
+    return SENDING + "".join(f"send({name!r}, np.float32({heat}))\n" for name, heat in maps.items())
 
 
 FLAT = dict.fromkeys(attribution_jobs.METHODS, "[[1, 2]]")
@@ -80,7 +83,7 @@ def test_child_returns_the_maps_of_the_methods(trained_models, tmp_path, monkeyp
         seen.add(job.progress)
         time.sleep(0.01)
     network, codes = attributions.load(trained_models / "tiny-1", IMAGE)
-    expected = attributions.compute(network, IMAGE, codes.index("NV"), lambda words: None)
+    expected = dict(attributions.compute(network, IMAGE, codes.index("NV"), lambda words: None))
     assert job.result().keys() == expected.keys()
     for name, heat in job.result().items():
         np.testing.assert_allclose(heat, expected[name], rtol=1e-4, err_msg=name)
@@ -100,13 +103,12 @@ def test_damaged_model_is_reported_by_the_child(models_in_use):
 def test_child_receives_pixels_model_and_diagnosis(child, tmp_path):
     start, _ = child
     job = start(
-        "import io, sys, numpy as np\n"
-        "image = np.load(io.BytesIO(sys.stdin.buffer.read()))\n"
+        f"{SENDING}"
         "assert sys.argv[1] == 'melanoma_core.networks.attributions' and sys.argv[3] == 'MEL'\n"
         f"assert sys.argv[2] == {str(tmp_path)!r}\n"
-        "flat = {name: np.float32(image[..., 0]) for name in "
-        f"{tuple(attribution_jobs.METHODS)!r}}}\n"
-        "np.savez(sys.stdout.buffer, **flat)"
+        "assert sys.argv[4:] == ['grad_cam_plus_plus', 'smooth_grad', 'score_cam']\n"
+        "for name in sys.argv[4:]:\n"
+        "    send(name, np.float32(image[..., 0]))\n"
     )
     for heat in job.result().values():
         np.testing.assert_array_equal(heat, IMAGE[..., 0])
@@ -185,6 +187,29 @@ def test_child_of_a_discarded_job_is_killed(child, caplog):
     assert not caplog.records
 
 
+@pytest.mark.parametrize("ending", ["canceled", "killed", "late"])
+def test_maps_that_are_finished_stay_when_the_child_ends_early(child, ending):
+    start, processes = child
+    code = answering({"grad_cam_plus_plus": "[[1, 2]]"}) + "time.sleep(100)"
+    job = start(code, limit_seconds=5 if ending == "late" else 60)
+    assert waited_for(lambda: job.maps)
+    assert not job.is_done
+    if ending == "canceled":
+        job.cancel()
+    elif ending == "killed":
+        os.kill(processes[0].pid, signal.SIGKILL)
+    with pytest.raises(MelanomaError, match=r"was stopped|took too long|status -9"):
+        job.result()
+    assert {name: heat.tolist() for name, heat in job.maps.items()} == {
+        "grad_cam_plus_plus": [[1, 2]]
+    }
+
+
+def test_only_the_requested_methods_are_computed(trained_models):
+    job = attribution_jobs.start(trained_models / "tiny-1", IMAGE, "NV", ["grad_cam_plus_plus"])
+    assert list(job.result()) == ["grad_cam_plus_plus"]
+
+
 def test_second_child_is_refused_until_the_first_has_ended(child):
     start, processes = child
     first = start(SLEEP)
@@ -228,8 +253,8 @@ def test_short_memory_is_explained_and_nothing_is_started(child, monkeypatch):
     start, processes = child
     monkeypatch.setattr(memory, "available", lambda: attribution_jobs.NEEDED_BYTES - 1)
     reason = attribution_jobs.shortage()
-    assert "needs 1.3 GB of memory, and 1.2 GB is free on the server" in reason
-    with pytest.raises(MelanomaError, match=r"needs 1\.3 GB"):
+    assert "needs 1.7 GB of memory, and 1.6 GB is free on the server" in reason
+    with pytest.raises(MelanomaError, match=r"needs 1\.7 GB"):
         start(SLEEP)
     assert not processes
 

@@ -34,7 +34,7 @@ def maps(trained_models):
     loaded, codes = attributions.load(trained_models / "tiny-1", IMAGE)
     assert codes == CODES
     reports = []
-    return attributions.compute(loaded, IMAGE, MEL, reports.append), reports
+    return dict(attributions.compute(loaded, IMAGE, MEL, reports.append)), reports
 
 
 def test_every_method_has_one_nonnegative_map(maps):
@@ -89,7 +89,10 @@ def test_score_cam_in_parts_is_the_same_and_reports_progress(network, maps):
     reports = []
     parts = attributions.score_cam(network, BATCH, MEL, reports.append, num_at_a_time=6)
     np.testing.assert_allclose(parts, maps[0]["score_cam"], rtol=1e-5)
-    assert reports == [f"Score-CAM, {done} of 16 channels" for done in (0, 6, 12)]
+    left = ", less than a minute left"
+    assert reports == [
+        f"Score-CAM, {done} of 16 channels{left if done else ''}" for done in (0, 6, 12)
+    ]
 
 
 def test_smooth_grad_is_that_of_tf_keras_vis_with_the_same_noise(network, maps):
@@ -118,7 +121,7 @@ def test_photograph_with_an_empty_channel_has_a_map_with_color_cast_clamping():
 
 
 def test_maps_depend_on_the_diagnosis(network, maps):
-    of_nevus = attributions.compute(network, IMAGE, NV, lambda words: None)
+    of_nevus = dict(attributions.compute(network, IMAGE, NV, lambda words: None))
     for name, heat in maps[0].items():
         one, other = heat / heat.max(), of_nevus[name] / of_nevus[name].max()
         assert not np.allclose(one, other, atol=0.01), name
@@ -127,7 +130,7 @@ def test_maps_depend_on_the_diagnosis(network, maps):
 def test_photograph_of_any_size_is_resized_as_for_the_model(trained_models, network):
     photograph = synthetic.lesion(22, (90, 120), "nevus")
     loaded, _ = attributions.load(trained_models / "tiny-1", photograph)
-    computed = attributions.compute(loaded, photograph, MEL, lambda words: None)
+    computed = dict(attributions.compute(loaded, photograph, MEL, lambda words: None))
     resized = reading.resize(photograph, 32)[np.newaxis].astype(np.float32)
     expected = attributions.grad_cam_plus_plus(network, resized, MEL)
     np.testing.assert_allclose(computed["grad_cam_plus_plus"], expected, rtol=1e-5)

@@ -34,7 +34,7 @@ def test_counts_are_by_split_and_foreign_folder_names_are_told(tmp_path):
     found = look(tmp_path, folders={**FOLDERS, "Train": {**FOLDERS["Train"], "nv": 5}})
     assert found.num_files == 62
     assert sum(counts.sum() for counts in found.counts.values()) == 62
-    assert found.counts["test"].tolist() == [4, 4, 0, 0, 0, 0, 2, 1, 0]
+    assert found.counts["test"].tolist() == [4, 4, 0, 0, 0, 0, 2, 1, 0, 0]
     assert found.renamed == {"nv": "Nevus"}
     assert not found.refusals
 

@@ -13,12 +13,14 @@ import keras
 import numpy as np
 import pytest
 
+from melanoma_core.diagnoses import CODES, LABELS
 from melanoma_core.metrics import calibration
 from melanoma_core.metrics.calibration import Calibration
 from melanoma_core.networks import architectures
 from melanoma_core.paths import sha256
 from melanoma_core.runs.configs import TrainConfig
 from melanoma_core.training import checkpoints, fitting
+from melanoma_core.training.label_loss import label_crossentropy
 
 PROJECT = Path(__file__).resolve().parents[3]
 CONFIG = TrainConfig(
@@ -200,9 +202,16 @@ def test_status_says_how_far_the_epoch_is_and_how_long_the_rest_takes(tmp_path, 
 # The prior
 
 
+def of_labels(counts):
+    """These counts of the first labels, and 0 of the others."""
+    return np.pad(counts, (0, len(LABELS) - len(counts)))
+
+
 def shift_of(counts, config):
     """The prior shift where each photograph is one file."""
-    return fitting.prior_shift(np.array(counts), config, np.array(counts))
+    shift = fitting.prior_shift(of_labels(counts), config, of_labels(counts))
+    assert not shift[len(counts) :].any()
+    return shift[: len(counts)]
 
 
 def test_prior_shift_by_hand():
@@ -213,8 +222,8 @@ def test_prior_shift_by_hand():
 
 def test_prior_is_that_of_photographs_where_some_have_two_files():
     config = replace(CONFIG, balance="none")
-    shift = fitting.prior_shift(np.array([50, 50]), config, np.array([80, 20]))
-    np.testing.assert_allclose(shift, np.log([0.8 / 0.5, 0.2 / 0.5]))
+    shift = fitting.prior_shift(of_labels([50, 50]), config, of_labels([80, 20]))
+    np.testing.assert_allclose(shift[:2], np.log([0.8 / 0.5, 0.2 / 0.5]))
 
 
 def test_run_that_changed_no_proportions_has_no_prior_shift():
@@ -223,10 +232,10 @@ def test_run_that_changed_no_proportions_has_no_prior_shift():
 
 
 def test_prior_of_weighted_classes_is_that_of_even_ones():
-    counts = np.array([60, 30, 10])
+    counts = [60, 30, 10]
     weighted = replace(CONFIG, balance="none", class_weights=True)
     shift = shift_of(counts, weighted)
-    np.testing.assert_allclose(shift, np.log(counts / 100) - np.log(1 / 3))
+    np.testing.assert_allclose(shift, np.log(np.divide(counts, 100)) - np.log(1 / 3))
 
 
 def test_copies_add_steps_and_the_learning_rate_still_ends_at_zero(tmp_path):
@@ -256,3 +265,46 @@ def test_prior_shift_gives_the_exact_posterior_of_two_normal_classes(balance, se
     logits = x * [-1.0, 1.0] + np.log(seen)
     got = calibration.probabilities(logits, Calibration(prior_shift=tuple(shift)))
     np.testing.assert_allclose(got, posterior, atol=1e-12)
+
+
+def test_benign_photographs_without_a_name_count_among_the_benign_diagnoses():
+    counts = np.array([100, 300, 0, 0, 0, 0, 100, 0, 0, 500])  # MEL, NV, SK, and benign
+    shift = fitting.prior_shift(counts, replace(CONFIG, balance="even"), counts)
+    # Drawn a quarter each, so that nevus stands for 2/3 of the half that is shared out.
+    drawn = {0: 0.25, 1: 0.25 + 0.125, 6: 0.25 + 0.125}
+    real = {0: 0.1, 1: 0.3 + 0.375, 6: 0.1 + 0.125}
+    expected = [np.log(real[k] / drawn[k]) if k in drawn else 0 for k in range(9)]
+    np.testing.assert_allclose(shift, expected)
+
+
+def test_loss_of_benign_is_that_of_the_sum_of_the_benign_diagnoses():
+    logits = np.random.default_rng(0).normal(size=(3, 9)).astype(np.float32)
+    prob = calibration.probabilities(logits)
+    benign = prob[:, [1, 5, 6, 7, 8]].sum(axis=1)
+    targets = np.zeros((3, 10), np.float32)
+    targets[0, 9] = targets[1, 4] = 1
+    targets[2, [0, 9]] = 0.3, 0.7
+    expected = [
+        -np.log(benign[0]),
+        -np.log(prob[1, 4]),
+        -0.3 * np.log(prob[2, 0]) - 0.7 * np.log(benign[2]),
+    ]
+    losses = label_crossentropy()(targets, keras.ops.convert_to_tensor(logits))
+    np.testing.assert_allclose(losses, expected, rtol=1e-5)
+    smoothed = label_crossentropy(0.1)(targets, keras.ops.convert_to_tensor(logits))
+    even = -np.log(prob).mean(axis=1)
+    np.testing.assert_allclose(smoothed, 0.9 * np.array(expected) + 0.1 * even, rtol=1e-5)
+
+
+def test_network_learns_from_benign_without_a_name_what_it_is_not(tmp_path):
+    images, kinds = pictures(24, 0)
+    labels = np.where(kinds == 0, 0, len(CODES))  # dark: melanoma; all others: benign
+    targets = np.eye(len(LABELS), dtype=np.float32)[labels]
+    config = replace(CONFIG, epochs=6)
+    fitting.make_repeatable(1)
+    network = architectures.build(config.network, 32, len(CODES), dropout=0.0)
+    history = fitting.fit(
+        network, (images, labels), (images, labels), config, tmp_path, lambda line: None, targets
+    )
+    assert history[-1]["val_loss"] < 0.5 * history[0]["val_loss"]
+    assert history[-1]["val_melanoma_auroc"] == 1

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from melanoma_core.diagnoses import CODES
+from melanoma_core.diagnoses import CODES, LABELS
 from melanoma_core.errors import DatasetError
 from melanoma_core.metrics import calibration
 from melanoma_core.metrics.calibration import Calibration
@@ -26,7 +26,7 @@ def clouds(counts, seed=0, width=8):
 
 
 def fit(train, val, config=CONFIG, **options):
-    counts = np.bincount(train[1], minlength=len(CODES))
+    counts = np.bincount(train[1], minlength=len(LABELS))
     return head_fitting.fit(train, val, config, counts, **options)
 
 

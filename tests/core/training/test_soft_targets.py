@@ -21,7 +21,7 @@ def test_targets_are_the_weighted_mean_of_label_and_teacher_probabilities(tmp_pa
     found = soft_targets.read(written(tmp_path, MELANOMA, "b,0,1" + ",0" * 7))
     targets, num_without = found.mix(["a", "b", "a", "c"], [0, 0, 1, 2], 0.4)
     assert targets.dtype == np.float32
-    expected = np.zeros((4, 9))
+    expected = np.zeros((4, 10))
     expected[0, :3] = 0.6 + 0.4 * 0.7, 0.4 * 0.2, 0.4 * 0.1
     expected[1, :2] = 0.6, 0.4
     expected[2, :3] = 0.4 * 0.7, 0.6 + 0.4 * 0.2, 0.4 * 0.1
@@ -41,7 +41,7 @@ def test_columns_are_found_by_name_and_rounded_rows_add_up_to_one(tmp_path):
 def test_no_photograph_of_the_file_leaves_the_labels(tmp_path):
     found = soft_targets.read(written(tmp_path, MELANOMA))
     targets, num_without = found.mix(["x", "y"], [4, 0], 0.9)
-    np.testing.assert_array_equal(targets, np.eye(9)[[4, 0]])
+    np.testing.assert_array_equal(targets, np.eye(10)[[4, 0]])
     assert num_without == 2
 
 
@@ -74,3 +74,10 @@ def test_missing_diagnosis_is_named(tmp_path):
     header = HEADER.replace(",VASC", "")
     with pytest.raises(DatasetError, match="has no column vasc"):
         soft_targets.read(written(tmp_path, "a,1" + ",0" * 7, header=header))
+
+
+def test_benign_without_a_name_is_blended_with_the_teacher_too(tmp_path):
+    found = soft_targets.read(written(tmp_path, MELANOMA))
+    (row,), _ = found.mix(["a"], [9], 0.4)
+    assert row[9] == pytest.approx(0.6)
+    assert row[:3] == pytest.approx([0.4 * 0.7, 0.4 * 0.2, 0.4 * 0.1], abs=1e-6)

@@ -22,13 +22,22 @@ WAITING = "import sys, time; sys.stderr.write('progress: Score-CAM, 3 of 16 chan
 WAITING += "sys.stderr.flush(); time.sleep(100)"
 # Heat only in the right half; SmoothGrad with one pixel far above all others.
 ANSWERING = """
-import numpy as np, sys
+import numpy as np, sys, time
+from melanoma_core.models.attribution_jobs import npy
 sys.stdin.buffer.read()
 half = np.float32([[0, 4], [0, 2]])
 pixels = np.kron(half, np.ones((32, 32), np.float32))
 pixels[0, -1] = 1000
-np.savez(sys.stdout.buffer, grad_cam_plus_plus=half, score_cam=0 * half, smooth_grad=pixels)
+maps = {"grad_cam_plus_plus": half, "smooth_grad": pixels, "score_cam": 0 * half}
+for name in sys.argv[4:]:
+    sys.stdout.buffer.write(f"{name} {len(npy(maps[name]))}\\n".encode() + npy(maps[name]))
+    sys.stdout.buffer.flush()
+    if LAST == name:
+        sys.stderr.write("progress: Score-CAM, 3 of 16 channels\\n")
+        sys.stderr.flush()
+        time.sleep(100)
 """
+MISSING = "Compute the missing maps"
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +57,7 @@ def children(monkeypatch):
     """The child processes; each runs `code`, which a test may replace."""
 
     class Children(list):
-        code = ANSWERING
+        code = f"LAST = ''\n{ANSWERING}"
 
     started = Children()
 
@@ -117,8 +126,8 @@ def test_maps_are_shown_beside_grad_cam_with_name_alt_text_and_explanation(model
     assert alts(app)[1:] == [
         "Grad-CAM: evidence map for melanoma",
         "Grad-CAM++: evidence map for melanoma",
-        "Score-CAM: evidence map for melanoma",
         "SmoothGrad: evidence map for melanoma",
+        "Score-CAM: evidence map for melanoma",
     ]
     page = text(app)
     for phrase in (
@@ -150,6 +159,30 @@ def test_progress_is_shown_and_can_be_stopped(models_dir, children):
     assert COMPUTE in labels(app)
 
 
+def test_maps_are_shown_as_they_are_finished_and_stay_when_the_rest_is_stopped(
+    models_dir, children
+):
+    children.code = f"LAST = 'smooth_grad'\n{ANSWERING}"
+    app = assess()
+    button(app, COMPUTE).click().run()
+    assert wait_for(lambda: "SmoothGrad: evidence map for melanoma" in alts(app.run()))
+    assert "Score-CAM, 3 of 16 channels" in text(app)  # still at work
+    assert "**Score-CAM**  \n:small[:gray[Not computed yet.]]" in text(app)
+    button(app, "Stop").click().run()
+    assert wait_for(lambda: not attribution_jobs._PLACE.locked())
+    app.run()
+    assert not app.error
+    assert "SmoothGrad: evidence map for melanoma" in alts(app)
+    del children.code
+    button(app, MISSING).click().run()
+    assert wait_for(lambda: not attribution_jobs._PLACE.locked())
+    app.run()
+    assert "Score-CAM: evidence map for melanoma" in alts(app)
+    assert not {COMPUTE, MISSING} & set(labels(app))
+    assert children[1].args[-1] == "score_cam"
+    assert "smooth_grad" not in children[1].args
+
+
 def test_each_diagnosis_needs_its_own_request_and_earlier_maps_are_kept(models_dir, children):
     app = choose(compute(assess()), "other_maps_for", "NV")
     assert COMPUTE in labels(app)
@@ -164,7 +197,7 @@ def test_a_failure_is_reported_and_can_be_retried(models_dir, children):
     children.code = "raise SystemExit(3)"
     app = compute(assess())
     assert "ended with status 3" in app.error[0].value
-    children.code = ANSWERING
+    del children.code
     app = compute(app)
     assert not app.error
     assert "SmoothGrad: evidence map for melanoma" in alts(app)
@@ -204,7 +237,7 @@ def test_with_too_little_memory_they_are_disabled_with_the_reason(
     monkeypatch.setattr(memory, "available", lambda: 690_000_000)
     app = assess()
     assert button(app, COMPUTE).disabled
-    assert "needs 1.3 GB of memory, and 0.6 GB is free on the server" in text(app)
+    assert "needs 1.7 GB of memory, and 0.6 GB is free on the server" in text(app)
 
 
 def test_a_model_without_maps_says_so(tmp_path, monkeypatch):
@@ -212,7 +245,7 @@ def test_a_model_without_maps_says_so(tmp_path, monkeypatch):
     stub_models.serve(monkeypatch, tmp_path)
     app = assess()
     assert COMPUTE not in labels(app)
-    assert text(app).count("This model has no evidence maps.") == 2
+    assert text(app).count("This model has no evidence maps.") == 1
 
 
 def page_with_outline():
@@ -226,7 +259,7 @@ def page_with_outline():
     outline[:30, 40:] = True  # the upper right quarter
     assessment = sessions.assessment()
     if assessment:
-        more_methods.show(assessment, outline)
+        more_methods.show(assessment.photographs[0], outline)
     st.write("drawn")
 
 
@@ -263,5 +296,6 @@ def test_the_tiny_model_gets_its_maps_from_a_real_child_process(models_in_use):
     assessment, computations = app.session_state["assessment"], app.session_state["other_maps"]
     # The network's own input was sent: Grad-CAM++ is never below the positive part of Grad-CAM.
     prediction = assessment.prediction
-    grad_cam = assessment.maps[prediction.codes.index("MEL")] * np.exp(prediction.logits[0])
+    maps = assessment.photographs[0].maps
+    grad_cam = maps[prediction.codes.index("MEL")] * np.exp(prediction.logits[0])
     assert (computations.maps["MEL"]["grad_cam_plus_plus"] >= grad_cam - 1e-6).all()

@@ -1,4 +1,4 @@
-"""The page Models: candidate and model in use, safety check, dialogs, errors and history."""
+"""The page Models: candidate and model in use, safety check, dialogs and history."""
 
 import dataclasses
 import io
@@ -7,15 +7,14 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from melanoma_core.evaluation import comparisons, evaluate, promotion, subgroups
+from melanoma_core.evaluation import comparisons, evaluate, promotion
 from melanoma_core.models import journal, store
 from melanoma_core.models.journal import Event, Kind
 from tests.support import stub_models
 from tests.support.made_candidates import measured
-from tests.support.made_evaluations import drawn
 from tests.support.made_pages import button, choice, open_app, text
 from ui import dataset_choice
-from ui.models import change_dialogs, confusions, listed_photographs, trial_panel
+from ui.models import change_dialogs, listed_photographs, trial_panel
 
 MODELS = "pages/models.py"
 NARROW = "\u202f"
@@ -265,40 +264,3 @@ def test_history_shows_who_and_why_and_that_no_row_was_changed(models):
     app.run()
     assert "**The journal was changed.**" in app.error[0].value
     assert "none changed" not in text(app)
-
-
-EVALUATION = drawn(300)
-
-
-def test_confusions_match_the_confusion_matrix():
-    table = subgroups.confusions(EVALUATION, 0.3)
-    counts = subgroups.confusion(EVALUATION)
-    codes = evaluate.CODES
-    melanoma, nevus = codes.index("MEL"), codes.index("NV")
-    assert table["melanoma_as_nevus"].sum() == counts[melanoma, nevus] > 0
-    assert table["nevus_as_melanoma"].sum() == counts[nevus, melanoma] > 0
-    below = (EVALUATION.is_melanoma == 1) & (EVALUATION.melanoma_probability < 0.3)
-    assert table["melanoma_below"].sum() == below.sum() > 0
-    assert len(table) == table[["melanoma_as_nevus", "nevus_as_melanoma", "melanoma_below"]].any(
-        axis=1
-    ).sum()  # fmt: skip
-
-
-def test_errors_are_filtered_and_can_be_downloaded(tmp_path, monkeypatch):
-    stub_models.add(tmp_path, evaluation=EVALUATION)
-    stub_models.serve(monkeypatch, tmp_path)
-    app = open_app(MODELS)
-    app.session_state["model_tab"] = "Errors"
-    app.run()
-    assert not app.exception
-    table = subgroups.confusions(EVALUATION, 0.084)
-    control = app.segmented_control(key="confusion_kind")
-    for kind in ("melanoma_as_nevus", "nevus_as_melanoma"):
-        control.set_value(kind).run()
-        rows = next(frame.value for frame in app.dataframe if "Verdict" in frame.value)
-        assert list(rows["Photograph"]) == list(table.loc[table[kind], "image_id"])
-    app.multiselect(key="confusion_source").set_value(["isic2017"]).run()
-    rows = next(frame.value for frame in app.dataframe if "Verdict" in frame.value)
-    assert set(rows["Source"]) == {"isic2017"}
-    downloaded = pd.read_csv(io.BytesIO(confusions.csv_file(table)))
-    assert list(downloaded["image_id"]) == list(table["image_id"])

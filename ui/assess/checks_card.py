@@ -1,0 +1,114 @@
+"""The checks on the photograph on screen: quality, steadiness, and what is not known."""
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from melanoma_core.models import store, views
+from melanoma_core.models.cards import Card
+from melanoma_core.models.quality_checks import OK, SEVERE, Finding
+from ui import assessments, verdict_text
+from ui.assessments import Assessment
+from ui.formats import literal, small
+
+# Of findings in full, for one photograph and for several; the others are named. More would be too
+# much to read before the verdict.
+_MOST_WORDS, _MOST_WORDS_OF_SEVERAL = 24, 14
+_PROBLEM, _FINE = ":orange[:material/warning:]", ":gray[:material/check:]"
+_UNKNOWN = ":gray[:material/horizontal_rule:]"
+# In the words of a photograph without them; the kinds that must all be without a finding.
+_GOOD = {
+    "sharp": ("blur",),
+    "well lit": ("dark", "overexposed"),
+    "whole lesion in the frame": ("cut_off",),
+}
+
+
+def show(assessment: Assessment, number: int) -> DeltaGenerator:
+    """Draw the card.
+
+    Args:
+        assessment: of the lesion.
+        number: of the photograph on screen.
+
+    Returns:
+        The place of the line that `show_steadiness` draws, as soon as the views are computed.
+    """
+    photograph = assessment.photographs[number]
+    is_alone = len(assessment.photographs) == 1
+    most_words = _MOST_WORDS if is_alone else _MOST_WORDS_OF_SEVERAL
+    with st.container(border=True, gap="xsmall"):
+        st.subheader("Checks on this photograph", anchor=False)
+        with st.container(gap="xsmall"):
+            for line in _quality(photograph.examined.findings, most_words):
+                st.markdown(line)
+            for line in _others(assessment, number):
+                st.markdown(line)
+            steadiness = st.empty()
+            steadiness.markdown(f"{_UNKNOWN} Rotated views: being checked")
+            st.markdown(f"{_UNKNOWN} Skin tone: not recorded")
+            lacking = missing_parts(assessment.card)
+            if lacking:
+                st.markdown(small(f"This model was made without {_listed(lacking)}."))
+    return steadiness
+
+
+def show_steadiness(place: DeltaGenerator, assessment: Assessment, target: float) -> None:
+    """Draw in how many flips and turns the verdict is the same."""
+    verdicts = assessments.view_verdicts(assessment, target)
+    if not verdicts:
+        place.markdown(f"{_UNKNOWN} Rotated views: not checked")
+        return
+    num_same = len(verdicts) - views.num_changed(verdicts)
+    icon = _FINE if num_same == len(verdicts) else _PROBLEM
+    place.markdown(f"{icon} Same verdict in {num_same} of {len(verdicts)} rotated views")
+
+
+def missing_parts(card: Card) -> list[str]:
+    """The parts of an assessment that a model, made before there were any, lacks."""
+    parts = {
+        "evidence maps": card.has_saliency,
+        "refusal of other pictures": store.NOVELTY in card.files,
+        "quality checks": bool(card.quality_limits),
+        "outlines": store.OUTLINE_WEIGHTS in card.files,
+        "similar cases": store.NEIGHBORS in card.files,
+    }
+    return [name for name, is_there in parts.items() if not is_there]
+
+
+def _quality(findings: tuple[Finding, ...], most_words: int) -> list[str]:
+    lines, named, num_words = [], [], 0
+    for finding in findings:
+        if finding.severity == OK:
+            continue
+        num_words += len(finding.message.split())
+        if lines and num_words > most_words:
+            named.append(finding.kind.replace("_", " "))
+        else:
+            lines.append(f"{_PROBLEM} {_text(finding)}")
+    if named:
+        lines.append(f"{_PROBLEM} Also: {', '.join(named)}")
+    fine = {finding.kind for finding in findings if finding.severity == OK}
+    good = [name for name, kinds in _GOOD.items() if fine.issuperset(kinds)]
+    if good:
+        lines.append(f"{_FINE} {', '.join(good).capitalize()}")
+    return lines
+
+
+def _text(finding: Finding) -> str:
+    message = literal(finding.message.rstrip("."))
+    return f"**{message}**" if finding.severity == SEVERE else message
+
+
+def _others(assessment: Assessment, number: int) -> list[str]:
+    """The severe findings of the other photographs, which may be why there is no verdict."""
+    return [
+        f"{_PROBLEM} Photograph {other + 1}: "
+        + ", ".join(verdict_text.REASONS.get(f.kind, f.kind) for f in photograph.examined.severe)
+        for other, photograph in enumerate(assessment.photographs)
+        if other != number and photograph.examined.severe
+    ]
+
+
+def _listed(names: list[str]) -> str:
+    """Such as "outlines and similar cases"."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
