@@ -21,7 +21,7 @@ pytest.importorskip("playwright.sync_api", reason="Playwright is not installed."
 
 from playwright.sync_api import expect
 
-from melanoma_core.diagnoses import BY_CODE
+from melanoma_core.diagnoses import DIAGNOSES
 from melanoma_core.images import reading, synthetic
 from melanoma_core.models import store
 from tests.support import made_browser
@@ -75,7 +75,7 @@ def expect_result(page):
     expect(verdict(page)).to_be_in_viewport()
     expect(bar_names(page)).to_have_count(9)
     assert sorted(bar_names(page).all_text_contents()) == sorted(
-        diagnosis.name for diagnosis in BY_CODE.values()
+        diagnosis.name for diagnosis in DIAGNOSES
     )
 
 
@@ -350,6 +350,22 @@ def test_narrow_windows_need_no_horizontal_scrolling(visit, scheme, width):
     shoot(page, f"result-{width}", scheme)
     expect_map(page)
     assert not made_browser.is_wider_than_the_window(page)
+
+
+def test_a_phone_has_the_verdict_first(visit, scheme):
+    phone = "Mozilla/5.0 (Linux; Android 16) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36"
+    page = visit(viewport={"width": 390, "height": 844}, user_agent=phone)
+    upload(page, LESION)
+    expect_result(page)
+    order = [
+        verdict(page), photograph(page),
+        page.get_by_role("heading", name="Checks on this photograph"),
+        page.get_by_role("heading", name="All diagnoses"),
+    ]  # fmt: skip
+    heights = [element.bounding_box()["y"] for element in order]
+    assert heights == sorted(heights)
+    assert not made_browser.is_wider_than_the_window(page)
+    shoot(page, "phone-result", scheme)
 
 
 def test_the_about_page_opens_by_its_link(visit, scheme):
