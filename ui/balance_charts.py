@@ -1,5 +1,6 @@
 """Classes of a data set as bars: filled as they are, outlined as training will see them."""
 
+import textwrap
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
@@ -16,10 +17,11 @@ from ui.theme import Ground
 SPLIT_NAMES = {
     "train": "Training", "val": "Validation", "test": "Test", NOT_RECORDED: "No split recorded",
 }  # fmt: skip
-_NAMES_WIDTH = 0.26  # fraction of the width, for the names of the classes
+_NAMES_WIDTH = 0.32  # fraction of the width, for the names of the classes: 105 px on a phone
+_LONGEST_NAME = 16  # letters; longer names have two lines
 _GAP = 0.03
 _PLANNED_WEIGHT = 2.2  # how much wider the bars with an outline are drawn
-_ROW_HEIGHT = 31  # px
+_ROW_HEIGHT = 36  # px
 _HEADING = 26
 
 
@@ -37,7 +39,7 @@ def classes(
         planned: (C,) counts to outline, by split; for some of the splits only.
         ground: colors of the theme.
     """
-    names = [BY_CODE[code].name for code in codes]
+    names = ["<br>".join(textwrap.wrap(BY_CODE[code].name, _LONGEST_NAME)) for code in codes]
     data: list[Spec] = []
     notes: list[Spec] = []
     axes: dict[str, Spec] = {}
@@ -80,7 +82,7 @@ def classes(
         "margin": {"l": 0, "r": 0, "t": _HEADING, "b": 0}, "barmode": "overlay", **axes,
         "yaxis": {
             "autorange": "reversed", "showgrid": False, "zeroline": False, "fixedrange": True,
-            "ticks": "", "automargin": False, "tickfont": {"color": ground.ink, "size": 13},
+            "ticks": "", "automargin": False, "tickfont": {"color": ground.ink, "size": 12},
         },
         "annotations": notes,
     }  # fmt: skip

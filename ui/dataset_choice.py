@@ -134,7 +134,7 @@ def _on_server(server_dir: Path) -> Catalogue | None:
 
 def _uploaded() -> Catalogue | None:
     file = st.file_uploader(
-        "Zip of class folders, of HAM10000 or of an ISIC challenge set, with its CSV table",
+        "Zip of class folders, of HAM10000 or from ISIC (challenge or Archive) with its table",
         type="zip",
         # A file beyond the server's own limit would be refused without a reason.
         max_upload_size=min(MAX_ARCHIVE_MB, st.get_option("server.maxUploadSize")),

@@ -23,9 +23,9 @@ def confusion(counts: NDArray[np.int64], codes: Sequence[str], ground: Ground) -
     """Photographs by true and likeliest diagnosis, colored by the proportion of the row."""
     totals = counts.sum(axis=1, keepdims=True)
     proportions = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+    # Codes alone: full names would leave a phone no room for the cells.
     names = [
-        f"{BY_CODE[code].name} ({code}), {count(int(total))}"
-        for code, total in zip(codes, totals[:, 0], strict=True)
+        f"{code}, {count(int(total))}" for code, total in zip(codes, totals[:, 0], strict=True)
     ]
     heatmap = {
         "type": "heatmap", "z": proportions.tolist(), "x": list(codes), "y": names, "zmin": 0,
@@ -99,11 +99,11 @@ def groups(
                 "line": {"color": ground.soft, "width": 1.5, "dash": "dot"},
             }
         )  # fmt: skip
-        domain = [(place - 1) * width + (0.02 if place > 1 else 0), place * width - 0.02]
+        domain = [(place - 1) * width + (0.06 if place > 1 else 0), place * width - 0.02]
         axes[f"xaxis{axis[1:]}"] = model_charts.percent_axis(measure, ground) | {
-            "domain": domain,
-            "side": "top",
-        }
+            "domain": domain, "side": "top", "tickvals": [0, 50, 100],
+            "ticktext": ["0", "50", "100 %"],
+        }  # fmt: skip
     layout = model_charts.bare(56 + _ROW_HEIGHT * len(names)) | {
         "margin": {"l": 2, "r": 24, "t": 44, "b": 0}, **axes,
         "yaxis": {

@@ -191,7 +191,7 @@ def _print_missed(undegraded: pd.DataFrame, degraded: pd.DataFrame) -> list[dict
         "\nDegraded melanoma photographs: points more below than undegraded, of all sources; the"
         "\nsame without those that have a severe finding, of all and of each source"
     )
-    names = [source for source, _ in _sources(undegraded)]
+    names = [held_out.source_name(source) for source, _ in _sources(undegraded)]
     headings = ("degradation", "level", "severe", "below", "without a finding", *names[:-1])
     lines = []
     for first in range(0, len(missed), len(names)):

@@ -96,7 +96,7 @@ def small_classes(evidence: Evidence) -> Finding | None:
         count=len(parts),
         unit="classes",
         meaning=f"Too few lesions{f' in {measured}' if measured else ''} to measure these: at a "
-        f"sensitivity of {100 * SENSITIVITY:.0f} % the 95 % interval is wider than "
+        f"sensitivity of {100 * SENSITIVITY:.0f}\u202f% the 95\u202f% interval is wider than "
         f"{100 * MAX_INTERVAL_WIDTH:.0f} percentage points.",
         parts=parts,
     )

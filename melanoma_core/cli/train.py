@@ -41,7 +41,13 @@ _DATA_OPTIONS = (
         multiple=True,
         required=True,
         type=click.Path(exists=True),
-        help="Folder or zip: class folders, HAM10000 or an ISIC challenge set. Repeatable.",
+        help="Folder or zip: class folders, HAM10000, an ISIC challenge or ISIC Archive set. "
+        "Repeatable.",
+    ),
+    click.option(
+        "--non-lesions",
+        type=click.Path(exists=True, file_okay=False),
+        help="Folder of pictures that show no lesion, to refuse such besides those drawn by code.",
     ),
     click.option(
         "--splits",
@@ -328,6 +334,7 @@ def _plan(
         split_by=options["split_by"],
         teacher_probs=absolute(teacher_probs),
         outlines=absolute(options.get("outlines")),
+        non_lesions=absolute(options["non_lesions"]),
     )
 
 

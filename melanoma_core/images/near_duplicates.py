@@ -37,6 +37,8 @@ _SHIFT = 3  # thumbnail px by which the crop of a near copy may differ
 _FINE_SIGMA = 2.0  # px; coarser detail is not part of the fine structure
 _FINE_FLOOR = 0.7  # gray levels, so that compression noise is not amplified
 _FINE_RADIUS = 28.0  # px; outside is the dark ring of many dermatoscopes, the same in all
+# A smaller frame than that ring is black; two lesions in the same one reached 0.9 by its edge.
+_BLACK, _BLACK_SHARE = 24, 0.01  # gray levels; share of black about a px, weighted by distance
 _PAIRS_AT_ONCE = 512
 
 
@@ -247,8 +249,11 @@ def _fine(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     detail = pictures - blur @ pictures @ blur.T
     detail /= np.sqrt(blur @ detail**2 @ blur.T) + _FINE_FLOOR
     radius = np.hypot(place[:, None] - (SIDE - 1) / 2, place - (SIDE - 1) / 2)
-    inside = (radius < _FINE_RADIUS).astype(np.float32)
-    mean = (detail * inside).sum((1, 2), keepdims=True) / inside.sum()
+    # The blur reaches some px into the picture, and with it the edge of a black frame.
+    is_near_black = blur @ (pictures < _BLACK).astype(np.float32) @ blur.T > _BLACK_SHARE
+    inside = ((radius < _FINE_RADIUS) & ~is_near_black).astype(np.float32)
+    area = np.maximum(inside.sum((1, 2), keepdims=True), 1)
+    mean = (detail * inside).sum((1, 2), keepdims=True) / area
     windowed: NDArray[np.float32] = (detail - mean) * inside
     return windowed
 

@@ -20,6 +20,9 @@ def resize(mask: NDArray[np.bool_], height: int, width: int) -> NDArray[np.bool_
 def mask(logits: NDArray[np.floating], height: int, width: int) -> NDArray[np.bool_] | None:
     """The one lesion that a decoder sees, without holes; None if it sees none.
 
+    Of several regions it is the one with the largest sum of logits: a faint shadow in a corner may
+    be larger than the lesion, but the decoder is less sure of it.
+
     Args:
         logits: (h, w), > 0 inside, of the photograph squashed to a square.
         height: of the mask, px; the photograph's, usually.
@@ -32,7 +35,10 @@ def mask(logits: NDArray[np.floating], height: int, width: int) -> NDArray[np.bo
 
     plane = Image.fromarray(np.asarray(logits, np.float32))
     large = np.asarray(plane.resize((width, height), Image.Resampling.BICUBIC))
-    region = largest(large > 0)
+    labels, num_regions = ndimage.label(large > 0)
+    if not num_regions:
+        return None
+    region = labels == 1 + int(np.bincount(labels.ravel(), large.ravel())[1:].argmax())
     if region.sum() <= _SMALLEST_SHARE * large.size:
         return None
     if (1 / (1 + np.exp(-large[region]))).mean() < _LEAST_CONFIDENCE:

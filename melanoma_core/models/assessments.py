@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from melanoma_core.errors import ImageError
 from melanoma_core.images import outlines, reading
 from melanoma_core.metrics import calibration
-from melanoma_core.models import outcomes, predict, quality_checks, similar_cases
+from melanoma_core.models import novelty, outcomes, predict, quality_checks, similar_cases
 from melanoma_core.models.cards import Card
 from melanoma_core.models.novelty import Refusal
 from melanoma_core.models.outcomes import Closest
@@ -94,6 +94,10 @@ def examine(model: Model, image: NDArray[np.uint8]) -> Photograph:
     """
     square = reading.resize(image, model.network.graph.image_size)
     prediction = predict.classify(model, square)
+    if model.novelty is not None:
+        refusal = novelty.refusal(model.novelty, square, prediction.embedding)
+        if refusal is not None:
+            raise RefusedError(refusal)
     logits = prediction.outline
     outline = None if logits is None else outlines.mask(logits, *square.shape[:2])
     return Photograph(square, prediction, _findings(model, image, prediction, outline), outline)

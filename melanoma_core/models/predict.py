@@ -18,7 +18,8 @@ from melanoma_core.diagnoses import CARCINOMA_CODES, MALIGNANT_CODES
 from melanoma_core.errors import ModelError
 from melanoma_core.images import reading
 from melanoma_core.metrics import calibration
-from melanoma_core.models import cards, outcomes, similar_cases, store
+from melanoma_core.models import cards, novelty, outcomes, similar_cases, store
+from melanoma_core.models.novelty import Novelty
 from melanoma_core.models.outcomes import Outcomes
 from melanoma_core.models.similar_cases import Index
 
@@ -107,6 +108,7 @@ class Model:
     network: Network
     outcomes: Outcomes  # of its test photographs
     index: Index | None = None  # of its training photographs; None: it has none
+    novelty: Novelty | None = None  # refuses pictures that show no lesion; None: it refuses none
 
 
 @dataclass(frozen=True)
@@ -203,13 +205,14 @@ def load(directory: Path) -> Model:
             f"{card.image_size} px, its network of {len(network.bias)} at "
             f"{network.graph.image_size} px. Restore the folder from a copy."
         )
-    neighbors = contents.get(store.NEIGHBORS)
+    neighbors, detector = contents.get(store.NEIGHBORS), contents.get(store.NOVELTY)
     model = Model(
         card,
         card_sha256,
         network,
         outcomes.from_evaluation(contents["evaluation.json"]),
         similar_cases.from_bytes(neighbors, network.kernel.shape[0]) if neighbors else None,
+        novelty.from_bytes(detector) if detector else None,
     )
     _check_golden(model, contents["golden.npz"])
     return model

@@ -44,6 +44,7 @@ class RunPlan:
     split_by: str = "given"  # one of `SPLIT_METHODS`
     teacher_probs: str | None = None  # path of teacher probabilities
     outlines: str | None = None  # path of lesion outlines, from which a decoder is trained
+    non_lesions: str | None = None  # folder of pictures that a model is to refuse
 
     def __post_init__(self) -> None:
         if self.recipe not in RECIPES:

@@ -116,7 +116,10 @@ def _measure(
     judged = Judged(
         network, fitted, CODES.index("MEL"), points[0].threshold, made.color_cast_limits
     )
-    made_parts = parts.make(judged, data, test, embeddings[~is_val], partial(_report, run_dir))
+    non_lesions = None if plan.non_lesions is None else Path(plan.non_lesions)
+    made_parts = parts.make(
+        judged, data, test, embeddings[~is_val], non_lesions, partial(_report, run_dir)
+    )
     for name, content in made_parts.files.items():
         (building / name).write_bytes(content)
     plans.write_status(run_dir, "evaluating")

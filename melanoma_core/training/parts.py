@@ -1,8 +1,12 @@
-"""What a model has besides its network and thresholds: similar cases, and limits of quality."""
+"""What a model has besides its network and thresholds.
+
+The index of similar cases, what refuses pictures that show no lesion, and the limits of quality.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +14,11 @@ from numpy.typing import NDArray
 from melanoma_core.evaluation import evaluate
 from melanoma_core.evaluation.evaluate import Evaluation
 from melanoma_core.metrics.estimates import Estimate
-from melanoma_core.models import similar_cases, store
+from melanoma_core.models import novelty, similar_cases, store
 from melanoma_core.models.predict import Network
 from melanoma_core.models.quality_checks import Limit
 from melanoma_core.runs.training_data import TrainingData
-from melanoma_core.training import quality_limits
+from melanoma_core.training import novelty_fitting, quality_limits
 from melanoma_core.training.quality_limits import Judged
 
 OnProgress = Callable[[int, int], None]
@@ -35,6 +39,7 @@ def make(
     data: TrainingData,
     test: Evaluation,
     test_embeddings: NDArray[np.float32],
+    non_lesions: Path | None,
     report: Report,
 ) -> Parts:
     """Make the parts of a model from its training and validation photographs.
@@ -44,9 +49,10 @@ def make(
         data: of its run.
         test: its evaluation on N test photographs.
         test_embeddings: (N, K) of these.
+        non_lesions: folder of pictures to refuse; None: only those drawn by code.
         report: is told the progress.
     """
-    train = data.split("train")
+    train, val = data.split("train"), data.split("val")
     network = judged.network
     embeddings = embed(network, data.images_of(train), partial(report, "indexing"))
     licenses = {dataset.name: dataset.license for dataset in data.datasets}
@@ -57,8 +63,19 @@ def make(
     ]
     rows = data.rows[data.rows["split"] != "test"]
     rows = rows.assign(is_melanoma=rows["diagnosis"] == "MEL")
+    detector = novelty_fitting.fit(
+        network,
+        data.images_of(train),
+        data.images_of(val),
+        non_lesions,
+        list(val["source"]),
+        partial(report, "telling apart"),
+    )
     return Parts(
-        {store.NEIGHBORS: similar_cases.to_bytes(index)},
+        {
+            store.NEIGHBORS: similar_cases.to_bytes(index),
+            store.NOVELTY: novelty.to_bytes(detector),
+        },
         quality_limits.fit(judged, rows, partial(report, "degrading")),
         {"vote_melanoma_auroc": evaluate.auroc(test, test.is_melanoma, np.array(shares))},
     )

@@ -59,8 +59,8 @@ def test_buttons_and_slider_change_the_explorer_and_the_clinic_panel(browser, se
 def test_the_chosen_threshold_stays_when_the_page_is_left(browser, server):
     with made_browser.visits(browser, f"{server.url}/models") as visit:
         page = visit()
-        page.get_by_role("button", name="Threshold").click()
-        page.get_by_role("radio", name="90").locator("xpath=..").click()
+        page.get_by_test_id("stPopoverButton").click()
+        page.get_by_test_id("stRadio").get_by_text(re.compile("^90")).click()
         chosen = page.get_by_text(re.compile("You chose the threshold for 90"))
         expect(chosen).to_be_visible()
         page.keyboard.press("Escape")

@@ -125,9 +125,9 @@ def _offer(problem: str, code: str, *, is_begun: bool) -> None:
     st.markdown(
         small(
             shortage
-            or "Takes some minutes, up to ten when the server is busy; the time left is shown. "
-            "Each map appears as soon as it is finished. The maps are computed in a separate "
-            "process on the server, kept in this session only, and deleted with New lesion."
+            or "Takes some minutes, ten when the server is busy; the time left is shown. Each map "
+            "appears as soon as it is finished. The maps are computed in a separate process on "
+            "the server, kept in this session only, and deleted with New lesion."
         )
     )
 

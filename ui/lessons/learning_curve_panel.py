@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import streamlit as st
 
 from melanoma_core import paths
@@ -38,6 +39,7 @@ _CHOICES = {
     },
 }
 _HEIGHT = 320  # px
+_CLOSEST_TICKS = 0.2  # of the axis; numbers closer than this would overlap on a phone
 _LETTER = 7  # px, the approximate width of a letter
 
 
@@ -191,12 +193,16 @@ def _format(name: str, estimate: Estimate) -> str:
 def _layout(curve: LearningCurve, ground: Ground, right: int) -> Spec:
     """The layout with the axis of lesions and a right margin of `right` px for labels."""
     bare = model_charts.bare(_HEIGHT)
+    positions = [math.log10(point.num_lesions) for point in curve.points]
+    closest = _CLOSEST_TICKS * (positions[-1] - positions[0])
+    spaces = [*np.diff(positions), math.inf]
     lesions = {
         "type": "log", "tickvals": [point.num_lesions for point in curve.points],
         "ticktext": [
-            f"{count(point.num_lesions)}<br>{percent(point.fraction)}" for point in curve.points
+            f"{count(point.num_lesions)}<br>{percent(point.fraction)}" if space >= closest else ""
+            for point, space in zip(curve.points, spaces, strict=True)
         ],
-        "title": model_charts.axis_title("Training lesions, and their percentage of all", ground),
+        "tickangle": 0, "title": model_charts.axis_title("Training lesions (% of all)", ground),
     }  # fmt: skip
     return bare | {
         "margin": bare["margin"] | {"r": right},

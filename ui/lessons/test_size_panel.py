@@ -1,6 +1,7 @@
 """What a larger test set would buy: the width of an interval by number of melanomas."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from ui.theme import Ground
 FEWEST, MOST = 10, 3000  # melanomas, the ends of the axis
 _HEIGHT = 300  # px
 _TICKS = (10, 30, 100, 300, 1000, 3000)
+_LONGEST_LABEL = 22  # letters; longer labels have two lines
 _EXPECTED = 95  # %, without a model in use
 _TARGET_WIDTH = 5.0  # percentage points
 
@@ -203,7 +205,8 @@ def _point(x: float, y: float, marker: Spec) -> Spec:
 def _label(x: float, y: float, text: str, ground: Ground, *, is_below: bool = False) -> Spec:
     """A label above right of a point on a falling curve, or below left, where there is room."""
     return {
-        "x": math.log10(x), "y": y, "text": text, "showarrow": False,
+        "x": math.log10(x), "y": y, "text": "<br>".join(textwrap.wrap(text, _LONGEST_LABEL)),
+        "showarrow": False, "align": "left",
         "xanchor": "right" if is_below else "left", "yanchor": "top" if is_below else "bottom",
         "xshift": -8 if is_below else 6, "yshift": -4 if is_below else 2,
         "font": {"color": ground.ink, "size": 13},

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from melanoma_core.diagnoses import CODES
+from melanoma_core.diagnoses import BY_CODE, CODES
 from melanoma_core.evaluation import model_cards
 from melanoma_core.evaluation.evaluate import Evaluation
 from melanoma_core.evaluation.formats import ENOUGH_LESIONS, cutoff
@@ -113,6 +113,7 @@ def show_diagnoses(record: Record, point: OperatingPoint) -> None:
         config=model_charts.CONFIG, key="confusion",
         alt=subgroup_charts.confusion_alt(counts, CODES),
     )  # fmt: skip
+    st.markdown(small(f"{', '.join(f'{code}: {BY_CODE[code].name.lower()}' for code in CODES)}."))
     st.table(
         tables.diagnoses(model_records.by_diagnosis(record)),
         hide_index=True, alt="Figures of each diagnosis",

@@ -222,10 +222,6 @@ def _show_disagreements(comparison: Comparison) -> None:
         st.dataframe(
             readable(rows), hide_index=True, width="stretch", placeholder=NOT_RECORDED,
             alt="Photographs on which the verdicts differ",
-            column_config={
-                name: st.column_config.NumberColumn(name, format="percent")
-                for name in ("Melanoma, in use", "Melanoma, candidate")
-            },
         )  # fmt: skip
         names = [BY_CODE[code].name for code in rows["diagnosis"]]
         listed_photographs.show(
@@ -246,9 +242,9 @@ def readable(rows: pd.DataFrame) -> pd.DataFrame:
             "Lesion": rows["lesion_id"],
             "Source": rows["source"],
             "Diagnosis": [BY_CODE[code].name for code in rows["diagnosis"]],
-            "Melanoma, in use": rows["champion_probability"],
+            "Melanoma, in use": rows["champion_probability"].map(percent),
             "In use": rows["champion_refers"].map(referred),
-            "Melanoma, candidate": rows["candidate_probability"],
+            "Melanoma, candidate": rows["candidate_probability"].map(percent),
             "Candidate": rows["candidate_refers"].map(referred),
         }
     )

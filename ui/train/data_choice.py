@@ -101,7 +101,7 @@ def _ask_zip(*, is_sandbox: bool) -> None:
     )
     with st.form("train_upload", border=False, enter_to_submit=False):
         file = st.file_uploader(
-            "Zip of class folders, of HAM10000 or of an ISIC challenge set, with its CSV table",
+            "Zip of class folders, of HAM10000 or from ISIC (challenge or Archive) with its table",
             type="zip",
             max_upload_size=min(MAX_ARCHIVE_MB, st.get_option("server.maxUploadSize")),
             key=f"train_zip_{st.session_state.get(_ROUND, 0)}",

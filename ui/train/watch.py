@@ -25,6 +25,7 @@ _PHASES = {
     "measuring": "Running the held-out photographs through the network",
     "calibrating": "Calibrating",
     "indexing": "Indexing the training photographs",
+    "telling apart": "Learning to refuse other pictures",
     "degrading": "Finding the limits of image quality",
     "choosing the threshold": "Choosing the threshold on validation data",
     "evaluating": "Evaluating on the test split",
@@ -34,7 +35,7 @@ _PHASES = {
 _FIRST_STEPS = (("reading", "checking the data"),)
 _LAST_STEPS = (
     ("measuring", "exporting"), ("calibrating", "choosing the threshold"),
-    ("indexing", "degrading"), ("evaluating",), ("saving",),
+    ("indexing", "telling apart", "degrading"), ("evaluating",), ("saving",),
 )  # fmt: skip
 _STEPS = {
     "full": (*_FIRST_STEPS, ("compiling", "epoch"), *_LAST_STEPS),

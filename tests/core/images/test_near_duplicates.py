@@ -62,6 +62,18 @@ def test_a_slightly_cropped_copy_is_found(lesions):
     assert (0, 5) in pairs(fingerprints_of(*lesions[:5], lesions[0][3:-2, 2:-4]))
 
 
+def framed(image):
+    """The photograph in a round black frame, smaller than most: its edge is the same in all."""
+    height, width = image.shape[:2]
+    rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    return np.where((np.hypot(rows, columns) < 0.6)[..., np.newaxis], image, 0).astype(np.uint8)
+
+
+def test_lesions_in_the_same_black_frame_are_not_copies_but_its_views_are(lesions):
+    images = [framed(lesion) for lesion in lesions]
+    assert pairs(fingerprints_of(*images, np.rot90(images[3]))) == [(3, 40)]
+
+
 def test_lesions_that_look_alike_when_blurred_are_not_copies():
     rng = np.random.default_rng(0)
     rows, columns = np.mgrid[-1:1:150j, -1:1:200j]

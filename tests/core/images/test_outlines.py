@@ -24,6 +24,12 @@ def test_mask_is_the_largest_region_without_its_holes():
     np.testing.assert_array_equal(mask, lesion)
 
 
+def test_mask_is_the_region_that_the_decoder_is_surest_of():
+    lesion, shadow = disc(30, 30, 8), disc(30, 70, 11)
+    seen = np.maximum(logits(lesion), logits(shadow, strength=1.5))
+    np.testing.assert_array_equal(outlines.mask(seen, 60, 80), lesion)
+
+
 def test_mask_is_stretched_to_the_photograph():
     mask = outlines.mask(logits(disc(30, 40, 15)), 240, 160)
     rows, columns = np.mgrid[:240, :160]

@@ -16,6 +16,7 @@ from melanoma_core.audit import audits
 from melanoma_core.data import balance, bundled_set, catalogues, datasets
 from melanoma_core.data.catalogues import CODES_BY_GROUP
 from melanoma_core.data.datasets import Dataset
+from tests.support import made_models, made_sets
 from tests.support.made_archives import REFUSED, class_folders, png, refuses
 from tests.support.made_pages import button, chart, figure_of, open_app, text
 from ui import dataset_choice, examinations
@@ -79,7 +80,7 @@ def test_a_fresh_installation_shows_the_nine_class_set():
 
 def test_the_plan_on_screen_is_the_one_that_training_uses():
     app = explore()
-    counts = catalogues.class_counts(catalogues.build(bundled_set.read()))["train"]
+    counts = catalogues.class_counts(catalogues.build(bundled_set.read()))["train"][:-1]  # named
     for target, method in (("even", "copies"), ("sqrt", "sampling"), ("even", "weights")):
         app.segmented_control[0].set_value(target)
         app.segmented_control[1].set_value(method).run()
@@ -158,6 +159,19 @@ def test_an_uploaded_zip_is_read_and_shown_a_page_at_a_time():
     assert "25 to 26 of 26, page 3 of 3" in text(app)
     assert len(pictures(app)) == 2
     assert button(app, "Next").disabled
+
+
+def test_lesions_that_are_benign_without_a_name_have_a_bar_of_their_own(tmp_path):
+    root = made_models.draw_challenge(tmp_path / "set", num_each=3)
+    app = upload(made_sets.zipped(root, tmp_path / "isic2020.zip").read_bytes())
+    assert metrics(app)["Photographs"] == "9"
+    assert metrics(app)["Patients"] == "9"
+    assert metrics(app)["Classes"] == "2"
+    alt, spec, _ = chart(app, "classes")
+    assert "Benign, not named 3" in alt
+    assert spec["data"][0]["y"] == ["Melanoma", "Nevus", "Benign, not named"]
+    assert sum("Benign, not named, ISIC_" in alt for alt, _ in pictures(app)) == 3
+    assert "Benign, and no table names the diagnosis" in text(app)
 
 
 def test_filters_narrow_the_gallery_and_return_to_its_first_page():
