@@ -39,6 +39,7 @@ LESION = reading.jpeg(synthetic.lesion(3, (450, 600)))
 SCHEMES = ("light", "dark") if os.environ.get("MELANOMA_SCREENSHOTS") else ("light",)
 # What no user should see: a traceback, a module, a path of more than one folder.
 INSIDES = re.compile(r"Traceback|\.py\b|site-packages|(?:/[\w.-]+){2,}|\w:\\")
+PHONE = "Mozilla/5.0 (Linux; Android 16) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36"
 EMPTY = "Add a dermoscopic photograph"
 MAP = re.compile("Where the network found support for")
 CAPTION = re.compile("White line: half of the strongest|No region of this|is too faint to draw")
@@ -338,7 +339,8 @@ def test_the_clinic_panel_follows_its_slider_and_is_hidden_outside_the_training_
 
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 768), ("light", 390)])
 def test_narrow_windows_need_no_horizontal_scrolling(visit, scheme, width):
-    page = visit(viewport={"width": width, "height": 1024})
+    agent = {"user_agent": PHONE} if width < 640 else {}
+    page = visit(viewport={"width": width, "height": 1024}, **agent)
     expect_empty(page)
     ground = page.get_by_test_id("stApp").evaluate("app => getComputedStyle(app).backgroundColor")
     assert ground == ("rgb(18, 26, 35)" if scheme == "dark" else "rgb(255, 255, 255)")
@@ -353,8 +355,7 @@ def test_narrow_windows_need_no_horizontal_scrolling(visit, scheme, width):
 
 
 def test_a_phone_has_the_verdict_first(visit, scheme):
-    phone = "Mozilla/5.0 (Linux; Android 16) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36"
-    page = visit(viewport={"width": 390, "height": 844}, user_agent=phone)
+    page = visit(viewport={"width": 390, "height": 844}, user_agent=PHONE)
     upload(page, LESION)
     expect_result(page)
     order = [
