@@ -21,15 +21,15 @@ Picture = NDArray[np.uint8]
 OnProgress = Callable[[int, int], None]  # is told how many pictures are done, of how many
 
 SEED = 0
-NUM_PHOTOGRAPHS = 4000  # as they are; more change the figures by less than their intervals
+NUM_PHOTOGRAPHS = 4000  # as they are; bounds the time of the fit
 NUM_DEGRADED = 1500  # so that a bad photograph is left to the quality checks
-NUM_SKINS = 900  # healthy skin and clinical views, of each; a third of the photographs gives none
+NUM_SKINS = 900  # healthy skin and clinical views, of each; some photographs give none
 NUM_OF_KIND = 70  # pictures drawn by code, of each kind
 REFUSED = 0.008  # of the validation photographs, in all; and of each source
 REFUSED_OF_SOURCE = 0.01
 _LEAST_OF_SOURCE = 100  # fewer photographs place no limit
 _NEARLY_WHITE = 244  # levels; the ground of cut-out pictures
-_STRENGTH = 1e-3  # of the fit to the pictures against small weights (C), chosen on validation
+_STRENGTH = 1e-3  # C of the regression; 1e-2 refused more of the acral lesions
 
 
 def fit(
@@ -107,7 +107,7 @@ def _fit_weights(numbers: NDArray[np.float32], kinds: NDArray[np.int64]) -> Nove
     # A number that is nearly constant on lesions would weigh any difference without measure.
     scale = scale + 1e-3 * lesions.std() + np.float32(1e-6)
     with warnings.catch_warnings():
-        # What 200 steps leave undone changes no figure, and the limit is placed afterwards.
+        # Whatever 200 steps leave undone, the limit is placed afterwards.
         warnings.simplefilter("ignore", ConvergenceWarning)
         regression = LogisticRegression(C=_STRENGTH, max_iter=200).fit(
             novelty.standardized(numbers, mean, scale), kinds
