@@ -43,10 +43,11 @@ def show(assessment: Assessment) -> None:
 def _facts(case: Case) -> list[str]:
     facts = [
         f"Distance {case.distance:.2f}",
-        literal(case.confirmed_by).capitalize() if case.confirmed_by else "Proof not recorded",
+        literal(case.confirmed_by).capitalize() if case.confirmed_by else "Confirmation not recorded",
         _linked(case.image_id),
     ]
-    return [*facts, literal(case.license)] if case.license else facts
+    is_stated = case.license not in ("", "not stated")
+    return [*facts, literal(case.license) if is_stated else "License not stated"]
 
 
 def _linked(image_id: str) -> str:

@@ -355,7 +355,7 @@ def test_similar_cases_have_label_proof_distance_and_a_link(served):
     page = text(served({}, {"cases": CASES, "vote": BENIGN_VOTE}))
     assert "Most similar training lesions" in page
     assert "**Melanoma**  \n:small[:gray[Distance 0.52]]" in page
-    assert "Proof not recorded" in page
+    assert "Confirmation not recorded" in page
     assert "](https://api.isic-archive.com/images/ISIC_0024310/)" in page
     assert "CC\\-BY\\-NC" in page or "CC-BY-NC" in page
 
