@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from melanoma_core.errors import DatasetError
 from melanoma_core.images import non_lesions as drawings
-from melanoma_core.images import reading, skins
+from melanoma_core.images import outlined_skins, outlines, reading, skins
 from melanoma_core.models import novelty, predict
 from melanoma_core.models.novelty import KINDS, Novelty
 
@@ -59,8 +59,7 @@ def fit(
             "Without training and validation photographs, the novelty detector cannot be fitted."
         )
     rng = np.random.default_rng(SEED)
-    size = network.graph.image_size
-    pictures = _all_pictures(rng, train_images, size, non_lesions)
+    pictures = _all_pictures(rng, network, train_images, non_lesions)
     numbers: list[NDArray[np.float32]] = []
     kinds: list[int] = []
     count = NUM_PHOTOGRAPHS + NUM_DEGRADED + 2 * NUM_SKINS + NUM_OF_KIND * len(drawings.KINDS)
@@ -123,27 +122,44 @@ def _fit_weights(numbers: NDArray[np.float32], kinds: NDArray[np.int64]) -> Nove
 
 
 def _all_pictures(
-    rng: np.random.Generator, photographs: Sequence[Picture], size: int, non_lesions: Path | None
+    rng: np.random.Generator,
+    network: predict.Network,
+    photographs: Sequence[Picture],
+    non_lesions: Path | None,
 ) -> Iterator[tuple[str, Picture]]:
     """Kind and square of everything that is fitted on."""
-    order = rng.permutation(len(photographs))
+    size, order = network.graph.image_size, rng.permutation(len(photographs))
     for index in order[:NUM_PHOTOGRAPHS]:
         yield "lesion", photographs[index]
     for index in rng.permutation(order)[:NUM_DEGRADED]:
         yield "lesion", _degraded(rng, photographs[index])
     for index in rng.permutation(order)[:NUM_SKINS]:
-        for kind, make in (("no_lesion", skins.healthy), ("clinical_view", skins.clinical_view)):
-            made = make(rng, photographs[index])
-            if made is not None:
-                yield kind, made
+        yield from _skins(rng, network, photographs[index])
     for kind in drawings.KINDS:
         for seed in range(NUM_OF_KIND):
             yield "not_a_lesion", drawings.made_up(seed, kind, size)
     for path in sorted(non_lesions.rglob("*.png")) if non_lesions else ():
         with Image.open(path) as file:
             picture = np.array(file.convert("RGB"))
-        for view in (picture, _part(rng, picture), _part(rng, _on_a_ground(rng, picture))):
+        photograph = photographs[rng.choice(order)]
+        ground = _on_a_ground(rng, picture) if rng.random() < 0.5 else picture
+        for view in (picture, _part(rng, ground), _recolored(rng, picture, photograph)):
             yield "not_a_lesion", reading.resize(view, size)
+
+
+def _skins(
+    rng: np.random.Generator, network: predict.Network, photograph: Picture
+) -> Iterator[tuple[str, Picture]]:
+    """Healthy skin and clinical views; with the lesion's outline, where the network gives it."""
+    size, logits = photograph.shape[0], network.graph.run(photograph).outline
+    outline = None if logits is None else outlines.mask(logits, size, size)
+    if outline is not None:
+        yield from outlined_skins.made(rng, photograph, outline, size)
+        return
+    for kind, make in (("no_lesion", skins.healthy), ("clinical_view", skins.clinical_view)):
+        picture = make(rng, photograph)
+        if picture is not None:
+            yield kind, picture
 
 
 def _on_a_ground(rng: np.random.Generator, picture: Picture) -> Picture:
@@ -157,16 +173,33 @@ def _on_a_ground(rng: np.random.Generator, picture: Picture) -> Picture:
 
 def _part(rng: np.random.Generator, picture: Picture) -> Picture:
     """A part of the picture, sometimes gray or tinted."""
-    height, width = (round(side * rng.uniform(0.3, 0.8)) for side in picture.shape[:2])
-    top = rng.integers(picture.shape[0] - height + 1)
-    left = rng.integers(picture.shape[1] - width + 1)
-    part = picture[top : top + height, left : left + width].astype(np.float64)
+    part = _cut(rng, picture, 0.3, 0.8).astype(np.float64)
     change = rng.random()
     if change < 0.3:
         part = np.broadcast_to(part.mean(axis=2, keepdims=True), part.shape)
     elif change < 0.5:
         part = part * rng.uniform(0.6, 1.3, 3)
     return np.clip(part, 0, 255).astype(np.uint8)
+
+
+def _recolored(rng: np.random.Generator, picture: Picture, photograph: Picture) -> Picture:
+    """A part with the mean color and the spread of a photograph: only its shapes are others."""
+    part = _cut(rng, picture, 0.2, 1.0).astype(np.float64)
+    levels, wanted = part.reshape(-1, 3), photograph.reshape(-1, 3)
+    spread = wanted.std(axis=0) / (levels.std(axis=0) + 1) * rng.uniform(0.5, 1.5)
+    alike = (part - levels.mean(axis=0)) * spread + wanted.mean(axis=0)
+    mixed = part + (alike - part) * rng.uniform(0.5, 1.0)
+    return np.clip(mixed, 0, 255).astype(np.uint8)
+
+
+def _cut(rng: np.random.Generator, picture: Picture, least: float, most: float) -> Picture:
+    """A rectangle anywhere in the picture, of sides between these fractions of its own."""
+    height, width = (
+        max(1, round(side * rng.uniform(least, most))) for side in picture.shape[:2]
+    )
+    top = rng.integers(picture.shape[0] - height + 1)
+    left = rng.integers(picture.shape[1] - width + 1)
+    return picture[top : top + height, left : left + width]
 
 
 def _degraded(rng: np.random.Generator, photograph: Picture) -> Picture:

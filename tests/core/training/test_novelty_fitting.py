@@ -6,7 +6,7 @@ import pytest
 from melanoma_core.errors import DatasetError
 from melanoma_core.images import non_lesions, reading, synthetic
 from melanoma_core.models import novelty
-from melanoma_core.models.predict import Network
+from melanoma_core.models.predict import GraphOutput, Network
 from melanoma_core.training import novelty_fitting
 
 SIZE = 32
@@ -18,7 +18,7 @@ class ColorGraph:
     image_size = SIZE
 
     def run(self, image):
-        return None, image.mean(axis=(0, 1)).astype(np.float32)
+        return GraphOutput(None, image.mean(axis=(0, 1)).astype(np.float32))
 
 
 NETWORK = Network(ColorGraph(), np.zeros((3, 2), np.float32), np.zeros(2, np.float32))
