@@ -1,7 +1,7 @@
 """Healthy skin and clinical views made with experts' outlines, at the photographs' own size.
 
-Lesions are filled in and clinical views drawn in other ways than `images.outlined_skins` does, which
-the detector is fitted on; so the figures are not those of one generator alone.
+Lesions are filled in and clinical views drawn in other ways than `images.outlined_skins` does,
+which the detector is fitted on; so the figures are not those of one generator alone.
 """
 
 from collections.abc import Iterator

@@ -55,9 +55,7 @@ def skin_beside(photograph: Picture, outline: Mask) -> Picture | None:
     return None
 
 
-def skin_filled_in(
-    rng: np.random.Generator, photograph: Picture, outline: Mask
-) -> Picture | None:
+def skin_filled_in(rng: np.random.Generator, photograph: Picture, outline: Mask) -> Picture | None:
     """The photograph with skin in the place of its lesion; None: the lesion is too large.
 
     The color is that of the skin around, the detail that of a corner, where there is one.

@@ -194,9 +194,7 @@ def _recolored(rng: np.random.Generator, picture: Picture, photograph: Picture) 
 
 def _cut(rng: np.random.Generator, picture: Picture, least: float, most: float) -> Picture:
     """A rectangle anywhere in the picture, of sides between these fractions of its own."""
-    height, width = (
-        max(1, round(side * rng.uniform(least, most))) for side in picture.shape[:2]
-    )
+    height, width = (max(1, round(side * rng.uniform(least, most))) for side in picture.shape[:2])
     top = rng.integers(picture.shape[0] - height + 1)
     left = rng.integers(picture.shape[1] - width + 1)
     return picture[top : top + height, left : left + width]
