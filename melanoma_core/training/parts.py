@@ -66,6 +66,7 @@ def make(
     detector = novelty_fitting.fit(
         network,
         data.images_of(train),
+        embeddings,
         data.images_of(val),
         non_lesions,
         list(val["source"]),
