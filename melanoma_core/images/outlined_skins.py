@@ -121,4 +121,5 @@ def _limb(rng: np.random.Generator, skin: NDArray[np.float32]) -> Picture:
     shaded = skin * (1.1 - rng.uniform(0.1, 0.5) * np.clip(away, 0, 1) ** 2)[..., np.newaxis]
     ground = non_lesions.made_up(int(rng.integers(1 << 30)), str(rng.choice(_GROUNDS)), size)
     weight = np.clip((1 - away) * 20, 0, 1)[..., np.newaxis]
-    return np.clip(ground + (shaded - ground) * weight, 0, 255).astype(np.uint8)
+    view = ground + (shaded - ground) * weight
+    return np.asarray(np.clip(view, 0, 255), np.uint8)
