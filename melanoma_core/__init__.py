@@ -4,4 +4,4 @@ Packages by task, which import each other in one direction (tests/test_architect
 table). The core imports no Streamlit, and only `networks` and `training` load TensorFlow.
 """
 
-__version__ = "0.9.0"
+__version__ = "0.10.0"

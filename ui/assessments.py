@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from melanoma_core.images import reading
+from melanoma_core.images import outlines, reading
 from melanoma_core.metrics import calibration
 from melanoma_core.models import assessments, grad_cam, predict, views
 from melanoma_core.models.assessments import Verdict
@@ -89,7 +89,10 @@ def examine(model: Model, image: NDArray[np.uint8], *, is_drawn: bool = False) -
     """
     if is_drawn:  # neither refused nor checked: it is no photograph, and does not claim to be one
         square = reading.resize(image, model.network.graph.image_size)
-        examined = assessments.Photograph(square, predict.classify(model, square), (), None)
+        prediction = predict.classify(model, square)
+        logits = prediction.outline
+        outline = None if logits is None else outlines.mask(logits, *square.shape[:2])
+        examined = assessments.Photograph(square, prediction, (), outline)
     else:
         examined = assessments.examine(model, image)
     return ShownPhotograph(

@@ -74,6 +74,15 @@ def show_no_model() -> None:
         "**No model is in use yet.** Train one on your data, or promote a candidate.",
         icon=":material/info:",
     )
+    with st.container(horizontal=True):
+        st.page_link(
+            "pages/train.py", label="Train a model", icon=":material/model_training:",
+            width="content",
+        )  # fmt: skip
+        st.page_link(
+            "pages/models.py", label="Choose a model", icon=":material/inventory_2:",
+            width="content",
+        )  # fmt: skip
     cards, problems = store.list_cards(paths.models_dir())
     for problem in problems:
         errors.show(f"**A model that is not in use is damaged.** {literal(problem)}")

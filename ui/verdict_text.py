@@ -23,7 +23,7 @@ REASONS = {
     "noise": "too noisy",
     "compression": "too strongly compressed",
     "too_small": "too small",
-    "color_cast": "wrong colors",
+    "color_cast": "color cast too strong",
     "dark_corners": "dark corners cover too much",
     "cut_off": "cut off",
     "small_lesion": "lesion too small in the frame",

@@ -23,7 +23,7 @@ from benchmarks import records, tables
 from benchmarks.accuracy import held_out
 from melanoma_core.data import outline_files
 from melanoma_core.errors import DatasetError
-from melanoma_core.images import reading
+from melanoma_core.images import outlines, reading
 from melanoma_core.metrics.estimates import Estimate, to_record
 from melanoma_core.models import grad_cam, predict
 from melanoma_core.models.predict import Model, Network
@@ -108,7 +108,7 @@ def _outlines(path: Path, table: pd.DataFrame) -> list[NDArray[np.bool_]]:
             f"{path.name} lacks the outlines of {len(missing):,} photographs, such as "
             f"{missing[0]}. Use HAM10000’s own segmentations."
         )
-    return [outline_files.read(files[image_id]) for image_id in table["image_id"]]
+    return [outlines.read_file(files[image_id]) for image_id in table["image_id"]]
 
 
 def _measure(

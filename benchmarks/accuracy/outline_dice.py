@@ -81,7 +81,7 @@ def measure(model: Model, table: pd.DataFrame, files: dict[str, Path]) -> NDArra
     """
     dices = []
     for image_id, path in zip(table["image_id"], table["path"], strict=True):
-        expected = outline_files.read(files[image_id])
+        expected = outlines.read_file(files[image_id])
         logits = predict.classify(model, reading.read_file(Path(path))).outline
         if logits is None:
             raise ModelError(

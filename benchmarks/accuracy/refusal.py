@@ -20,7 +20,7 @@ from benchmarks.accuracy import held_out, skins_by_outline
 from melanoma_core import paths
 from melanoma_core.data import outline_files
 from melanoma_core.images import non_lesions as drawings
-from melanoma_core.images import reading
+from melanoma_core.images import outlines, reading
 from melanoma_core.models import novelty, predict, store
 from melanoma_core.models.novelty import Novelty
 from melanoma_core.models.predict import Model
@@ -138,7 +138,7 @@ def _skins(
     outlined = test[test["image_id"].isin(files)]
     for row in outlined.sample(min(_NUM_OUTLINED, len(outlined)), random_state=0).itertuples():
         photograph = reading.read_file(Path(str(row.path)))
-        mask = Image.fromarray(outline_files.read(files[str(row.image_id)]))
+        mask = Image.fromarray(outlines.read_file(files[str(row.image_id)]))
         inside = np.array(mask.resize(photograph.shape[1::-1]))
         ground = drawings.made_up(_FIRST_UNSEEN + int(row.Index), "cloth", size)
         for kind, square in skins_by_outline.made(rng, photograph, inside, size, ground):

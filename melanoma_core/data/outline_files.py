@@ -1,18 +1,13 @@
-"""Expert outlines of lesions, such as HAM10000's: find the files, read the masks."""
+"""The files of expert outlines of lesions, such as HAM10000's; `outlines.read_file` reads one."""
 
 import os
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from melanoma_core import paths
 from melanoma_core.data import archives, file_trees
-from melanoma_core.errors import DatasetError, ImageError
-from melanoma_core.images import reading
+from melanoma_core.errors import DatasetError
 
 _SUFFIX = "_segmentation"  # after the image id, in HAM10000 and the ISIC challenges
-_INSIDE = 128  # lowest gray level of the lesion
 
 
 def find(path: Path, cache_dir: Path | None = None) -> dict[str, Path]:
@@ -46,28 +41,3 @@ def find(path: Path, cache_dir: Path | None = None) -> dict[str, Path]:
             "expected. Name the folder or zip with HAM10000’s segmentations."
         )
     return files
-
-
-def read(path: Path) -> NDArray[np.bool_]:
-    """The lesion's mask from a file of `find`.
-
-    Args:
-        path: an image, light inside the lesion. One in 25 of HAM10000's has a palette in which
-            the lesion is number 0, white: what counts is the color, not its number.
-
-    Returns:
-        (H, W), true inside the outline, with the photograph's aspect ratio.
-
-    Raises:
-        DatasetError: the file cannot be read, or the mask is empty.
-    """
-    try:
-        mask: NDArray[np.bool_] = reading.read_file(path).mean(axis=2) >= _INSIDE
-    except ImageError as error:
-        raise DatasetError(f"An outline cannot be read. {error}") from error
-    if not mask.any():
-        raise DatasetError(
-            f"The outline {path.name} is empty: no pixel is at or above {_INSIDE} of 255. "
-            "Remove the file, or restore it from the archive."
-        )
-    return mask

@@ -101,7 +101,8 @@ def _claim(name: str, point: OperatingPoint) -> str:
     return (
         f"{start}. {reason}, no such sensitivity is claimed: the true one lies between "
         f"{percent_range(sensitivity.low, sensitivity.high, ' and ')}, an interval "
-        f"{100 * (sensitivity.high - sensitivity.low):.0f} points wide."
+        # Of the rounded ends beside it.
+        f"{round(100 * sensitivity.high) - round(100 * sensitivity.low)} points wide."
     )
 
 

@@ -19,12 +19,13 @@ COLORS = ("white", "red", "light brown", "dark brown", "blue-gray", "black")
 _LONGEST = 128  # px that colors and symmetry are measured at
 _NUM_MIRRORED = 1000  # pixels of the lesion, at most, that are looked for in the mirror
 _STEP_DEGREES = 5  # between the axes that are tried
-_ASYMMETRIC = 0.10  # of the lesion, see `Abcd.num_asymmetric_axes`
-_IRREGULAR = 0.08  # of the hull, see `Abcd.is_irregular`
+# Nine in ten of 150 nevi lie below, by the experts' outlines of HAM10000's training photographs.
+_ASYMMETRIC = 0.12  # of the lesion, along the worse axis
+_IRREGULAR = 0.08  # of the hull
 _LEAST_SHARE = 0.05  # of the lesion, for a color to be present: below are hairs, bubbles, glare
 
-# Where the skin around the lesion cannot be seen: (L*, a*, b*), the median of HAM10000.
-_TYPICAL_SKIN = np.array([72.0, 16.0, 15.0])
+_SKIN = np.array([219.0, 171.0, 146.0])  # RGB of light skin in white light
+_MOST_BALANCED = 1.4  # largest gain of a channel: beyond, what lies around is no skin
 # CIELAB's matrix from linear sRGB, each row over the white of D65 (IEC 61966-2-1).
 _TO_XYZ = np.array(
     [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
@@ -87,14 +88,14 @@ def describe(
         row, column = np.argwhere(mask).mean(axis=0) * scale
         inside[int(row), int(column)] = True
     photograph = Image.fromarray(image).resize(small[::-1], Image.Resampling.BOX)
-    lab = _lab(np.asarray(photograph))
+    lab, skin = _balanced(np.asarray(photograph), inside)
     asymmetry, color_asymmetry = _asymmetry(lab, inside)
     irregularity, diameter = _hull(mask)
     return Abcd(
         asymmetry=asymmetry,
         color_asymmetry=color_asymmetry,
         border_irregularity=irregularity,
-        color_shares=_color_shares(lab[inside], _skin(lab, inside)),
+        color_shares=_color_shares(lab[inside], skin),
         area_share=float(mask.mean()),
         diameter_px=diameter,
         diameter_mm=None if mm_per_px is None else diameter * mm_per_px,
@@ -143,15 +144,25 @@ def _hull(mask: NDArray[np.bool_]) -> tuple[float, float]:
     return max(0.0, notches), float(distance.pdist(vertices).max())
 
 
-def _skin(lab: NDArray[np.float64], inside: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The median color (3,) of a ring around the lesion, without the dermatoscope's dark frame."""
+def _balanced(
+    image: NDArray[np.uint8], inside: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """CIELAB of the photograph (H, W, 3) and of its skin (3,), in light in which skin is no color.
+
+    Each camera has a cast of its own: HAM10000's skin is pink, and brown on it would be red. So the
+    skin around the lesion is made that of white light, by one gain a channel, as bright as before.
+    """
     from scipy import ndimage
 
     away = ndimage.distance_transform_edt(~inside)
     radius = float(np.sqrt(inside.sum() / np.pi))
-    ring = lab[(away > 0.15 * radius) & (away < 0.6 * radius)]
-    ring = ring[ring[:, 0] > 30]
-    return np.median(ring, axis=0) if len(ring) >= 20 else _TYPICAL_SKIN
+    ring = image[(away > 0.15 * radius) & (away < 0.6 * radius)]
+    ring = ring[ring.max(axis=1) > 80]  # without the dermatoscope's dark frame
+    skin = np.median(ring, axis=0) if len(ring) >= 20 else _SKIN
+    gains = np.clip(_SKIN / skin * skin.mean() / _SKIN.mean(), 1 / _MOST_BALANCED, _MOST_BALANCED)
+    levels = np.clip(np.rint(np.vstack([image.reshape(-1, 3), skin]) * gains), 0, 255)
+    lab = _lab(levels.astype(np.uint8))
+    return lab[:-1].reshape(image.shape), lab[-1]
 
 
 def _color_shares(lab: NDArray[np.float64], skin: NDArray[np.float64]) -> dict[str, float]:
@@ -167,8 +178,8 @@ def _color_shares(lab: NDArray[np.float64], skin: NDArray[np.float64]) -> dict[s
     rules = {
         "black": lightness < 20,
         "white": (lightness > skin[0] + 6) & (chroma < np.hypot(*skin[1:])),
-        "blue-gray": is_darker & (green_red < 15) & (blue_yellow < min(6.0, skin[2] - 8)),
-        "red": (green_red > skin[1] + 10) & (green_red > blue_yellow),
+        "blue-gray": is_darker & (green_red < 15) & (blue_yellow < 6),
+        "red": (green_red > skin[1] + 10) & (green_red > 1.5 * blue_yellow),
         "dark brown": is_darker & (lightness < 40),
         "light brown": is_darker,
     }
@@ -180,7 +191,7 @@ def _color_shares(lab: NDArray[np.float64], skin: NDArray[np.float64]) -> dict[s
 
 
 def _lab(image: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """CIELAB (H, W, 3) under D65 of sRGB (H, W, 3); ISO/CIE 11664-4."""
+    """CIELAB (…, 3) under D65 of sRGB (…, 3); ISO/CIE 11664-4."""
     levels = np.arange(256) / 255
     linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
     xyz = linear[image] @ _TO_XYZ.T

@@ -134,13 +134,16 @@ def combine(model: Model, photographs: Sequence[Photograph]) -> Assessment:
             # The last layer is linear: this embedding has these logits.
             embedding=np.mean([p.prediction.embedding for p in photographs], axis=0),
         )
+    voters: tuple[Case, ...] = ()
+    if index is not None:
+        voters = similar_cases.nearest(index, prediction.embedding, similar_cases.NUM_VOTERS)
     return Assessment(
         card=model.card,
         photographs=tuple(photographs),
         prediction=prediction,
         closest=outcomes.closest(model.outcomes, prediction.melanoma_probability),
-        cases=similar_cases.nearest(index, prediction.embedding) if index else (),
-        vote=similar_cases.vote(index, prediction.embedding) if index else None,
+        cases=voters[: similar_cases.NUM_CASES],
+        vote=similar_cases.count(voters) if voters else None,
     )
 
 

@@ -43,10 +43,20 @@ class TrainingData:
     notes: tuple[str, ...]  # what was translated, merged, relabeled or left out
     # (S, S, 3) by path; empty in a preview, which decodes none.
     images: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
+    # Training photographs that no weights were trained on, as `rows`: only a model's parts use
+    # them. None: there are none.
+    untrained: pd.DataFrame | None = None
 
     def split(self, name: str) -> pd.DataFrame:
         """The photographs of a split, one row each."""
         return self.rows[self.rows["split"] == name].reset_index(drop=True)
+
+    def part_rows(self) -> pd.DataFrame:
+        """The training photographs, those that no weights were trained on among them."""
+        train = self.split("train")
+        if self.untrained is None:
+            return train
+        return pd.concat([train, self.untrained], ignore_index=True)
 
     def files(self, split: str) -> pd.DataFrame:
         """The photographs of a split, one row per file: several data sets may have one each.
@@ -237,8 +247,12 @@ def _without_new_photographs(data: TrainingData, parents: Sequence[Parent]) -> T
         return data
     rows = data.rows[~is_new].reset_index(drop=True)
     check_splits(rows)
-    note = f"Left out of training, as no parent was trained on them: {int(is_new.sum()):,}."
-    return dataclasses.replace(data, rows=rows, notes=(*data.notes, note))
+    note = (
+        "Training photographs that no parent was trained on, used for similar cases, refusals and "
+        f"limits of quality alone: {int(is_new.sum()):,}."
+    )
+    untrained = data.rows[is_new].reset_index(drop=True)
+    return dataclasses.replace(data, rows=rows, notes=(*data.notes, note), untrained=untrained)
 
 
 def split_sha256(rows: pd.DataFrame) -> str:

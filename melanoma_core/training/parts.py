@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from melanoma_core.evaluation import evaluate
@@ -52,7 +53,7 @@ def make(
         non_lesions: folder of pictures to refuse; None: only those drawn by code.
         report: is told the progress.
     """
-    train, val = data.split("train"), data.split("val")
+    train, val = data.part_rows(), data.split("val")
     network = judged.network
     embeddings = embed(network, data.images_of(train), partial(report, "indexing"))
     licenses = {dataset.name: dataset.license for dataset in data.datasets}
@@ -61,7 +62,7 @@ def make(
         similar_cases.vote(index, embedding, (group,)).melanoma_share
         for embedding, group in zip(test_embeddings, test.groups, strict=True)
     ]
-    rows = data.rows[data.rows["split"] != "test"]
+    rows = pd.concat([train, val], ignore_index=True)
     rows = rows.assign(is_melanoma=rows["diagnosis"] == "MEL")
     detector = novelty_fitting.fit(
         network,

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from melanoma_core.images import degradations, quality, reading
+from melanoma_core.images import degradations, outlines, quality, reading
 from melanoma_core.images.color_casts import Limits
 from melanoma_core.metrics import calibration
 from melanoma_core.metrics.calibration import Calibration
@@ -31,6 +31,9 @@ MOST_MISSED = 0.02  # of degraded melanomas: below without a finding, beyond tho
 # Of HAM10000's expert outlines (700 of train and val) 3 % reach the warning and 1 % or less severe.
 # Cut in half, a lesion has 0.3 of its edge on the frame and 10 % more of 105 melanomas fall below;
 # with a quarter of it left, 0.37 and half of them. Shrunk, from 0.8 on half of them do.
+# Network outlines are less sure of lesions that fill the frame, so neither limit may be lower, nor
+# severe on more of any data set than this.
+MOST_SEVERE_OUTLINES = 0.002
 OUTLINE_LIMITS = {"cut_off": Limit(0.25, 0.45), "small_lesion": Limit(0.82, 0.88)}
 _CASTS = ("less_red", "more_red", "less_blue", "more_blue", "color_cast")
 _FINDINGS = sorted({degradation.finding for degradation in degradations.DEGRADATIONS.values()})
@@ -71,6 +74,17 @@ class Judged:
             measures |= quality_checks.cast_measures(image, judge)
         return measures
 
+    def measure_outline(self, image: NDArray[np.uint8]) -> dict[str, float]:
+        """Every measure of the outline; NaN: not found; empty: the network draws none."""
+        square = reading.resize(image, self.network.graph.image_size)
+        logits = self.network.graph.run(square).outline
+        if logits is None:
+            return {}
+        mask = outlines.mask(logits, *square.shape[:2])
+        return dict.fromkeys(OUTLINE_LIMITS, math.nan) if mask is None else (
+            quality.measure_outline(mask)
+        )  # fmt: skip
+
 
 def fit(
     judged: Judged, rows: pd.DataFrame, on_progress: Callable[[int, int], None], seed: int = 0
@@ -109,7 +123,12 @@ def limits(undegraded: pd.DataFrame, degraded: pd.DataFrame, threshold: float) -
     """
     names = [name for name in undegraded.columns if name not in ("source", "probability")]
     harmful = [name for name in names if name in (*_FINDINGS, *_CASTS)]
-    severe = _severe(undegraded, degraded, harmful, threshold)
+    of_outlines = {
+        name: max(least.severe, _tail(undegraded, name, MOST_SEVERE_OUTLINES))
+        for name, least in OUTLINE_LIMITS.items()
+        if name in names
+    }
+    severe = _severe(undegraded, degraded, harmful, threshold, of_outlines)
     warning = _warnings(undegraded, names)
     fitted = {
         name: Limit(
@@ -119,7 +138,7 @@ def limits(undegraded: pd.DataFrame, degraded: pd.DataFrame, threshold: float) -
         )
         for name in names
     }
-    return {**fitted, **OUTLINE_LIMITS}
+    return fitted
 
 
 def _sample(rows: pd.DataFrame, most: int, seed: int, *, by_source: bool) -> pd.DataFrame:
@@ -138,7 +157,8 @@ def _undegraded(
     judged: Judged, rows: pd.DataFrame, report: Callable[[], None]
 ) -> Iterator[dict[str, object]]:
     for row in rows.itertuples():
-        yield {"source": row.source, **judged.measure(reading.read_file(Path(str(row.path))))}
+        image = reading.read_file(Path(str(row.path)))
+        yield {"source": row.source, **judged.measure(image), **judged.measure_outline(image)}
         report()
 
 
@@ -167,7 +187,8 @@ def _tail(undegraded: pd.DataFrame, name: str, proportion: float) -> float:
         bound = float(values.quantile(1 - proportion))
         distance = max(0.0, bound - float(values.median()))
         bounds.append(bound + distance * max(0.0, 1 - len(values) / _FEW))
-    return max(_LEAST.get(name, 0.0), float(np.nextafter(max(bounds), math.inf)))
+    least = OUTLINE_LIMITS[name].warning if name in OUTLINE_LIMITS else _LEAST.get(name, 0.0)
+    return max(least, float(np.nextafter(max(bounds), math.inf)))
 
 
 def _harmful_from(degraded: pd.DataFrame, name: str, threshold: float) -> float:
@@ -189,24 +210,30 @@ def _harmful_from(degraded: pd.DataFrame, name: str, threshold: float) -> float:
 
 
 def _severe(
-    undegraded: pd.DataFrame, degraded: pd.DataFrame, names: Sequence[str], threshold: float
+    undegraded: pd.DataFrame,
+    degraded: pd.DataFrame,
+    names: Sequence[str],
+    threshold: float,
+    fixed: Mapping[str, float],
 ) -> dict[str, float]:
     """Limits that leave the fewest degraded melanomas missed, and still fire on few photographs.
 
     All measures together may fire on `MOST_SEVERE` of a data set. They start where none fires, and
-    the step that saves the most melanomas is taken until none may be taken any more.
+    the step that saves the most melanomas is taken until none may be taken any more. The `fixed`
+    limits fire too.
     """
-    steps = {}
+    steps = {name: [limit] * len(_PROPORTIONS) for name, limit in fixed.items()}
+    degraded = degraded.reindex(columns=[*degraded.columns, *fixed])
     for name in names:
         harmful = _harmful_from(degraded, name, threshold)
         steps[name] = [max(_tail(undegraded, name, p), harmful) for p in _PROPORTIONS]
     if degraded.empty:
         by_step = (
-            {name: steps[name][step] for name in names}
+            {name: steps[name][step] for name in steps}
             for step in reversed(range(len(_PROPORTIONS)))
         )
         return next(tried for tried in by_step if _rate(undegraded, tried) <= MOST_SEVERE)
-    chosen = {name: steps[name][0] for name in names}
+    chosen = {name: steps[name][0] for name in steps}
     sizes = degraded.groupby(["kind", "strength"])["kind"].transform("size")
     is_below = degraded["probability"] < threshold
     for is_counted in (is_below & (degraded["kind"] != _FAINT), is_below):

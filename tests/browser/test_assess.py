@@ -21,7 +21,7 @@ pytest.importorskip("playwright.sync_api", reason="Playwright is not installed."
 
 from playwright.sync_api import expect
 
-from melanoma_core.diagnoses import BY_CODE
+from melanoma_core.diagnoses import DIAGNOSES
 from melanoma_core.images import reading, synthetic
 from melanoma_core.models import store
 from tests.support import made_browser
@@ -39,6 +39,7 @@ LESION = reading.jpeg(synthetic.lesion(3, (450, 600)))
 SCHEMES = ("light", "dark") if os.environ.get("MELANOMA_SCREENSHOTS") else ("light",)
 # What no user should see: a traceback, a module, a path of more than one folder.
 INSIDES = re.compile(r"Traceback|\.py\b|site-packages|(?:/[\w.-]+){2,}|\w:\\")
+PHONE = "Mozilla/5.0 (Linux; Android 16) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36"
 EMPTY = "Add a dermoscopic photograph"
 MAP = re.compile("Where the network found support for")
 CAPTION = re.compile("White line: half of the strongest|No region of this|is too faint to draw")
@@ -75,7 +76,7 @@ def expect_result(page):
     expect(verdict(page)).to_be_in_viewport()
     expect(bar_names(page)).to_have_count(9)
     assert sorted(bar_names(page).all_text_contents()) == sorted(
-        diagnosis.name for diagnosis in BY_CODE.values()
+        diagnosis.name for diagnosis in DIAGNOSES
     )
 
 
@@ -338,7 +339,8 @@ def test_the_clinic_panel_follows_its_slider_and_is_hidden_outside_the_training_
 
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 768), ("light", 390)])
 def test_narrow_windows_need_no_horizontal_scrolling(visit, scheme, width):
-    page = visit(viewport={"width": width, "height": 1024})
+    agent = {"user_agent": PHONE} if width < 640 else {}
+    page = visit(viewport={"width": width, "height": 1024}, **agent)
     expect_empty(page)
     ground = page.get_by_test_id("stApp").evaluate("app => getComputedStyle(app).backgroundColor")
     assert ground == ("rgb(18, 26, 35)" if scheme == "dark" else "rgb(255, 255, 255)")
@@ -350,6 +352,21 @@ def test_narrow_windows_need_no_horizontal_scrolling(visit, scheme, width):
     shoot(page, f"result-{width}", scheme)
     expect_map(page)
     assert not made_browser.is_wider_than_the_window(page)
+
+
+def test_a_phone_has_the_verdict_first(visit, scheme):
+    page = visit(viewport={"width": 390, "height": 844}, user_agent=PHONE)
+    upload(page, LESION)
+    expect_result(page)
+    order = [
+        verdict(page), photograph(page),
+        page.get_by_role("heading", name="Checks on this photograph"),
+        page.get_by_role("heading", name="All diagnoses"),
+    ]  # fmt: skip
+    heights = [element.bounding_box()["y"] for element in order]
+    assert heights == sorted(heights)
+    assert not made_browser.is_wider_than_the_window(page)
+    shoot(page, "phone-result", scheme)
 
 
 def test_the_about_page_opens_by_its_link(visit, scheme):

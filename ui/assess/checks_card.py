@@ -1,5 +1,7 @@
 """The checks on the photograph on screen: quality, steadiness, and what is not known."""
 
+import re
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -8,7 +10,7 @@ from melanoma_core.models.cards import Card
 from melanoma_core.models.quality_checks import OK, SEVERE, Finding
 from ui import assessments, verdict_text
 from ui.assessments import Assessment
-from ui.formats import literal, small
+from ui.formats import NARROW_SPACE, literal, small
 
 # Of findings in full, for one photograph and for several; the others are named. More would be too
 # much to read before the verdict.
@@ -95,7 +97,7 @@ def _quality(findings: tuple[Finding, ...], most_words: int) -> list[str]:
 
 
 def _text(finding: Finding) -> str:
-    message = literal(finding.message.rstrip("."))
+    message = re.sub(r"(\d) ?%", rf"\1{NARROW_SPACE}%", literal(finding.message.rstrip(".")))
     return f"**{message}**" if finding.severity == SEVERE else message
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import streamlit as st
 
 from melanoma_core.images import reading, synthetic
-from melanoma_core.models import assessments as results
+from melanoma_core.models import assessments, predict
 from melanoma_core.models.cards import OperatingPoint
 from melanoma_core.models.predict import Model
-from ui import assessments, charts, result_text, theme, verdict_text
+from ui import charts, result_text, theme, verdict_text
 from ui.formats import small
 
 _SIZE = (180, 240)  # px; twice the width on screen, and small because drawing takes memory
@@ -19,7 +19,7 @@ class _Example:
     """A synthetic lesion and what the model says of it; no patient data."""
 
     picture: bytes  # JPEG
-    result: results.Assessment
+    result: assessments.Assessment
 
 
 def show(model: Model, point: OperatingPoint) -> None:
@@ -58,5 +58,7 @@ def show(model: Model, point: OperatingPoint) -> None:
 def _example(sha256: str, _model: Model) -> _Example:
     """The example, cached per model for all visitors."""
     image = synthetic.lesion(0, _SIZE)
-    drawn = assessments.examine(_model, image, is_drawn=True)
-    return _Example(reading.jpeg(image), assessments.combine(_model, [drawn]).result)
+    square = reading.resize(image, _model.network.graph.image_size)
+    # Without its outline, which is not shown and would load more of SciPy.
+    drawn = assessments.Photograph(square, predict.classify(_model, square), (), None)
+    return _Example(reading.jpeg(image), assessments.combine(_model, [drawn]))

@@ -1,6 +1,9 @@
 """A result: photograph and checks beside verdict and diagnoses, then the rest by scrolling."""
 
+from dataclasses import dataclass
+
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from melanoma_core.models.cards import OperatingPoint
 from melanoma_core.models.predict import Model
@@ -31,14 +34,17 @@ def show(
         is_outside: the patient is outside the training data.
     """
     number = lesion_photographs.shown(assessment)
-    left, right = st.columns([10, 13], gap="medium")
-    with left:
+    places = _phone_places() if _is_phone() else _places()
+    with places.photograph:
         photograph_card.show(assessment, number, model)
+    with places.checks:
         steadiness = checks_card.show(assessment, number)
+    with places.patient:
         case_details.ask(assessment.card)
-    with right:
+    with places.verdict:
         verdict_card.show(assessment, point, is_outside=is_outside)
         callout = st.container()
+    with places.diagnoses:
         diagnoses_card.show(assessment, point, is_outside=is_outside)
     similar_cases_panel.show(assessment)
     with st.container():
@@ -52,6 +58,34 @@ def show(
     checks_card.show_steadiness(steadiness, assessment, point.target)
     with callout:
         opinions.show(assessment, point.target)
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where the cards of a result are drawn."""
+
+    photograph: DeltaGenerator
+    checks: DeltaGenerator
+    patient: DeltaGenerator
+    verdict: DeltaGenerator
+    diagnoses: DeltaGenerator
+
+
+def _places() -> _Places:
+    """Two columns, which a window below 640 px stacks: the left one first."""
+    left, right = st.columns([10, 13], gap="medium")
+    return _Places(left, left, left, right, right)
+
+
+def _phone_places() -> _Places:
+    """One column, with the verdict first."""
+    verdict, photograph, checks, diagnoses, patient = (st.container() for _ in range(5))
+    return _Places(photograph, checks, patient, verdict, diagnoses)
+
+
+def _is_phone() -> bool:
+    """True for the browsers of phones; the server does not learn how wide a window is."""
+    return "Mobi" in st.context.headers.get("User-Agent", "")
 
 
 def _show_expanders(assessment: Assessment, number: int) -> None:

@@ -103,7 +103,7 @@ def _ask_rollback(earlier: tuple[Champion, ...]) -> None:
     model_id = st.radio(
         "Earlier models, newest first",
         list(entries),
-        format_func=lambda name: f"{name}, in use since {day(entries[name].since)}",
+        format_func=lambda name: f"{name}, in use from {day(entries[name].since)}",
         key="rollback_to",
     )
     st.markdown(small("Its files are checked to be unchanged and to give the same answers."))

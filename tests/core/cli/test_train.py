@@ -117,16 +117,17 @@ def test_paths_are_made_absolute_so_that_a_run_can_be_resumed_from_elsewhere(
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "drawn").mkdir()
-    for name in ("splits.csv", "w.weights.h5", "teacher.csv"):
+    for name in ("splits.csv", "w.weights.h5", "teacher.csv", "masks.zip"):
         (tmp_path / name).touch()
     plan = plan_of(
         runs, *TRAIN, "--dataset", "drawn", "--splits", "splits.csv", "--weights", "w.weights.h5",
-        "--teacher-probs", "teacher.csv",
+        "--teacher-probs", "teacher.csv", "--outlines", "masks.zip",
     )  # fmt: skip
     assert plan.datasets == (str(tmp_path / "drawn"),)
     assert plan.splits == str(tmp_path / "splits.csv")
     assert plan.weights == str(tmp_path / "w.weights.h5")
     assert plan.teacher_probs == str(tmp_path / "teacher.csv")
+    assert plan.outlines == str(tmp_path / "masks.zip")
 
 
 def test_class_weights_take_the_place_of_balancing(runs):
@@ -244,6 +245,13 @@ def test_color_casts_are_clamped_where_a_network_is_trained_or_recalibrated(runs
         for options in ((), ("--clamp-color-cast",)):
             plan = plan_of(runs, *command, *DATA, *options)
             assert plan.config.clamp_color_cast == bool(options)
+
+
+def test_a_decoder_is_trained_where_outlines_are_given(runs, tmp_path):
+    for command in (TRAIN, RECALIBRATE):
+        assert plan_of(runs, *command, *DATA).outlines is None
+        plan = plan_of(runs, *command, *DATA, "--outlines", tmp_path)
+        assert plan.outlines == str(tmp_path)
 
 
 def test_teacher_probabilities_have_half_the_weight_unless_told_otherwise(runs, tmp_path):

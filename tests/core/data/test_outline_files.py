@@ -8,6 +8,7 @@ from PIL import Image
 
 from melanoma_core.data import outline_files
 from melanoma_core.errors import DatasetError
+from melanoma_core.images import outlines
 from tests.support.made_sets import zipped
 
 LESION = np.kron([[0, 1, 1], [0, 0, 1]], np.ones((64, 64))).astype(bool)
@@ -39,7 +40,7 @@ def test_a_zip_is_read_like_its_folder(tmp_path):
     files = outline_files.find(archive, tmp_path / "cache")
     assert list(files) == ["ISIC_1"]
     assert files["ISIC_1"].is_relative_to(tmp_path / "cache")
-    assert np.array_equal(outline_files.read(files["ISIC_1"]), LESION)
+    assert np.array_equal(outlines.read_file(files["ISIC_1"]), LESION)
 
 
 def test_an_archive_with_a_path_outside_its_folder_is_refused(tmp_path):
@@ -47,13 +48,6 @@ def test_an_archive_with_a_path_outside_its_folder_is_refused(tmp_path):
         archive.writestr("../ISIC_1_segmentation.png", b"")
     with pytest.raises(DatasetError, match="leads out of the folder"):
         outline_files.find(tmp_path / "masks.zip", tmp_path / "cache")
-
-
-@pytest.mark.parametrize("mode", ["L", "P"])
-def test_the_mask_follows_the_color_not_the_palette_number(tmp_path, mode):
-    mask = outline_files.read(write(tmp_path / "a_segmentation.png", mode))
-    assert mask.dtype == bool
-    assert np.array_equal(mask, LESION)
 
 
 def test_a_folder_without_outlines_is_refused_with_the_expected_file_name(tmp_path):
@@ -72,17 +66,3 @@ def test_two_outlines_of_one_photograph_are_refused(tmp_path):
     write(tmp_path / "b" / "ISIC_1_segmentation.png")
     with pytest.raises(DatasetError, match="two outlines of ISIC_1"):
         outline_files.find(tmp_path)
-
-
-def test_a_damaged_outline_is_named(tmp_path):
-    path = write(tmp_path / "ISIC_1_segmentation.png")
-    path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(DatasetError, match=r"ISIC_1_segmentation\.png"):
-        outline_files.read(path)
-
-
-def test_an_empty_outline_is_refused(tmp_path):
-    path = tmp_path / "ISIC_1_segmentation.png"
-    Image.fromarray(np.zeros((64, 64), np.uint8)).save(path)
-    with pytest.raises(DatasetError, match=r"ISIC_1_segmentation\.png is empty"):
-        outline_files.read(path)

@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from melanoma_core.images import reading, synthetic
-from melanoma_core.images.augmentations import NO_AUGMENTATION, AugmentConfig, augment
+from melanoma_core.images.augmentations import (
+    NO_AUGMENTATION,
+    AugmentConfig,
+    augment,
+    augment_with_mask,
+)
 
 SIZE = 48
 ALL = AugmentConfig()
@@ -200,3 +205,25 @@ def test_about_one_image_in_four_has_dark_corners_and_an_unchanged_middle(noise)
         assert (view <= noise).all()
     darkest = [view[corners].mean() / noise[corners].mean() for view in changed]
     assert min(darkest) < 0.05
+
+
+def test_a_mask_is_moved_with_its_image():
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    mask = (rows - 20) ** 2 + (columns - 30) ** 2 < 9**2
+    image = np.where(mask[..., np.newaxis], np.uint8(40), np.uint8(220)).repeat(3, axis=2)
+    for seed in range(40):
+        view, moved = augment_with_mask(image, mask, (0, seed), GEOMETRY)
+        np.testing.assert_array_equal(view, augment(image, (0, seed), GEOMETRY))
+        is_dark = view[..., 0] < 130
+        assert (moved ^ is_dark).sum() < 0.1 * mask.sum()
+
+
+def test_what_is_darkened_leaves_the_mask(noise):
+    config = replace(NO_AUGMENTATION, dark_corners=0.5)
+    whole = np.ones((SIZE, SIZE), bool)
+    masks = [augment_with_mask(noise, whole, (0, seed), config)[1] for seed in range(40)]
+    darkened = [mask for mask in masks if not mask.all()]
+    assert 4 < len(darkened) < 20
+    for mask in darkened:
+        assert mask[SIZE // 2, SIZE // 2]
+        assert not mask[0, 0]

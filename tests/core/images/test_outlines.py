@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from melanoma_core.errors import ImageError
 from melanoma_core.images import outlines
 
+LESION = np.kron([[0, 1, 1], [0, 0, 1]], np.ones((64, 64))).astype(bool)
 ROWS, COLUMNS = np.mgrid[:60, :80]
 
 
@@ -97,3 +100,36 @@ def test_dice_of_nothing_and_nothing_is_one():
     nothing = np.zeros((2, 2), bool)
     assert outlines.dice(nothing, nothing) == 1
     assert outlines.dice(nothing, ~nothing) == 0
+
+
+def write(path, mode="L"):
+    """Write `LESION` to a file, lighter inside; in mode P, palette number 0 is white."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if mode == "P":
+        image = Image.fromarray(np.where(LESION, 0, 255).astype(np.uint8))
+        image.putpalette([255 - value for value in range(256) for _ in range(3)])
+    else:
+        image = Image.fromarray(np.where(LESION, 128, 127).astype(np.uint8))
+    image.save(path)
+    return path
+
+
+@pytest.mark.parametrize("mode", ["L", "P"])
+def test_the_mask_follows_the_color_not_the_palette_number(tmp_path, mode):
+    mask = outlines.read_file(write(tmp_path / "a_segmentation.png", mode))
+    assert mask.dtype == bool
+    assert np.array_equal(mask, LESION)
+
+
+def test_a_damaged_outline_is_named(tmp_path):
+    path = write(tmp_path / "ISIC_1_segmentation.png")
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(ImageError, match=r"ISIC_1_segmentation\.png"):
+        outlines.read_file(path)
+
+
+def test_an_empty_outline_is_refused(tmp_path):
+    path = tmp_path / "ISIC_1_segmentation.png"
+    Image.fromarray(np.zeros((64, 64), np.uint8)).save(path)
+    with pytest.raises(ImageError, match=r"ISIC_1_segmentation\.png is empty"):
+        outlines.read_file(path)

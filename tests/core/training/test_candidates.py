@@ -83,7 +83,7 @@ def test_candidate_passes_every_check_of_loading(models_dir, card):
     assert [path.name for path in models_dir.iterdir()] == ["tiny-3"]
     assert predict.load(models_dir / "tiny-3").card == card
     written = {path.name for path in (models_dir / "tiny-3").iterdir()}
-    assert written == {*store.FILES, store.NEIGHBORS, "card.json"}
+    assert written == {*store.FILES, store.NEIGHBORS, store.NOVELTY, "card.json"}
 
 
 def ids_of(models_dir, model_id):

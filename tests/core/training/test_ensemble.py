@@ -162,7 +162,10 @@ def test_training_photographs_that_neither_was_trained_on_are_not_counted(both, 
     assert (uses["drawn"].num_train, uses["clinic"].num_train) == (32, 0)
     assert uses["clinic"].num_test > 0
     num_new = 80 - uses["clinic"].num_val - uses["clinic"].num_test
-    note = f"Left out of training, as no parent was trained on them: {num_new}."
+    note = (
+        "Training photographs that no parent was trained on, used for similar cases, refusals and "
+        f"limits of quality alone: {num_new}."
+    )
     assert card.notes[-1] == note
 
 

@@ -83,6 +83,21 @@ def test_several_measures_share_what_may_fire():
         assert 0 < (table[names] >= bounds).any(axis=1).mean() <= most
 
 
+def test_outlines_are_severe_on_few_photographs_and_never_below_their_least_limits():
+    even = np.linspace(0, 1, 1000)
+    limits = quality_limits.limits(
+        undegraded(cut_off=even, small_lesion=0.1), degraded([3.0], [0.01]), THRESHOLD
+    )
+    assert 0 < (even >= limits["cut_off"].severe).mean() <= quality_limits.MOST_SEVERE_OUTLINES
+    assert limits["small_lesion"].warning == quality_limits.OUTLINE_LIMITS["small_lesion"].warning
+    assert limits["small_lesion"].severe == quality_limits.OUTLINE_LIMITS["small_lesion"].severe
+
+
+def test_a_network_without_outlines_has_no_limits_for_them():
+    limits = quality_limits.limits(undegraded(), degraded([3.0], [0.01]), THRESHOLD)
+    assert not limits.keys() & quality_limits.OUTLINE_LIMITS.keys()
+
+
 def test_a_defect_that_does_no_harm_is_never_severe():
     limits = quality_limits.limits(undegraded(), pd.DataFrame(), THRESHOLD)
     assert math.isnan(limits["hair"].severe)
@@ -106,6 +121,9 @@ class SharpnessJudge(Judged):
 
     def probability(self, image):
         return 0.9 if quality.measure(image)["blur"] < 2.5 else 0.01
+
+    def measure_outline(self, image):
+        return {}
 
 
 @pytest.fixture

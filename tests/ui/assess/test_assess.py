@@ -513,6 +513,8 @@ def test_without_a_model_the_page_says_what_to_do(empty_models):
     app = open_app()
     assert not app.exception
     assert app.info[0].value.startswith("**No model is in use yet.**")
+    links = [link.proto.label for link in app.get("page_link")]
+    assert links == ["Train a model", "Choose a model"]
     assert "python -m melanoma_core train" in text(app)
     assert "python -m melanoma_core promote MODEL_ID" in text(app)
     assert not app.file_uploader

@@ -160,7 +160,7 @@ def test_a_severe_finding_lets_no_below_stand_and_an_above_stay(served):
     app = served(BELOW, {"findings": (BLURRED,)})
     assert app.header[0].value == ":gray[:material/help:] Cannot be judged: too blurred"
     assert not [c for c in app.get("plotly_chart") if "ruler" in c.proto.id]  # its mark is below
-    assert "fine structure is at 12 % of what the training photographs show**" in text(app)
+    assert f"fine structure is at 12{NARROW}% of what the training photographs show**" in text(app)
     above = served({}, {"findings": (BLURRED,)})
     assert above.header[0].value.endswith("Above the referral threshold for melanoma")
 
@@ -169,7 +169,7 @@ def test_the_checks_have_problems_first_and_what_is_not_known_last(served):
     app = served({}, {"findings": (HAIR, *FINE)})
     lines = [m.value for m in app.markdown if m.value.startswith((":orange", ":gray[:material"))]
     assert lines == [
-        ":orange[:material/warning:] Hair crosses 14 % of the lesion and may hide structures",
+        ":orange[:material/warning:] Hair crosses 14\u202f% of the lesion and may hide structures",
         ":gray[:material/check:] Sharp, well lit, whole lesion in the frame",
         ":gray[:material/check:] Same verdict in 8 of 8 rotated views",
         ":gray[:material/horizontal_rule:] Skin tone: not recorded",
@@ -178,7 +178,7 @@ def test_the_checks_have_problems_first_and_what_is_not_known_last(served):
 
 def test_findings_beyond_a_few_words_are_named_in_one_line(served):
     page = text(served({}, {"findings": (HAIR, INK, DARK, Finding("low_contrast", WARNING, "x"))}))
-    assert "Ink covers 3 % of the photograph" in page
+    assert f"Ink covers 3{NARROW}% of the photograph" in page
     assert "Also: dark, low contrast" in page
 
 
@@ -371,6 +371,6 @@ def test_a_choice_below_the_photograph_leaves_the_rest_of_the_page_as_it_is(serv
 def test_a_warning_takes_the_place_of_the_line_below_the_title(served):
     app = served(*STATES["outside"])
     line = app.main.children[1].children[0]
-    (warning,) = line.children.values()
+    warning = line.children[0]
     assert "Outside what this model has seen" in warning.value
     assert text(app).count("not a medical device") == 1  # at the end of the page
