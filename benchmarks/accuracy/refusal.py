@@ -85,8 +85,15 @@ def _detector(model: Model, table: pd.DataFrame, arguments: argparse.Namespace) 
     train = train.sample(frac=1, random_state=0)[: novelty_fitting.NUM_PHOTOGRAPHS]
     pictures = None if arguments.made_up_alone else arguments.pictures / "fit"
     print(f"Fitted here on {len(train):,} photographs; further pictures: {pictures or 'none'}.")
+    photographs = _squares(model, train)
+    embeddings = np.array([model.network.graph.run(square).embedding for square in photographs])
     return novelty_fitting.fit(
-        model.network, _squares(model, train), _squares(model, val), pictures, list(val["source"])
+        model.network,
+        photographs,
+        embeddings,
+        _squares(model, val),
+        pictures,
+        list(val["source"]),
     )
 
 

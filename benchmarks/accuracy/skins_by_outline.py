@@ -1,4 +1,8 @@
-"""Healthy skin and clinical views made with experts' outlines, another way than those fitted on."""
+"""Healthy skin and clinical views made with experts' outlines, at the photographs' own size.
+
+Lesions are filled in and clinical views drawn in other ways than `images.outlined_skins` does,
+which the detector is fitted on; so the figures are not those of one generator alone.
+"""
 
 from collections.abc import Iterator
 
@@ -7,38 +11,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melanoma_core.images import reading
+from melanoma_core.images.outlined_skins import skin_beside, widened
 
 Picture = NDArray[np.uint8]
 
-_CROPS = (0.6, 0.5, 0.4, 0.33)  # sides of healthy skin, of the photograph's short side
 _LARGEST_FILLED = 0.2  # of the area; more of it filled in no longer looks like skin
-_DARK = 60  # mean level of a frame
-
-
-def skin_beside(photograph: Picture, outline: NDArray[np.bool_]) -> Picture | None:
-    """The largest corner of the photograph that the lesion does not reach; None: there is none.
-
-    Args:
-        photograph: (H, W, 3) RGB.
-        outline: (H, W), true in the lesion.
-    """
-    wide = _widened(outline)
-    for part in _CROPS:
-        side = round(part * min(outline.shape))
-        for rows in (slice(None, side), slice(-side, None)):
-            for columns in (slice(None, side), slice(-side, None)):
-                corner = photograph[rows, columns]
-                if not wide[rows, columns].any() and corner.mean() > _DARK:
-                    return corner
-    return None
 
 
 def skin_filled_in(photograph: Picture, outline: NDArray[np.bool_]) -> Picture | None:
     """The photograph with its lesion painted over from the skin around; None: it is too large."""
-    wide = _widened(outline)
+    wide = widened(outline)
     if not wide.any() or wide.mean() > _LARGEST_FILLED:
         return None
     return cv2.inpaint(photograph, wide.astype(np.uint8), 5, cv2.INPAINT_TELEA).astype(np.uint8)
+
+
+def skin_laid_over(photograph: Picture, outline: NDArray[np.bool_]) -> Picture | None:
+    """The photograph with a corner's skin cloned over its lesion; None: no skin, or too large."""
+    wide, corner = widened(outline), skin_beside(photograph, outline)
+    if corner is None or not wide.any() or wide.mean() > _LARGEST_FILLED:
+        return None
+    wide[[0, -1]] = wide[:, [0, -1]] = False  # cloning needs a rim
+    left, top, width, height = cv2.boundingRect(wide.astype(np.uint8))
+    patch = cv2.resize(corner, (width, height), interpolation=cv2.INTER_AREA)
+    inside = wide[top : top + height, left : left + width].astype(np.uint8) * 255
+    middle = (left + width // 2, top + height // 2)
+    cloned = cv2.seamlessClone(patch, photograph, inside, middle, cv2.NORMAL_CLONE)
+    return np.asarray(cloned, np.uint8)
 
 
 def clinical_view(
@@ -63,7 +62,7 @@ def clinical_view(
     canvas = skin[:size, :size].astype(np.float32)
     scale = size * rng.uniform(0.12, 0.25) / photograph.shape[0]
     small = cv2.resize(photograph, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    inside = cv2.resize(_widened(outline).astype(np.float32), small.shape[1::-1])
+    inside = cv2.resize(widened(outline).astype(np.float32), small.shape[1::-1])
     top, left = (int(rng.integers(size // 4, 3 * size // 4 - side)) for side in small.shape[:2])
     window = canvas[top : top + small.shape[0], left : left + small.shape[1]]
     window += (small - window) * cv2.GaussianBlur(inside, (0, 0), 1)[..., np.newaxis]
@@ -84,15 +83,9 @@ def made(
     pictures = {
         "skin beside lesions": skin_beside(photograph, outline),
         "lesions filled in": skin_filled_in(photograph, outline),
+        "skin laid over lesions": skin_laid_over(photograph, outline),
         "clinical views": clinical_view(rng, photograph, outline, ground),
     }
     for kind, picture in pictures.items():
         if picture is not None:
             yield kind, reading.resize(picture, size)
-
-
-def _widened(outline: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The outline with the rim that experts leave out."""
-    reach = max(3, round(0.04 * min(outline.shape)))
-    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    return cv2.dilate(outline.astype(np.uint8), kernel).astype(bool)

@@ -72,6 +72,19 @@ DEBIAN = (
     Source("lomiri-wallpapers-16.04", "fit", {"backgrounds": f"{_SHARE}/**/*.jpg"}),
     Source("gimp-data", "fit", {"patterns": f"{_SHARE}/gimp/2.0/patterns/**/*.pat"}),
     Source("colobot-common-textures", "fit", {"textures": f"{_SHARE}/games/**/*.png"}, 150),
+    Source("nexuiz-textures", "fit", {"textures": "**/textures/**/*[!_bgmps].jpg"}, 250),
+    Source("lugaru-data", "fit", {"textures": f"{_SHARE}/games/lugaru/Textures/*.*"}, 120),
+    Source("bzflag-data", "fit", {"textures": f"{_SHARE}/games/bzflag/*.png"}),
+    Source(
+        "extremetuxracer-data",
+        "fit",
+        {
+            "terrains": f"{_SHARE}/games/etr/terrains/*.png",
+            "skies": f"{_SHARE}/games/etr/env/*/*/*.*",
+        },
+    ),
+    Source("neverball-data", "fit", {"scenes": f"{_SHARE}/games/neverball/shot-*/*.jpg"}),
+    Source("ukui-wallpapers", "fit", {"backgrounds": f"{_SHARE}/backgrounds/*.*"}),
     Source(
         "openclipart-png",
         "report",

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from melanoma_core.errors import DatasetError
 from melanoma_core.images import non_lesions as drawings
-from melanoma_core.images import reading, skins
+from melanoma_core.images import outlined_skins, outlines, reading, skins
 from melanoma_core.models import novelty, predict
 from melanoma_core.models.novelty import KINDS, Novelty
 
@@ -21,7 +21,7 @@ Picture = NDArray[np.uint8]
 OnProgress = Callable[[int, int], None]  # is told how many pictures are done, of how many
 
 SEED = 0
-NUM_PHOTOGRAPHS = 4000  # as they are; bounds the time of the fit
+NUM_PHOTOGRAPHS = 15_000  # as they are: the more, the lower the limit; bounds the time of the fit
 NUM_DEGRADED = 1500  # so that a bad photograph is left to the quality checks
 NUM_SKINS = 900  # healthy skin and clinical views, of each; some photographs give none
 NUM_OF_KIND = 70  # pictures drawn by code, of each kind
@@ -35,6 +35,7 @@ _STRENGTH = 1e-3  # C of the regression; 1e-2 refused more of the acral lesions
 def fit(
     network: predict.Network,
     train_images: Sequence[Picture],
+    train_embeddings: NDArray[np.float32],
     val_images: Sequence[Picture],
     non_lesions: Path | None = None,
     val_sources: Sequence[str] | None = None,
@@ -44,7 +45,8 @@ def fit(
 
     Args:
         network: whose embeddings it is to judge.
-        train_images: photographs of lesions, (S, S, 3) each, of the network's size.
+        train_images: N photographs of lesions, (S, S, 3) each, of the network's size.
+        train_embeddings: (N, K), the network's of them.
         val_images: others, which the limit is placed on.
         non_lesions: folder of further pictures, such as `benchmarks.data.non_lesions` collects;
             None: only pictures made by code.
@@ -59,16 +61,18 @@ def fit(
             "Without training and validation photographs, the novelty detector cannot be fitted."
         )
     rng = np.random.default_rng(SEED)
-    size = network.graph.image_size
-    pictures = _all_pictures(rng, train_images, size, non_lesions)
-    numbers: list[NDArray[np.float32]] = []
-    kinds: list[int] = []
-    count = NUM_PHOTOGRAPHS + NUM_DEGRADED + 2 * NUM_SKINS + NUM_OF_KIND * len(drawings.KINDS)
-    for kind, image in pictures:
+    numbers = [
+        novelty.numbers(train_images[index], train_embeddings[index])
+        for index in rng.permutation(len(train_images))[:NUM_PHOTOGRAPHS]
+    ]
+    kinds = [0] * len(numbers)
+    count = NUM_DEGRADED + 2 * NUM_SKINS + NUM_OF_KIND * len(drawings.KINDS)
+    pictures = _all_pictures(rng, network, train_images, non_lesions)
+    for done, (kind, image) in enumerate(pictures, start=1):
         kinds.append(KINDS.index(kind))
         numbers.append(_numbers(network, image))
         if on_progress is not None:
-            on_progress(len(kinds), max(count, len(kinds)) + len(val_images))
+            on_progress(done, max(count, done) + len(val_images))
     fitted = _fit_weights(np.array(numbers), np.array(kinds))
     val = [_numbers(network, image) for image in val_images]
     scores = novelty.score(novelty.evidence(fitted, np.array(val)))
@@ -107,9 +111,9 @@ def _fit_weights(numbers: NDArray[np.float32], kinds: NDArray[np.int64]) -> Nove
     # A number that is nearly constant on lesions would weigh any difference without measure.
     scale = scale + 1e-3 * lesions.std() + np.float32(1e-6)
     with warnings.catch_warnings():
-        # Whatever 200 steps leave undone, the limit is placed afterwards.
+        # Whatever 100 steps leave undone, the limit is placed afterwards.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        regression = LogisticRegression(C=_STRENGTH, max_iter=200).fit(
+        regression = LogisticRegression(C=_STRENGTH, max_iter=100).fit(
             novelty.standardized(numbers, mean, scale), kinds
         )
     weights = np.zeros((numbers.shape[1], len(KINDS)), np.float32)
@@ -123,27 +127,42 @@ def _fit_weights(numbers: NDArray[np.float32], kinds: NDArray[np.int64]) -> Nove
 
 
 def _all_pictures(
-    rng: np.random.Generator, photographs: Sequence[Picture], size: int, non_lesions: Path | None
+    rng: np.random.Generator,
+    network: predict.Network,
+    photographs: Sequence[Picture],
+    non_lesions: Path | None,
 ) -> Iterator[tuple[str, Picture]]:
-    """Kind and square of everything that is fitted on."""
-    order = rng.permutation(len(photographs))
-    for index in order[:NUM_PHOTOGRAPHS]:
-        yield "lesion", photographs[index]
-    for index in rng.permutation(order)[:NUM_DEGRADED]:
+    """Kind and square of everything that is fitted on besides the photographs as they are."""
+    size, count = network.graph.image_size, len(photographs)
+    for index in rng.permutation(count)[:NUM_DEGRADED]:
         yield "lesion", _degraded(rng, photographs[index])
-    for index in rng.permutation(order)[:NUM_SKINS]:
-        for kind, make in (("no_lesion", skins.healthy), ("clinical_view", skins.clinical_view)):
-            made = make(rng, photographs[index])
-            if made is not None:
-                yield kind, made
+    for index in rng.permutation(count)[:NUM_SKINS]:
+        yield from _skins(rng, network, photographs[index])
     for kind in drawings.KINDS:
         for seed in range(NUM_OF_KIND):
             yield "not_a_lesion", drawings.made_up(seed, kind, size)
     for path in sorted(non_lesions.rglob("*.png")) if non_lesions else ():
         with Image.open(path) as file:
             picture = np.array(file.convert("RGB"))
-        for view in (picture, _part(rng, picture), _part(rng, _on_a_ground(rng, picture))):
+        on_a_ground = rng.random() < 0.5
+        part = _part(rng, _on_a_ground(rng, picture) if on_a_ground else picture)
+        for view in (picture, part):
             yield "not_a_lesion", reading.resize(view, size)
+
+
+def _skins(
+    rng: np.random.Generator, network: predict.Network, photograph: Picture
+) -> Iterator[tuple[str, Picture]]:
+    """Healthy skin and clinical views; with the lesion's outline, where the network gives it."""
+    size, logits = photograph.shape[0], network.graph.run(photograph).outline
+    outline = None if logits is None else outlines.mask(logits, size, size)
+    if outline is not None:
+        yield from outlined_skins.made(rng, photograph, outline, size)
+        return
+    for kind, make in (("no_lesion", skins.healthy), ("clinical_view", skins.clinical_view)):
+        picture = make(rng, photograph)
+        if picture is not None:
+            yield kind, picture
 
 
 def _on_a_ground(rng: np.random.Generator, picture: Picture) -> Picture:

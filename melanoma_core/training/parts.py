@@ -67,6 +67,7 @@ def make(
     detector = novelty_fitting.fit(
         network,
         data.images_of(train),
+        embeddings,
         data.images_of(val),
         non_lesions,
         list(val["source"]),

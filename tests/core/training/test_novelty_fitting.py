@@ -6,7 +6,7 @@ import pytest
 from melanoma_core.errors import DatasetError
 from melanoma_core.images import non_lesions, reading, synthetic
 from melanoma_core.models import novelty
-from melanoma_core.models.predict import Network
+from melanoma_core.models.predict import GraphOutput, Network
 from melanoma_core.training import novelty_fitting
 
 SIZE = 32
@@ -18,7 +18,7 @@ class ColorGraph:
     image_size = SIZE
 
     def run(self, image):
-        return None, image.mean(axis=(0, 1)).astype(np.float32)
+        return GraphOutput(None, image.mean(axis=(0, 1)).astype(np.float32))
 
 
 NETWORK = Network(ColorGraph(), np.zeros((3, 2), np.float32), np.zeros(2, np.float32))
@@ -41,7 +41,9 @@ def _few_pictures(monkeypatch):
 
 @pytest.fixture(scope="module")
 def photographs():
-    return lesions(range(20)), lesions(range(20, 26))
+    train = lesions(range(20))
+    embeddings = np.array([NETWORK.graph.run(image).embedding for image in train])
+    return train, embeddings, lesions(range(20, 26))
 
 
 def refusal_of(fitted, image):
@@ -104,4 +106,19 @@ def test_a_source_of_few_photographs_places_no_limit():
 @pytest.mark.parametrize(("train", "val"), [([], [0]), ([0], [])])
 def test_nothing_can_be_fitted_without_photographs(train, val):
     with pytest.raises(DatasetError, match="novelty detector cannot be fitted"):
-        novelty_fitting.fit(NETWORK, train, val)
+        novelty_fitting.fit(NETWORK, train, np.zeros((len(train), 3), np.float32), val)
+
+
+def test_skin_is_made_with_the_outline_where_the_network_gives_it():
+    photograph = np.full((96, 96, 3), (210, 160, 140), np.uint8)
+    photograph[20:75, 20:75] = (90, 60, 50)
+    logits = np.where(photograph[::2, ::2, 0] < 150, 9, -9).astype(np.float32)
+
+    class OutlineGraph(ColorGraph):
+        def run(self, image):
+            return super().run(image)._replace(outline=logits)
+
+    network = Network(OutlineGraph(), NETWORK.kernel, NETWORK.bias)
+    rng = np.random.default_rng(0)
+    assert list(novelty_fitting._skins(rng, network, photograph)) == []  # too little skin beside it
+    assert list(novelty_fitting._skins(rng, NETWORK, photograph))
