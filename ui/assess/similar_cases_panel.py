@@ -43,7 +43,7 @@ def show(assessment: Assessment) -> None:
 def _facts(case: Case) -> list[str]:
     facts = [
         f"Distance {case.distance:.2f}",
-        literal(case.confirmed_by).capitalize() if case.confirmed_by else "Confirmation not recorded",
+        literal(case.confirmed_by or "confirmation not recorded").capitalize(),
         _linked(case.image_id),
     ]
     is_stated = case.license not in ("", "not stated")
