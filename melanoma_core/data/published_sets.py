@@ -105,7 +105,8 @@ def _licenses_of_photographs(
     )
     if set(licenses) <= {"not stated"}:
         return None
-    return ", ".join(f"{license} {num:,}" for license, num in licenses.most_common())
+    most_first = sorted(licenses.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{license} {num:,}" for license, num in most_first)
 
 
 def _unique_labels(labels: Iterable[Label]) -> dict[str, Label]:
