@@ -169,7 +169,7 @@ def test_lesions_that_are_benign_without_a_name_have_a_bar_of_their_own(tmp_path
     assert metrics(app)["Classes"] == "2"
     alt, spec, _ = chart(app, "classes")
     assert "Benign, not named 3" in alt
-    assert spec["data"][0]["y"] == ["Melanoma", "Nevus", "Benign, not named"]
+    assert spec["data"][0]["y"] == ["Melanoma", "Nevus", "Benign, not<br>named"]
     assert sum("Benign, not named, ISIC_" in alt for alt, _ in pictures(app)) == 3
     assert "Benign, and no table names the diagnosis" in text(app)
 
