@@ -38,8 +38,9 @@ OUTLINE_LIMITS = {"cut_off": Limit(0.25, 0.45), "small_lesion": Limit(0.82, 0.88
 _CASTS = ("less_red", "more_red", "less_blue", "more_blue", "color_cast")
 _FINDINGS = sorted({degradation.finding for degradation in degradations.DEGRADATIONS.values()})
 # Below these, a measure is no finding whatever the photographs show: a lesion that is not above the
-# threshold in balanced light, and a photograph of the network's own size.
-_LEAST = {"color_cast": 1.0, "too_small": 1.0}
+# threshold in balanced light, a photograph of the network's own size, and darkness, noise and
+# compression that 5 % of the photographs of each of four data sets show.
+_LEAST = {"color_cast": 1.0, "too_small": 1.0, "dark": 0.28, "noise": 1.0, "compression": 0.5}
 _PROPORTIONS = (0.0, 0.001, 0.002, 0.003, 0.004, 0.006, 0.008, 0.01, 0.012)  # one measure alone
 # A faint lesion looks like a photograph of low contrast: its findings get what the others leave.
 _FAINT = "low contrast"

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from melanoma_core.diagnoses import CODES
+from melanoma_core.diagnoses import CODES, LABELS
 from melanoma_core.paths import PROJECT_DIR
 from ui import theme
 
@@ -33,7 +33,8 @@ def test_colors_contrast_with_both_backgrounds(name):
 
 
 def test_colors_differ_and_are_those_of_the_charts():
-    assert tuple(theme.DIAGNOSIS_COLORS) == CODES
-    for one, other in combinations(CODES, 2):
+    assert tuple(theme.DIAGNOSIS_COLORS) == LABELS
+    for one, other in combinations(LABELS, 2):
         assert theme.DIAGNOSIS_COLORS[one] != theme.DIAGNOSIS_COLORS[other]
-    assert set(theme.DIAGNOSIS_COLORS.values()) == set(THEME["chartCategoricalColors"])
+    of_diagnoses = {theme.DIAGNOSIS_COLORS[code] for code in CODES}
+    assert of_diagnoses == set(THEME["chartCategoricalColors"])
