@@ -146,7 +146,8 @@ def _print_fired(undegraded: pd.DataFrame) -> list[dict[str, Any]]:
     kinds = [name for name in undegraded.columns if name not in ("source", "is_below")]
     fired = []
     for source, part in _sources(undegraded):
-        severities = part[kinds]
+        # Refusals have a measurement of their own.
+        severities = part[[kind for kind in kinds if kind != _REFUSED]]
         row: dict[str, Any] = {
             "source": source,
             "num_photographs": len(part),

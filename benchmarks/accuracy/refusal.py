@@ -7,6 +7,7 @@ photographs of the data sets.
 
 import argparse
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from melanoma_core import paths
 from melanoma_core.data import outline_files
 from melanoma_core.images import non_lesions as drawings
 from melanoma_core.images import outlines, reading
-from melanoma_core.models import novelty, predict, store
+from melanoma_core.models import assessments, novelty, predict, store
 from melanoma_core.models.novelty import Novelty
 from melanoma_core.models.predict import Model
 from melanoma_core.training import novelty_fitting
@@ -100,16 +101,23 @@ def _detector(model: Model, table: pd.DataFrame, arguments: argparse.Namespace) 
 def _judged(
     model: Model, fitted: Novelty, pictures: Iterable[tuple[str, NDArray[np.uint8]]]
 ) -> pd.DataFrame:
-    """Columns source, kind (what follows the source's slash), score, is_refused and reason."""
-    rows = []
+    """Columns source, kind (what follows a slash), score, is_refused, reason and is_stopped.
+
+    Stopped is what is refused or has a severe finding, so that no “below” stands.
+    """
+    rows, model = [], replace(model, novelty=fitted)
     for name, square in pictures:
-        values = novelty.numbers(square, model.network.graph.run(square)[1])
+        values = novelty.numbers(square, model.network.graph.run(square).embedding)
         score = float(novelty.score(novelty.evidence(fitted, values)))
-        refusal = novelty.refusal(fitted, square, predict.classify(model, square).embedding)
         source, _, kind = name.partition("/")
-        reason = "" if refusal is None else refusal.kind
-        rows.append((source, kind or source, score, refusal is not None, reason))
-    return pd.DataFrame(rows, columns=["source", "kind", "score", "is_refused", "reason"])
+        try:
+            reason, is_severe = "", bool(assessments.examine(model, square).severe)
+        except assessments.RefusedError as error:
+            reason, is_severe = error.refusal.kind, False
+        is_refused = bool(reason)
+        rows.append((source, kind or source, score, is_refused, reason, is_refused or is_severe))
+    names = ["source", "kind", "score", "is_refused", "reason", "is_stopped"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def _pictures(directory: Path, model: Model) -> Iterable[tuple[str, NDArray[np.uint8]]]:
@@ -161,7 +169,7 @@ def _print_tables(photographs: pd.DataFrame, others: pd.DataFrame) -> dict[str, 
         "worst source of lesions": (max(row["refused"] for row in lesion_rows), 0.02, False),
         "sources never fitted on": (float(foreign["is_refused"].mean()), 0.98, True),
         "their worst kind": (worst, 0.90, True),
-        "skin and clinical views": (float(skin["is_refused"].mean()), 0.90, True),
+        "skin and clinical views, or severe": (float(skin["is_stopped"].mean()), 0.90, True),
     }
     lines = [
         (name, f"{value:.4f}", *tables.bar(value, limit, "", at_least=is_least))
@@ -184,12 +192,14 @@ def _print_rates(judged: pd.DataFrame, columns: Sequence[str]) -> list[dict[str,
         rate = float(part["is_refused"].mean())
         rows.append(
             dict(zip(columns, names, strict=True))
-            | {"n": len(part), "refused": rate, "reasons": reasons}
+            | {"n": len(part), "refused": rate, "stopped": float(part["is_stopped"].mean())}
+            | {"reasons": reasons}
         )
     tables.print_table(
-        (*columns, "n", "refused", *novelty.KINDS[1:]),
+        (*columns, "n", "refused", "or severe", *novelty.KINDS[1:]),
         [
             (*(row[column] for column in columns), f"{row['n']:,}", f"{row['refused']:.3f}",
+             f"{row['stopped']:.3f}",
              *(str(row["reasons"].get(kind, 0)) for kind in novelty.KINDS[1:]))
             for row in rows
         ],
