@@ -106,12 +106,13 @@ def _judge(model: Model, image: NDArray[np.uint8]) -> tuple[bool, tuple[Finding,
 
 
 def _examine(model: Model, rows: pd.DataFrame) -> pd.DataFrame:
-    """One row a photograph: `is_below`, and the severity of each kind."""
+    """One row a photograph: `is_below` without a severe finding, and the severity of each kind."""
     made = []
     for row in rows.itertuples():
         is_below, findings = _judge(model, reading.read_file(Path(str(row.path))))
         severities = {finding.kind: finding.severity for finding in findings}
-        made.append({"source": row.source, "is_below": is_below, **severities})
+        is_severe = SEVERE in severities.values()
+        made.append({"source": row.source, "is_below": is_below and not is_severe, **severities})
     # A check that says nothing of a photograph, such as of an outline that was not found, is fine.
     return pd.DataFrame(made).fillna(OK)
 
@@ -189,7 +190,7 @@ def _print_missed(undegraded: pd.DataFrame, degraded: pd.DataFrame) -> list[dict
                     "missed": float(is_missed.mean()),
                 }
             )
-    print("\nMelanoma photographs as they are, below the threshold")
+    print("\nMelanoma photographs as they are, below without a severe finding")
     for source, part in _sources(undegraded):
         print(f"{held_out.source_name(source)}: {below[source]:.1%} of {len(part):,}")
     print(

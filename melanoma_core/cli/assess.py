@@ -33,7 +33,7 @@ _HEADINGS = {
 def assess(images: tuple[Path, ...], model_id: str | None, one_lesion: bool, as_json: bool) -> None:
     """Assess photographs, each on its own; exit code 2 when one was refused."""
     model = output.read_model(model_id)
-    examined: list[Photograph] = []
+    examined: dict[str, Photograph] = {}  # by path
     refusals: list[dict[str, Any]] = []
     for path in images:
         try:
@@ -45,14 +45,14 @@ def assess(images: tuple[Path, ...], model_id: str | None, one_lesion: bool, as_
                 click.echo(json.dumps(refusals[-1]))
             continue
         if one_lesion:
-            examined.append(photograph)
+            examined[str(path)] = photograph
         else:
             _print({"file": str(path)}, [photograph], model, as_json)
+    named = {"files": list(examined), "refused_files": refusals}
     if one_lesion and examined:
-        _print({"files": [str(path) for path in images], "refused_files": refusals},
-               examined, model, as_json)  # fmt: skip
+        _print(named, list(examined.values()), model, as_json)
     elif one_lesion and as_json:
-        click.echo(json.dumps({"files": [str(path) for path in images], "refused_files": refusals}))
+        click.echo(json.dumps(named))
     if not as_json:
         click.echo(model.card.intended_use, err=True)
     if refusals:
@@ -91,6 +91,10 @@ def _print(
 
     assessment = assessments.combine(model, photographs)
     record = {**named, **_record(assessment)}
+    for check in record["checks"]:
+        number = check.pop("photograph")
+        if "files" in named:
+            check["file"] = named["files"][number]
     click.echo(json.dumps(record) if as_json else _text(record))
 
 
@@ -114,17 +118,14 @@ def _record(assessment: "Assessment") -> dict[str, Any]:
             "carcinoma_threshold": carcinoma.threshold,
             "above_carcinoma_threshold": prediction.carcinoma_probability >= carcinoma.threshold,
         }
-    checks = [
-        {"photograph": number, **dataclasses.asdict(finding)}
-        if len(assessment.photographs) > 1
-        else dataclasses.asdict(finding)
-        for number, photograph in enumerate(assessment.photographs, start=1)
-        for finding in photograph.findings
-    ]
     return record | {
         "verdict": verdict,
         "referred": verdict in (Verdict.MELANOMA, Verdict.CARCINOMA),
-        "checks": checks,
+        "checks": [
+            dataclasses.asdict(finding) | {"photograph": number}
+            for number, photograph in enumerate(assessment.photographs)
+            for finding in photograph.findings
+        ],
         "intended_use": card.intended_use,
     }
 
@@ -149,7 +150,9 @@ def _text(record: dict[str, Any]) -> str:
             f"{cutoff(record['carcinoma_threshold'])}"
         )
     problems = "".join(
-        f"; {check['message']}" for check in record["checks"] if check["severity"] != "ok"
+        f"; {_named(check)}{check['message']}"
+        for check in record["checks"]
+        if check["severity"] != "ok"
     )
     text = (
         f"{', '.join(map(reading.printable, names))}: {heading} ({numbers}); likeliest diagnosis "
@@ -157,3 +160,10 @@ def _text(record: dict[str, Any]) -> str:
         f"{record['model_id']}{problems}"
     )
     return text.replace(NARROW_SPACE, " ")  # which not every terminal can show
+
+
+def _named(check: dict[str, Any]) -> str:
+    """The file that a check is about, where there are several."""
+    from melanoma_core.images import reading
+
+    return f"{reading.printable(check['file'])}: " if "file" in check else ""

@@ -27,13 +27,16 @@ def build(evaluation: Evaluation, threshold: float) -> pd.DataFrame:
     codes = np.array(CODES)
     likeliest = evaluation.y_prob.argmax(axis=1)
     is_referred = evaluation.melanoma_probability >= threshold
-    is_benign = np.array([BY_CODE[code].group == BENIGN for code in CODES])[evaluation.true]
+    labels = evaluation.table["diagnosis"]
+    is_benign = np.array([BY_CODE[label].group == BENIGN for label in labels], bool)
+    # Of a lesion that is benign without a name, nobody knows whether the diagnosis is right.
+    is_confused = (labels.isin(CODES) & (labels != codes[likeliest])).to_numpy()
     table = evaluation.table.drop(columns="split").assign(
         likeliest=codes[likeliest],
         probability=evaluation.y_prob.max(axis=1),
         melanoma_probability=evaluation.melanoma_probability,
         is_referred=is_referred,
-        is_confused=likeliest != evaluation.true,
+        is_confused=is_confused,
         is_missed=(evaluation.is_melanoma == 1) & ~is_referred,
         is_needless=is_benign & is_referred,
     )

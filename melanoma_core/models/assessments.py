@@ -117,6 +117,7 @@ def _findings(
         card.operating_point().threshold,
         prediction.melanoma_probability,
         lambda other: predict.classify(model, other).melanoma_probability,
+        max(point.threshold for point in card.operating_points),
     )
     return quality_checks.findings(image, outline, card.quality_limits, judge)
 
@@ -136,7 +137,10 @@ def combine(model: Model, photographs: Sequence[Photograph]) -> Assessment:
         )
     voters: tuple[Case, ...] = ()
     if index is not None:
-        voters = similar_cases.nearest(index, prediction.embedding, similar_cases.NUM_VOTERS)
+        copies = [similar_cases.near_copies(index, p.prediction.embedding) for p in photographs]
+        voters = similar_cases.nearest(
+            index, prediction.embedding, similar_cases.NUM_VOTERS, frozenset().union(*copies)
+        )
     return Assessment(
         card=model.card,
         photographs=tuple(photographs),

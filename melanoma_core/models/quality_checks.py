@@ -52,6 +52,8 @@ class Judge:
     threshold: float  # for melanoma
     melanoma_probability: float  # of this photograph
     probability_of: Callable[[NDArray[np.uint8]], float]  # the same of another image (S, S, 3)
+    # Of the model, for any sensitivity: a lesion below it may be called "below".
+    highest_threshold: float = 0.0
 
 
 def findings(
@@ -101,7 +103,8 @@ def cast_measures(image: NDArray[np.uint8], judge: Judge) -> dict[str, float]:
         "more_blue": float(blue - high_blue),
     }
     times = 0.0
-    if judge.melanoma_probability < judge.threshold and max(beyond.values()) > _CHECKED_CAST:
+    highest = max(judge.threshold, judge.highest_threshold)
+    if judge.melanoma_probability < highest and max(beyond.values()) > _CHECKED_CAST:
         target = ((low_red + high_red) / 2, (low_blue + high_blue) / 2)
         square = quality.square(image)
         times = judge.probability_of(color_casts.balance(square, target)) / judge.threshold
@@ -130,7 +133,7 @@ def _cast_finding(measures: Mapping[str, float], limits: Mapping[str, Limit]) ->
     name = max(_CASTS, key=lambda name: measures[name])
     amount = _CASTS[name].format(math.expm1(measures[name]))
     message = f"Color cast: {amount} than in the training photographs."
-    if found["color_cast"] == SEVERE:
+    if measures["color_cast"] >= 1:
         message = f"{message[:-1]}; in balanced light this lesion would be above the threshold."
     return Finding("color_cast", worst, message)
 

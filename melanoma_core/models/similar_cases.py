@@ -177,8 +177,7 @@ def nearest(
 ) -> tuple[Case, ...]:
     """The most similar training photographs, the nearest first, at most one of a lesion.
 
-    Never the same lesion: a photograph that is nearly a copy of the one asked about is left out
-    with its whole group.
+    A photograph that is nearly a copy of the one asked about is left out with its whole group.
 
     Args:
         index: of the model.
@@ -186,9 +185,7 @@ def nearest(
         num: of photographs; fewer where there are not so many lesions.
         without_groups: ids of groups to leave out, such as its own.
     """
-    distances = _distances(
-        index.coordinates, (embedding @ index.projection - index.center) / np.float32(index.unit)
-    )
+    distances = _distances_to(index, embedding)
     groups, lesions = index.texts["group_id"], index.texts["lesion_id"]
     left_out = {*without_groups, *groups[distances < NEAR_COPY]}
     found: dict[str, int] = {}  # nearest row of each lesion
@@ -204,6 +201,17 @@ def nearest(
         )
         for row in found.values()
     )
+
+
+def near_copies(index: Index, embedding: NDArray[np.float32]) -> frozenset[str]:
+    """The groups of training photographs that are nearly a copy of the one with this embedding."""
+    is_copy = _distances_to(index, embedding) < NEAR_COPY
+    return frozenset(map(str, index.texts["group_id"][is_copy]))
+
+
+def _distances_to(index: Index, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
+    point = (embedding @ index.projection - index.center) / np.float32(index.unit)
+    return _distances(index.coordinates, point)
 
 
 def vote(

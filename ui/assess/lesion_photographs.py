@@ -18,6 +18,12 @@ from ui.uploads import Upload
 MOST = 8  # of one lesion; each takes 3 MB of memory as long as the session
 
 
+_REPLACED = (
+    "**The model was replaced since the first photograph.** Their results cannot be combined. "
+    "Choose New lesion, and add all photographs again."
+)
+
+
 def receive(model: Model) -> None:
     """Assess what was uploaded just now, or the example that was asked for.
 
@@ -35,6 +41,9 @@ def receive(model: Model) -> None:
 
 def _add(model: Model, files: tuple[Upload, ...]) -> None:
     before = sessions.assessment()
+    if before is not None and before.card.model_id != model.card.model_id:
+        sessions.set_rejections([Rejection(_REPLACED)])
+        return
     photographs = [] if before is None else list(before.photographs)
     num_before = len(photographs)
     rejections = []

@@ -214,10 +214,13 @@ def test_photographs_of_one_lesion_get_one_result_from_the_mean_of_their_logits(
     paths = [save(tmp_path / f"{seed}.png", seed) for seed in (1, 2, 3)]
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"no picture")
-    result = invoke("assess", "--json", "--one-lesion", *paths, bad)
+    result = invoke("assess", "--json", "--one-lesion", bad, *paths)
     assert result.exit_code == 2
     (record,) = lines_of(result.stdout)
-    assert record["files"] == [str(path) for path in (*paths, bad)]
+    assert record["files"] == [str(path) for path in paths]
+    assert {check["file"] for check in record["checks"]} == set(record["files"])
+    words = invoke("assess", "--one-lesion", bad, *paths).stdout
+    assert words.startswith(", ".join(map(str, paths)))
     assert [refusal["file"] for refusal in record["refused_files"]] == [str(bad)]
     logits = [predict.classify(in_use, reading.read(path.read_bytes())).logits for path in paths]
     expected = calibration.probabilities(np.mean(logits, axis=0), in_use.card.calibration)

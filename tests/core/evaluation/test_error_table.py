@@ -49,6 +49,13 @@ def test_a_carcinoma_above_the_threshold_for_melanoma_is_not_needless():
     assert table[list(error_table.KINDS)].to_numpy().tolist() == [[True, False, False]]
 
 
+def test_benign_without_a_name_is_an_error_only_above_the_threshold():
+    y_prob = [spread("MEL", 0.8), spread("BCC", 0.9)]
+    table = error_table.build(made(["BENIGN", "BENIGN"], y_prob), 0.5)
+    assert list(table["image_id"]) == ["i0"]
+    assert table[list(error_table.KINDS)].to_numpy().tolist() == [[False, False, True]]
+
+
 def test_without_errors_the_table_is_empty():
     table = error_table.build(made(["NV"], [spread("NV", 0.9)]), 0.5)
     assert table.empty
