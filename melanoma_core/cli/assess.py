@@ -91,6 +91,9 @@ def _print(
 
     assessment = assessments.combine(model, photographs)
     record = {**named, **_record(assessment)}
+    if "files" in named:
+        alone = [photograph.prediction.melanoma_probability for photograph in photographs]
+        record["melanoma_probabilities"] = alone  # of each photograph by itself, as `files`
     for check in record["checks"]:
         number = check.pop("photograph")
         if "files" in named:
@@ -131,7 +134,7 @@ def _record(assessment: "Assessment") -> dict[str, Any]:
 
 
 def _text(record: dict[str, Any]) -> str:
-    from melanoma_core.evaluation.formats import NARROW_SPACE, cutoff, percent
+    from melanoma_core.evaluation.formats import NARROW_SPACE, cutoff, percent, percent_range
     from melanoma_core.images import reading
 
     names = [record["file"]] if "file" in record else record["files"]
@@ -149,6 +152,9 @@ def _text(record: dict[str, Any]) -> str:
             f"; carcinoma {percent(record['carcinoma_probability'])}, threshold "
             f"{cutoff(record['carcinoma_threshold'])}"
         )
+    alone = record.get("melanoma_probabilities", ())
+    if len(alone) > 1:
+        numbers += f"; single photographs {percent_range(min(alone), max(alone), ' to ')}"
     problems = "".join(
         f"; {_named(check)}{check['message']}"
         for check in record["checks"]

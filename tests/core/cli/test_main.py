@@ -219,7 +219,13 @@ def test_photographs_of_one_lesion_get_one_result_from_the_mean_of_their_logits(
     (record,) = lines_of(result.stdout)
     assert record["files"] == [str(path) for path in paths]
     assert {check["file"] for check in record["checks"]} == set(record["files"])
+    alone = [
+        predict.classify(in_use, reading.read(path.read_bytes())).melanoma_probability
+        for path in paths
+    ]
+    np.testing.assert_allclose(record["melanoma_probabilities"], alone, atol=1e-6)
     words = invoke("assess", "--one-lesion", bad, *paths).stdout
+    assert "; single photographs " in words
     assert words.startswith(", ".join(map(str, paths)))
     assert [refusal["file"] for refusal in record["refused_files"]] == [str(bad)]
     logits = [predict.classify(in_use, reading.read(path.read_bytes())).logits for path in paths]
