@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from melanoma_core.models.assessments import Verdict
 from melanoma_core.models.cards import OperatingPoint
 from ui import charts, result_text, theme
 from ui.assessments import Assessment
@@ -17,5 +18,8 @@ def show(assessment: Assessment, point: OperatingPoint, *, is_outside: bool) -> 
             charts.bars(prediction, theme.current()),
             config=charts.CONFIG, key="bars", alt=charts.bars_alt(prediction),
         )  # fmt: skip
+        if assessment.result.verdict(point.target) == Verdict.NOT_JUDGED:
+            st.markdown("**Not reliable:** the photograph cannot be judged.")
+            return
         st.markdown(result_text.differential(prediction, assessment.card, point))
         st.markdown(small(result_text.differential_evidence(assessment.card, is_outside)))

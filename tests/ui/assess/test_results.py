@@ -159,6 +159,8 @@ def test_a_carcinoma_is_above_its_own_threshold(served):
 def test_a_severe_finding_lets_no_below_stand_and_an_above_stay(served):
     app = served(BELOW, {"findings": (BLURRED,)})
     assert app.header[0].value == ":gray[:material/help:] Cannot be judged: too blurred"
+    assert "**Not reliable:**" in text(app)
+    assert "Differential" not in text(app)
     assert not [c for c in app.get("plotly_chart") if "ruler" in c.proto.id]  # its mark is below
     assert f"fine structure is at 12{NARROW}% of what the training photographs show**" in text(app)
     above = served({}, {"findings": (BLURRED,)})
