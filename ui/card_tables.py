@@ -15,6 +15,7 @@ from melanoma_core.evaluation.formats import (
     score_range,
 )
 from melanoma_core.metrics.estimates import Estimate
+from melanoma_core.models import store
 from melanoma_core.models.cards import Card, OperatingPoint
 from ui.formats import (
     NOT_RECORDED,
@@ -226,3 +227,16 @@ def _cell(name: str, estimate: Estimate | None) -> str:
 
 def _with_basis(estimate: Estimate) -> str:
     return f"{percent_estimate(estimate)}; {measured_on(estimate)}"
+
+
+def missing_parts(card: Card) -> str:
+    """The parts of an assessment that an earlier model lacks, such as "outlines and refusals"."""
+    parts = {
+        "evidence maps": card.has_saliency,
+        "refusal of other pictures": store.NOVELTY in card.files,
+        "quality checks": bool(card.quality_limits),
+        "outlines": store.OUTLINE_WEIGHTS in card.files,
+        "similar cases": store.NEIGHBORS in card.files,
+    }
+    names = [name for name, is_there in parts.items() if not is_there]
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

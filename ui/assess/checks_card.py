@@ -5,10 +5,9 @@ import re
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from melanoma_core.models import store, views
-from melanoma_core.models.cards import Card
+from melanoma_core.models import views
 from melanoma_core.models.quality_checks import OK, SEVERE, Finding
-from ui import assessments, verdict_text
+from ui import assessments, card_tables, verdict_text
 from ui.assessments import Assessment
 from ui.formats import NARROW_SPACE, literal, small
 
@@ -48,9 +47,9 @@ def show(assessment: Assessment, number: int) -> DeltaGenerator:
             steadiness = st.empty()
             steadiness.markdown(f"{_UNKNOWN} Rotated views: being checked")
             st.markdown(f"{_UNKNOWN} Skin tone: not recorded")
-            lacking = missing_parts(assessment.card)
+            lacking = card_tables.missing_parts(assessment.card)
             if lacking:
-                st.markdown(small(f"This model was made without {_listed(lacking)}."))
+                st.markdown(small(f"This model was made without {lacking}."))
     return steadiness
 
 
@@ -63,18 +62,6 @@ def show_steadiness(place: DeltaGenerator, assessment: Assessment, target: float
     num_same = len(verdicts) - views.num_changed(verdicts)
     icon = _FINE if num_same == len(verdicts) else _PROBLEM
     place.markdown(f"{icon} Same verdict in {num_same} of {len(verdicts)} rotated views")
-
-
-def missing_parts(card: Card) -> list[str]:
-    """The parts of an assessment that a model, made before there were any, lacks."""
-    parts = {
-        "evidence maps": card.has_saliency,
-        "refusal of other pictures": store.NOVELTY in card.files,
-        "quality checks": bool(card.quality_limits),
-        "outlines": store.OUTLINE_WEIGHTS in card.files,
-        "similar cases": store.NEIGHBORS in card.files,
-    }
-    return [name for name, is_there in parts.items() if not is_there]
 
 
 def _quality(findings: tuple[Finding, ...], most_words: int) -> list[str]:
@@ -109,8 +96,3 @@ def _others(assessment: Assessment, number: int) -> list[str]:
         for other, photograph in enumerate(assessment.photographs)
         if other != number and photograph.examined.severe
     ]
-
-
-def _listed(names: list[str]) -> str:
-    """Such as "outlines and similar cases"."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -8,7 +8,7 @@ from melanoma_core.evaluation import promotion
 from melanoma_core.evaluation.promotion import MIN_REASON_LENGTH
 from melanoma_core.models import store
 from melanoma_core.models.store import Champion
-from ui import access, errors
+from ui import access, card_tables, errors
 from ui.access import Access
 from ui.formats import day, literal, small
 
@@ -80,6 +80,7 @@ def _ask_promotion(model_id: str, reasons: tuple[str, ...]) -> None:
         f"**{literal(model_id)}** will answer from the next assessment on, for everyone. You can "
         "go back to the current model at any time."
     )
+    _warn_of_missing_parts(model_id)
     for reason in reasons:
         st.markdown(f":material/block: {literal(reason)}")
     name = access.ask_name(access.of_session(), "promotion_name")
@@ -106,6 +107,7 @@ def _ask_rollback(earlier: tuple[Champion, ...]) -> None:
         format_func=lambda name: f"{name}, in use from {day(entries[name].since)}",
         key="rollback_to",
     )
+    _warn_of_missing_parts(model_id)
     st.markdown(small("Its files are checked to be unchanged and to give the same answers."))
     name = access.ask_name(access.of_session(), "rollback_name")
     reason = st.text_area(
@@ -118,6 +120,17 @@ def _ask_rollback(earlier: tuple[Champion, ...]) -> None:
                 paths.models_dir(), model_id, author=name, reason=reason
             )
             _finish(f"**{literal(model_id)} is in use again.**", problems)
+
+
+def _warn_of_missing_parts(model_id: str) -> None:
+    """Say what assessments will lack with this model: one without refusals answers any picture."""
+    try:
+        card = store.read_card(store.model_dir(paths.models_dir(), model_id))
+    except ModelError:  # the change itself will be refused, with the reason
+        return
+    lacking = card_tables.missing_parts(card)
+    if lacking:
+        st.warning(f"This model was made without {lacking}.", icon=":material/warning:")
 
 
 def _is_still_allowed() -> bool:

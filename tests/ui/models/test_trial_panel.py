@@ -214,6 +214,7 @@ def test_a_forced_promotion_in_the_dialog_keeps_name_and_reason(models):
 def test_the_dialog_rolls_back(models):
     add(models, "newest", measured(38))
     app = dialog(in_rollback_dialog)
+    assert "made without refusal of other pictures, quality checks" in app.warning[0].value
     app.text_input(key="rollback_name").set_value("Dr Li")
     app.text_area(key="rollback_reason").set_value("Too many flags")
     button(app, "Go back to champion").click().run()
