@@ -29,6 +29,7 @@ NARROW = "\u202f"
 PHOTOGRAPH = reading.jpeg(synthetic.lesion(3, (120, 160)))
 OTHER = reading.jpeg(synthetic.lesion(4, (120, 160)))
 MOST_WORDS = 120
+CLINIC = "What this threshold means in your clinic"
 FIRST_EXPANDER = "How good is this threshold?"
 
 HAIR = Finding("hair", WARNING, "Hair crosses 14 % of the lesion and may hide structures.")
@@ -163,7 +164,11 @@ def test_a_severe_finding_lets_no_below_stand_and_an_above_stay(served):
     assert "Differential" not in text(app)
     assert not [c for c in app.get("plotly_chart") if "ruler" in c.proto.id]  # its mark is below
     assert f"fine structure is at 12{NARROW}% of what the training photographs show**" in text(app)
+    assert CLINIC not in [element.value for element in app.subheader]
+    assert "of 100 melanomas fall below" not in text(app)
     above = served({}, {"findings": (BLURRED,)})
+    assert CLINIC in [element.value for element in above.subheader]
+    assert "of 100 melanomas fall below" in text(above)
     assert above.header[0].value.endswith("Above the referral threshold for melanoma")
 
 
