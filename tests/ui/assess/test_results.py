@@ -311,7 +311,8 @@ def test_another_photograph_of_the_lesion_joins_it_and_keeps_the_patient(served)
 def test_at_most_eight_photographs_are_taken(served):
     app = served({}, {}, lesion_photographs.MOST + 1)
     assert "Mean of 8 photographs" in text(app)
-    assert "A lesion has at most 8 photographs here." in text(app)
+    assert "“8.jpg” was not added" in text(app)
+    assert "a lesion has at most 8 photographs here." in text(app)
     assert "Add another photograph" not in " ".join(
         str(block.proto.popover) for block in app.get("popover")
     )
@@ -354,6 +355,7 @@ def test_of_several_pictures_only_the_lesions_are_assessed(served):
     assert app.header
     assert "“1\\.jpg”" in text(app) or "“1.jpg”" in text(app)
     assert "This does not look like" in text(app)
+    assert "unchanged" not in text(app)  # there was no result before
 
 
 def test_a_drawn_example_is_neither_refused_nor_checked(served, tmp_path, monkeypatch):
