@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from melanoma_core.diagnoses import BENIGN, BY_CODE
+from melanoma_core.diagnoses import BENIGN, BY_CODE, CARCINOMA_CODES
 from melanoma_core.evaluation.formats import cutoff, digits, is_well_measured
 from melanoma_core.metrics import conformal
 from melanoma_core.metrics.estimates import Estimate
@@ -155,6 +155,13 @@ def differential(prediction: Prediction, card: Card, point: OperatingPoint) -> s
         text += (
             " Melanoma is not on this list but is above the referral threshold, which is set lower "
             "to miss fewer melanomas."
+        )
+    carcinoma = card.carcinoma_point(point.target)
+    is_listed = not set(CARCINOMA_CODES).isdisjoint(codes)
+    if carcinoma and not is_listed and prediction.carcinoma_probability >= carcinoma.threshold:
+        text += (
+            " Carcinoma is not on this list but is above its referral threshold, which is set "
+            "lower to miss fewer carcinomas."
         )
     if conformal.needs_review(members[np.newaxis])[0]:
         reasons = []

@@ -69,7 +69,10 @@ def text(result: assessments.Assessment, target: float, *, is_outside: bool) -> 
     """
     verdict = result.verdict(target)
     if verdict == Verdict.NOT_JUDGED:
-        return f"Take another photograph: on this one a melanoma may be missed. {NOT_RULED_OUT}"
+        return (
+            "Take another photograph: without a better one a melanoma may be missed. "
+            f"{NOT_RULED_OUT}"
+        )
     parts = []
     if verdict == Verdict.CARCINOMA:
         parts.append(_carcinomas(result.prediction))
@@ -134,4 +137,11 @@ def likeliest(result: assessments.Assessment, target: float) -> str:
         )
     if diagnosis.code == "MEL":
         return "Melanoma is still the likeliest diagnosis."
+    if verdict == Verdict.CARCINOMA:
+        if diagnosis.code in CARCINOMA_CODES:
+            return f"{diagnosis.name} is the likeliest diagnosis."
+        return (
+            f"{diagnosis.name} is the likeliest single diagnosis, but the probability of carcinoma "
+            "is still high enough to refer."
+        )
     return ""

@@ -123,7 +123,7 @@ def test_no_choice_on_the_page_moves_the_verdict(visit):
     page = visit()
     upload(page, LESION)
     expect_result(page)
-    expect_one(page.get_by_text("rotated views"))
+    expect_one(page.get_by_text("rotated and mirrored"))
     before = pytest.approx(tops(page), abs=1)  # px
     expect_map(page)
     assert tops(page) == before

@@ -213,7 +213,7 @@ def add_parts(
         monkeypatch: of the test.
         findings: of the quality checks.
         outline: (S, S) or None.
-        cases: similar training lesions.
+        cases: similar reference lesions.
         vote: theirs.
         melanoma: probability of each photograph in turn, the last one for all that follow.
         refusals: of each photograph in turn, None for one that is taken.

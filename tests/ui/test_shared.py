@@ -348,6 +348,16 @@ def test_a_differential_without_melanoma_above_the_threshold_explains_why():
     assert below == "**Differential:** nevus."
 
 
+def test_a_differential_without_carcinoma_above_its_threshold_explains_why():
+    made = prediction(MEL=0.01, NV=0.83, BCC=0.08, SCC=0.06)
+    assert result_text.differential(made, card(), operating_point()) == (
+        "**Differential:** nevus. Carcinoma is not on this list but is above its referral "
+        "threshold, which is set lower to miss fewer carcinomas."
+    )
+    listed = prediction(MEL=0.01, NV=0.7, BCC=0.27)
+    assert "not on this list" not in result_text.differential(listed, card(), operating_point())
+
+
 def test_the_differential_says_how_often_it_includes_the_true_diagnosis():
     aim = f"This list is designed to include the true diagnosis in 90{NARROW}% of cases;"
     assert result_text.differential_evidence(card(), is_outside=False) == (

@@ -116,6 +116,13 @@ def test_the_likeliest_diagnosis_is_explained_where_it_seems_to_contradict():
         "enough to refer."
     )
     assert verdict_text.likeliest(result(BELOW), 0.95) == ""
+    assert verdict_text.likeliest(result(CARCINOMA), 0.95) == (
+        "Basal cell carcinoma is the likeliest diagnosis."
+    )
+    assert verdict_text.likeliest(result({"MEL": 0.02, "NV": 0.7, "BCC": 0.14}), 0.95) == (
+        "Nevus is the likeliest single diagnosis, but the probability of carcinoma is still high "
+        "enough to refer."
+    )
     high = (stub_models.operating_point(threshold=0.6),)
     below = result({"MEL": 0.5}, operating_points=high)
     assert "still the likeliest" in verdict_text.likeliest(below, 0.95)

@@ -5,15 +5,15 @@ import re
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from melanoma_core.models import views
+from melanoma_core.models import store, views
 from melanoma_core.models.quality_checks import OK, SEVERE, Finding
 from ui import assessments, card_tables, verdict_text
 from ui.assessments import Assessment
 from ui.formats import NARROW_SPACE, literal, small
 
-# Of findings in full, for one photograph and for several; the others are named. More would be too
-# much to read before the verdict.
-_MOST_WORDS, _MOST_WORDS_OF_SEVERAL = 24, 14
+# Of findings in full, and where the page says more: of several photographs, or that there is no
+# outline. The others are named. More would be too much to read before the verdict.
+_MOST_WORDS, _FEWER_WORDS = 24, 14
 _PROBLEM, _FINE = ":orange[:material/warning:]", ":gray[:material/check:]"
 _UNKNOWN = ":gray[:material/horizontal_rule:]"
 # In the words of a photograph without them; the kinds that must all be without a finding.
@@ -35,8 +35,9 @@ def show(assessment: Assessment, number: int) -> DeltaGenerator:
         The place of the line that `show_steadiness` draws, as soon as the views are computed.
     """
     photograph = assessment.photographs[number]
-    is_alone = len(assessment.photographs) == 1
-    most_words = _MOST_WORDS if is_alone else _MOST_WORDS_OF_SEVERAL
+    lacks_outline = _lacks_outline(assessment, number)
+    says_more = lacks_outline or len(assessment.photographs) > 1
+    most_words = _FEWER_WORDS if says_more else _MOST_WORDS
     with st.container(border=True, gap="xsmall"):
         st.subheader("Checks on this photograph", anchor=False)
         with st.container(gap="xsmall"):
@@ -46,6 +47,8 @@ def show(assessment: Assessment, number: int) -> DeltaGenerator:
                 st.markdown(line)
             steadiness = st.empty()
             steadiness.markdown(f"{_UNKNOWN} Rotated views: being checked")
+            if lacks_outline:
+                st.markdown(f"{_UNKNOWN} Lesion in the frame: not known, its outline was not found")
             st.markdown(f"{_UNKNOWN} Skin tone: not recorded")
             lacking = card_tables.missing_parts(assessment.card)
             if lacking:
@@ -61,7 +64,14 @@ def show_steadiness(place: DeltaGenerator, assessment: Assessment, target: float
         return
     num_same = len(verdicts) - views.num_changed(verdicts)
     icon = _FINE if num_same == len(verdicts) else _PROBLEM
-    place.markdown(f"{icon} Same verdict in {num_same} of {len(verdicts)} rotated views")
+    number = f"all {num_same}" if num_same == len(verdicts) else f"{num_same} of {len(verdicts)}"
+    place.markdown(f"{icon} Same verdict in {number} views, rotated and mirrored")
+
+
+def _lacks_outline(assessment: Assessment, number: int) -> bool:
+    """Whether the model draws outlines and found none; one that the user drew checks nothing."""
+    is_drawn_by_model = store.OUTLINE_WEIGHTS in assessment.card.files
+    return is_drawn_by_model and assessment.photographs[number].examined.outline is None
 
 
 def _quality(findings: tuple[Finding, ...], most_words: int) -> list[str]:

@@ -36,7 +36,10 @@ def receive(model: Model) -> None:
         sessions.set_assessment(assessments.combine(model, [drawn]))
     elif files:
         with st.spinner("Assessing the photograph"):  # Streamlit waits half a second with it
+            before = sessions.assessment()
             _add(model, files)
+            if before is not None and sessions.assessment() is before:
+                _say_unchanged()
 
 
 def _add(model: Model, files: tuple[Upload, ...]) -> None:
@@ -50,7 +53,9 @@ def _add(model: Model, files: tuple[Upload, ...]) -> None:
     for file in files:
         try:
             if len(photographs) == MOST:
-                raise ImageError(f"A lesion has at most {MOST} photographs here.")
+                raise ImageError(
+                    f"“{file.name}” was not added: a lesion has at most {MOST} photographs here."
+                )
             photographs.append(assessments.examine(model, uploads.read(file)))
         except RefusedError as error:
             name = f"{literal(f'“{file.name}”')}: " if len(files) > 1 else ""
@@ -65,6 +70,16 @@ def _add(model: Model, files: tuple[Upload, ...]) -> None:
             sessions.update_assessment(assessment)
         sessions.show_photograph(len(photographs) - 1 if before else 0)
     sessions.set_rejections(rejections)
+
+
+def _say_unchanged() -> None:
+    """Add to each rejection that the result, which was there before, still holds."""
+    sessions.set_rejections(
+        [
+            dataclasses.replace(rejection, text=f"{rejection.text} The result is unchanged.")
+            for rejection in sessions.rejections()
+        ]
+    )
 
 
 def refusal_text(error: RefusedError) -> str:

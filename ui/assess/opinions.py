@@ -28,7 +28,7 @@ def _vote(assessment: Assessment, target: float) -> tuple[str, str, str] | None:
     number, kind = (vote.num_benign, "benign") if is_above else (vote.num_malignant, "malignant")
     was = "was" if number == 1 else "were"
     sentence = (
-        f"{count(number)} of the {count(vote.num_neighbors)} most similar training lesions {was} "
+        f"{count(number)} of the {count(vote.num_neighbors)} most similar reference lesions {was} "
         f"{kind}."
     )
     return "**Opinions differ.**", sentence, "Compare them below."
@@ -39,7 +39,7 @@ def _steadiness(assessment: Assessment, target: float) -> tuple[str, str, str] |
     if verdicts and views.is_unsteady(verdicts):
         sentence = (
             f"The verdict changes in {views.num_changed(verdicts)} of {len(verdicts)} rotated "
-            "views."
+            "or mirrored views."
         )
     elif assessments.is_split(assessment, target):
         sentence = "The photographs fall on both sides of a referral threshold."

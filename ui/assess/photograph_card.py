@@ -47,7 +47,7 @@ def show(assessment: Assessment, number: int, model: Model | None) -> None:
         if len(assessment.photographs) > 1:
             _choose(assessment, number, model)
         for rejection in sessions.rejections():
-            st.markdown(f":orange[:material/warning:] {rejection.text} The result is unchanged.")
+            st.markdown(f":orange[:material/warning:] {rejection.text}")
 
 
 def _choose_view() -> str:

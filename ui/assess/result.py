@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from melanoma_core.models.assessments import Verdict
 from melanoma_core.models.cards import OperatingPoint
 from melanoma_core.models.predict import Model
 from ui import assessments, case_details, clinical_impact_panel, sessions
@@ -48,7 +49,8 @@ def show(
         diagnoses_card.show(assessment, point, is_outside=is_outside)
     similar_cases_panel.show(assessment)
     with st.container():
-        if not is_outside:
+        # What a clinic gains says nothing of a photograph that cannot be judged.
+        if not is_outside and assessment.result.verdict(point.target) != Verdict.NOT_JUDGED:
             clinical_impact_panel.show(point.sensitivity, point.specificity, "clinic")
     _show_expanders(assessment, number)
     # Last, while the verdict is on screen already: the eight views take longer than all else.

@@ -1,4 +1,4 @@
-"""The training lesions most similar to the one on screen."""
+"""The reference lesions most similar to the one on screen."""
 
 import streamlit as st
 
@@ -17,7 +17,7 @@ def show(assessment: Assessment) -> None:
     cases, vote = assessment.result.cases, assessment.result.vote
     if not cases:
         return
-    st.subheader("Most similar training lesions", anchor=False)
+    st.subheader("Most similar reference lesions", anchor=False)
     if vote is not None:
         num_other = vote.num_neighbors - vote.num_malignant - vote.num_benign
         others = f", {count(num_other)} pre-malignant" if num_other else ""
@@ -25,7 +25,7 @@ def show(assessment: Assessment) -> None:
             small(
                 f"Of the {count(vote.num_neighbors)} nearest: {count(vote.num_malignant)} malignant"
                 f"{others}, {count(vote.num_benign)} benign. Lesions that look alike to the "
-                "network; none is the same lesion."
+                "network."
             )
         )
     paths = dataset_choice.paths_of(case.image_id for case in cases)

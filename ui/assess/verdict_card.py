@@ -51,16 +51,20 @@ def _show_evidence(assessment: Assessment, point: OperatingPoint, *, is_outside:
     result, card = assessment.result, assessment.card
     if is_outside:
         point = result_text.unmeasured(point)
-    meaning = [verdict_text.likeliest(result, point.target)]
+    # Beside a photograph that cannot be judged, low numbers would reassure.
+    is_judged = result.verdict(point.target) != Verdict.NOT_JUDGED
+    meaning = [verdict_text.likeliest(result, point.target)] if is_judged else []
     if is_well_measured(point):
         meaning.append(result_text.aim(point))
     if not is_referred(result.verdict(point.target)):
         meaning.append(
             "The photograph does not show history, change over time or how the lesion feels."
         )
-    st.markdown(" ".join(filter(None, [*meaning, result_text.missed(point)])))
+    if is_judged:
+        meaning.append(result_text.missed(point))
+    st.markdown(" ".join(filter(None, meaning)))
     lines = [f"**Melanoma.** {result_text.evidence(point)}"]
-    if result.closest is not None and not is_outside:
+    if result.closest is not None and is_judged and not is_outside:
         lines.append(verdict_text.closest_interval(result.closest))
     carcinoma = card.carcinoma_point(point.target)
     if carcinoma and not is_outside:

@@ -37,7 +37,7 @@ def show(record: Record, rows: pd.DataFrame, paths: dict[str, str], point: Opera
         for name, is_lacking in (
             ("evidence maps", not record.card.has_saliency),
             ("quality checks", not record.card.quality_limits),
-            ("index of similar training lesions", model.index is None),
+            ("index of similar reference lesions", model.index is None),
         )
         if is_lacking
     ]
@@ -116,7 +116,7 @@ def _quality(problems: tuple[Finding, ...]) -> str:
 
 
 def _show_cases(cases: tuple[Case, ...]) -> None:
-    st.markdown("**Most similar training lesions**")
+    st.markdown("**Most similar reference lesions**")
     paths = dataset_choice.paths_of(case.image_id for case in cases)
     grid = st.grid(len(cases), min_column_width=110)
     for case in cases:

@@ -30,7 +30,7 @@ class Examined:
     picture: NDArray[np.uint8]  # (H, W, 3), at display size
     maps: NDArray[np.float32] | None  # (C, h, w), in the order of the card's diagnoses
     problems: tuple[Finding, ...]  # of its quality; without those that are fine
-    cases: tuple[Case, ...]  # the most similar training lesions; empty: no index
+    cases: tuple[Case, ...]  # the most similar reference lesions; empty: no index
 
 
 def model_of(record: Record) -> Model:

@@ -7,7 +7,7 @@ from melanoma_core.images import non_lesions, reading
 from melanoma_core.paths import PROJECT_DIR
 from tests.support.made_pages import button, open_app, text, upload
 
-SEED = 900  # the detector was fitted on pictures of lower seeds
+SEED = 900  # drawn with other seeds than in fitting
 REFUSED = "This does not look like a dermoscopic photograph of a skin lesion."
 
 
@@ -38,6 +38,7 @@ def test_a_drawn_picture_of_no_lesion_is_refused_without_a_number(page, kind):
 
 @pytest.mark.parametrize("name", ["china", "flower"])
 def test_a_photograph_of_something_else_is_refused_without_a_number(page, name):
+    """The detector was fitted on these two, so they test the page, not unseen photographs."""
     assert_refused(page, sklearn.datasets.load_sample_image(f"{name}.jpg"), name)
 
 

@@ -29,6 +29,8 @@ NARROW = "\u202f"
 PHOTOGRAPH = reading.jpeg(synthetic.lesion(3, (120, 160)))
 OTHER = reading.jpeg(synthetic.lesion(4, (120, 160)))
 MOST_WORDS = 120
+CLINIC = "What this threshold means in your clinic"
+OUTLINE = np.pad(np.ones((16, 16), bool), 8)
 FIRST_EXPANDER = "How good is this threshold?"
 
 HAIR = Finding("hair", WARNING, "Hair crosses 14 % of the lesion and may hide structures.")
@@ -54,20 +56,44 @@ CARCINOMA = {
 BELOW = {**stub_models.PROBABILITIES, "MEL": 0.02, "NV": 0.78}
 # Name of the state: probabilities, parts of the model, numbers of photographs, patient's age.
 STATES = {
-    "melanoma": ({}, {"findings": (HAIR, *FINE)}, 1, None),
-    "carcinoma": (CARCINOMA, {"findings": FINE}, 1, None),
-    "not judged": (BELOW, {"findings": (BLURRED, HAIR, INK, DARK)}, 1, None),
-    "below": (BELOW, {"findings": FINE}, 1, None),
+    "melanoma": ({}, {"outline": OUTLINE, "findings": (HAIR, *FINE)}, 1, None),
+    "carcinoma": (CARCINOMA, {"outline": OUTLINE, "findings": FINE}, 1, None),
+    "not judged": (BELOW, {"outline": OUTLINE, "findings": (BLURRED, HAIR, INK, DARK)}, 1, None),
+    "below": (BELOW, {"outline": OUTLINE, "findings": FINE}, 1, None),
     "opinions differ": (
         BELOW,
-        {"vote": MALIGNANT_VOTE, "cases": CASES, "num_changed_views": 0, "findings": (HAIR, INK)},
+        {
+            "vote": MALIGNANT_VOTE, "cases": CASES, "num_changed_views": 0, "outline": OUTLINE,
+            "findings": (HAIR, INK),
+        },
         1, None,
     ),
-    "unsteady": ({}, {"vote": BENIGN_VOTE, "num_changed_views": 3, "findings": (HAIR,)}, 1, None),
-    "several": ({}, {"melanoma": (0.02, 0.36, 0.31), "findings": (HAIR, INK, DARK)}, 3, None),
-    "outside": ({}, {"vote": BENIGN_VOTE, "findings": (HAIR, *FINE)}, 1, 97),
+    "unsteady": (
+        {},
+        {"vote": BENIGN_VOTE, "num_changed_views": 3, "outline": OUTLINE, "findings": (HAIR,)},
+        1, None,
+    ),
+    "several": (
+        {},
+        {"melanoma": (0.02, 0.36, 0.31), "outline": OUTLINE, "findings": (HAIR, INK, DARK)},
+        3, None,
+    ),
+    "outside": ({}, {"vote": BENIGN_VOTE, "outline": OUTLINE, "findings": (HAIR, *FINE)}, 1, 97),
+    "no outline": (BELOW, {"findings": (INK, DARK, *FINE[:1])}, 1, None),
     "without parts": (BELOW, None, 1, None),
 }  # fmt: skip
+HEADINGS = {
+    "melanoma": "Above the referral threshold for melanoma",
+    "carcinoma": "Above the referral threshold for carcinoma",
+    "not judged": "Cannot be judged: too blurred",
+    "below": "Below both referral thresholds",
+    "opinions differ": "Below both referral thresholds",
+    "unsteady": "Above the referral threshold for melanoma",
+    "several": "Above the referral threshold for melanoma",
+    "outside": "Above the referral threshold for melanoma",
+    "no outline": "Below both referral thresholds",
+    "without parts": "Below both referral thresholds",
+}
 
 
 @pytest.fixture
@@ -132,7 +158,7 @@ def test_a_result_has_few_words_before_the_first_expander(served, state):
     words = words_before_the_first_expander(app)
     assert len(words) <= MOST_WORDS, " ".join(words)
     assert "Assess" in words
-    assert "threshold" in words or "judged" in words
+    assert app.header[0].value.endswith(f":] {HEADINGS[state]}")
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -163,23 +189,38 @@ def test_a_severe_finding_lets_no_below_stand_and_an_above_stay(served):
     assert "Differential" not in text(app)
     assert not [c for c in app.get("plotly_chart") if "ruler" in c.proto.id]  # its mark is below
     assert f"fine structure is at 12{NARROW}% of what the training photographs show**" in text(app)
+    assert CLINIC not in [element.value for element in app.subheader]
+    assert "of 100 melanomas fall below" not in text(app)
     above = served({}, {"findings": (BLURRED,)})
+    assert CLINIC in [element.value for element in above.subheader]
+    assert "of 100 melanomas fall below" in text(above)
     assert above.header[0].value.endswith("Above the referral threshold for melanoma")
 
 
 def test_the_checks_have_problems_first_and_what_is_not_known_last(served):
-    app = served({}, {"findings": (HAIR, *FINE)})
+    app = served({}, {"findings": (HAIR, *FINE), "outline": OUTLINE})
     lines = [m.value for m in app.markdown if m.value.startswith((":orange", ":gray[:material"))]
     assert lines == [
         ":orange[:material/warning:] Hair crosses 14\u202f% of the lesion and may hide structures",
         ":gray[:material/check:] Sharp, well lit, whole lesion in the frame",
-        ":gray[:material/check:] Same verdict in 8 of 8 rotated views",
+        ":gray[:material/check:] Same verdict in all 8 views, rotated and mirrored",
         ":gray[:material/horizontal_rule:] Skin tone: not recorded",
     ]
 
 
+def test_a_lesion_without_an_outline_is_not_known_to_be_in_the_frame(served):
+    line = (
+        ":gray[:material/horizontal_rule:] Lesion in the frame: not known, its outline was not "
+        "found"
+    )
+    assert line in text(served({}, {"findings": FINE[:3]}))
+    assert line not in text(served({}, {"findings": FINE, "outline": OUTLINE}))
+    assert line not in text(served())  # a model that draws no outlines says so itself
+
+
 def test_findings_beyond_a_few_words_are_named_in_one_line(served):
-    page = text(served({}, {"findings": (HAIR, INK, DARK, Finding("low_contrast", WARNING, "x"))}))
+    findings = (HAIR, INK, DARK, Finding("low_contrast", WARNING, "x"))
+    page = text(served({}, {"findings": findings, "outline": OUTLINE}))
     assert f"Ink covers 3{NARROW}% of the photograph" in page
     assert "Also: dark, low contrast" in page
 
@@ -198,17 +239,18 @@ def test_a_model_without_parts_says_so_once(served):
     [
         (
             {"vote": BENIGN_VOTE},
-            "**Opinions differ.** 48 of the 50 most similar training lesions were benign. Compare "
+            "**Opinions differ.** 48 of the 50 most similar reference lesions were benign. Compare "
             "them below.",
         ),
         (
             {"num_changed_views": 3},
-            "**Unsteady.** The verdict changes in 3 of 8 rotated views. Take another photograph.",
+            "**Unsteady.** The verdict changes in 3 of 8 rotated or mirrored views. Take another "
+            "photograph.",
         ),
         (
             {"vote": BENIGN_VOTE, "num_changed_views": 3},
-            "**Opinions differ.** 48 of the 50 most similar training lesions were benign. "
-            "**Unsteady.** The verdict changes in 3 of 8 rotated views.",
+            "**Opinions differ.** 48 of the 50 most similar reference lesions were benign. "
+            "**Unsteady.** The verdict changes in 3 of 8 rotated or mirrored views.",
         ),
     ],
 )
@@ -219,13 +261,15 @@ def test_doubts_are_one_callout_of_two_sentences_at_most(served, parts, said):
 
 def test_opinions_differ_below_the_threshold_too(served):
     (warning,) = served(BELOW, {"vote": MALIGNANT_VOTE}).warning
-    assert "12 of the 50 most similar training lesions were malignant." in warning.value
+    assert "12 of the 50 most similar reference lesions were malignant." in warning.value
     assert not served(BELOW, {"vote": BENIGN_VOTE}).warning
 
 
 def test_one_changed_view_is_a_line_and_no_callout(served):
     app = served({}, {"num_changed_views": 1})
-    assert ":orange[:material/warning:] Same verdict in 7 of 8 rotated" in text(app)
+    assert ":orange[:material/warning:] Same verdict in 7 of 8 views, rotated and mirrored" in text(
+        app
+    )
     assert not app.warning
 
 
@@ -267,7 +311,8 @@ def test_another_photograph_of_the_lesion_joins_it_and_keeps_the_patient(served)
 def test_at_most_eight_photographs_are_taken(served):
     app = served({}, {}, lesion_photographs.MOST + 1)
     assert "Mean of 8 photographs" in text(app)
-    assert "A lesion has at most 8 photographs here." in text(app)
+    assert "“8.jpg” was not added" in text(app)
+    assert "a lesion has at most 8 photographs here." in text(app)
     assert "Add another photograph" not in " ".join(
         str(block.proto.popover) for block in app.get("popover")
     )
@@ -310,6 +355,7 @@ def test_of_several_pictures_only_the_lesions_are_assessed(served):
     assert app.header
     assert "“1\\.jpg”" in text(app) or "“1.jpg”" in text(app)
     assert "This does not look like" in text(app)
+    assert "unchanged" not in text(app)  # there was no result before
 
 
 def test_a_drawn_example_is_neither_refused_nor_checked(served, tmp_path, monkeypatch):
@@ -355,7 +401,7 @@ def test_shape_and_color_are_told_in_numbers_and_a_diameter_only_with_a_scale(se
 
 def test_similar_cases_have_label_proof_distance_and_a_link(served):
     page = text(served({}, {"cases": CASES, "vote": BENIGN_VOTE}))
-    assert "Most similar training lesions" in page
+    assert "Most similar reference lesions" in page
     assert "**Melanoma**  \n:small[:gray[Distance 0.52]]" in page
     assert "Confirmation not recorded" in page
     assert "](https://api.isic-archive.com/images/ISIC_0024310/)" in page

@@ -150,7 +150,7 @@ def test_only_the_photographs_of_the_page_are_examined(photographs):
     page = text(app)
     assert page.count(BLUR.message) == 3
     assert page.count("No finding on the quality of this photograph.") == 3
-    assert "This model has no index of similar training lesions." in page
+    assert "This model has no index of similar reference lesions." in page
     button(app, "Next").click().run()
     assert len(photographs) == 12
     assert f"Photograph {ids[6]}" in alts(app)
@@ -163,7 +163,7 @@ def test_similar_training_lesions_are_shown_with_their_pictures(photographs, sim
     app = errors_tab()
     choice(app, PAIR).set_value("all").run()
     page = text(app)
-    assert page.count("**Most similar training lesions**") == 6
+    assert page.count("**Most similar reference lesions**") == 6
     assert "Nevus  \n:small[:gray[distance " in page
     assert "Melanoma, i1" in alts(app)  # the only one of the data set that is open
     assert not any("t1" in alt for alt in alts(app))
