@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import streamlit as st
 
 from melanoma_core.diagnoses import CODES
 from melanoma_core.evaluation import evaluate
@@ -199,6 +200,7 @@ def serve(monkeypatch, models_dir: Path, probabilities=None, heat=None):
         network = predict.Network(StubGraph(), kernel, bias)
         return predict.Model(stub_card, sha256, network, OUTCOMES)
 
+    st.cache_resource.clear()  # an example of a stub with other probabilities would stay
     monkeypatch.setattr(predict, "load", load)
     monkeypatch.setenv("MELANOMA_MODELS", str(models_dir))
 
