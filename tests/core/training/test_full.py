@@ -144,7 +144,7 @@ def start_of(plan, run_dir, parents, monkeypatch):
     run_dir.mkdir()
     networks = []
     monkeypatch.setattr(fitting, "fit", lambda network, *_: networks.append(network) or [])
-    monkeypatch.setattr(full.export, "trained", lambda network: network)
+    monkeypatch.setattr(full.export, "trained", lambda network, decoder: network)
     data = training_data.read(plan, run_dir, parents, plan.config.image_size)
     made = full.make(plan, data, parents, run_dir, silent)
     return networks[0], made.prior_shift
