@@ -17,7 +17,6 @@ from melanoma_core.models.predict import Model, Prediction
 
 _MAX_LONG_SIDE = 1024  # px, of the picture kept for display
 _MIN_LONG_SIDE = 640  # px, under a map or an outline; on a smaller picture a line would look thick
-_REFERRED = (Verdict.MELANOMA, Verdict.CARCINOMA)
 
 
 @dataclass(frozen=True)
@@ -157,12 +156,7 @@ def is_split(assessment: Assessment, target: float) -> bool:
         ).verdict(target)
         for photograph in assessment.photographs
     )
-    return len({verdict in _REFERRED for verdict in alone}) > 1
-
-
-def is_referred(verdict: Verdict) -> bool:
-    """True if a verdict is above one of the referral thresholds."""
-    return verdict in _REFERRED
+    return len({verdict.is_referred for verdict in alone}) > 1
 
 
 def ground_for_map(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

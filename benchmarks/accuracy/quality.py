@@ -21,7 +21,6 @@ from benchmarks.accuracy import held_out
 from melanoma_core.images import degradations, reading
 from melanoma_core.images.degradations import DEGRADATIONS, STRENGTHS
 from melanoma_core.models import assessments
-from melanoma_core.models.assessments import Verdict
 from melanoma_core.models.predict import Model
 from melanoma_core.models.quality_checks import OK, SEVERE, Finding, Limit
 from melanoma_core.training import quality_limits
@@ -102,7 +101,7 @@ def _judge(model: Model, image: NDArray[np.uint8]) -> tuple[bool, tuple[Finding,
     except assessments.RefusedError as error:
         return True, (Finding(_REFUSED, SEVERE, str(error)),)
     verdict = assessments.combine(model, [photograph]).verdict()
-    return verdict in (Verdict.BELOW, Verdict.NOT_JUDGED), photograph.findings
+    return not verdict.is_referred, photograph.findings
 
 
 def _examine(model: Model, rows: pd.DataFrame) -> pd.DataFrame:

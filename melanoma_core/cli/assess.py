@@ -102,8 +102,6 @@ def _print(
 
 
 def _record(assessment: "Assessment") -> dict[str, Any]:
-    from melanoma_core.models.assessments import Verdict
-
     card, prediction, verdict = assessment.card, assessment.prediction, assessment.verdict()
     threshold = card.operating_point().threshold
     carcinoma = card.carcinoma_point()
@@ -123,7 +121,7 @@ def _record(assessment: "Assessment") -> dict[str, Any]:
         }
     return record | {
         "verdict": verdict,
-        "referred": verdict in (Verdict.MELANOMA, Verdict.CARCINOMA),
+        "referred": verdict.is_referred,
         "checks": [
             dataclasses.asdict(finding) | {"photograph": number}
             for number, photograph in enumerate(assessment.photographs)

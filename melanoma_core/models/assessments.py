@@ -28,6 +28,11 @@ class Verdict(StrEnum):
     NOT_JUDGED = "not_judged"  # below, but a photograph is too bad for that to stand
     BELOW = "below"  # below every threshold of the model
 
+    @property
+    def is_referred(self) -> bool:
+        """True if the lesion is above a referral threshold."""
+        return self in (Verdict.MELANOMA, Verdict.CARCINOMA)
+
 
 class RefusedError(ImageError):
     """The picture is no dermoscopic photograph of a skin lesion; nothing is said of it."""
@@ -137,7 +142,9 @@ def combine(model: Model, photographs: Sequence[Photograph]) -> Assessment:
         )
     voters: tuple[Case, ...] = ()
     if index is not None:
-        copies = [similar_cases.near_copies(index, p.prediction.embedding) for p in photographs]
+        # The search itself leaves out the copies of a single photograph.
+        alone = photographs if len(photographs) > 1 else ()
+        copies = [similar_cases.near_copies(index, p.prediction.embedding) for p in alone]
         voters = similar_cases.nearest(
             index, prediction.embedding, similar_cases.NUM_VOTERS, frozenset().union(*copies)
         )

@@ -22,7 +22,7 @@ def show(assessment: Assessment, target: float) -> None:
 
 def _vote(assessment: Assessment, target: float) -> tuple[str, str, str] | None:
     vote = assessment.result.vote
-    is_above = assessments.is_referred(assessment.result.verdict(target))
+    is_above = assessment.result.verdict(target).is_referred
     if vote is None or not vote.disagrees(is_above=is_above):
         return None
     number, kind = (vote.num_benign, "benign") if is_above else (vote.num_malignant, "malignant")

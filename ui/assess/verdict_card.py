@@ -6,7 +6,7 @@ from melanoma_core.evaluation.formats import is_well_measured
 from melanoma_core.models.assessments import Verdict
 from melanoma_core.models.cards import OperatingPoint
 from ui import charts, result_text, theme, verdict_text
-from ui.assessments import Assessment, is_referred
+from ui.assessments import Assessment
 from ui.formats import small
 
 
@@ -56,7 +56,7 @@ def _show_evidence(assessment: Assessment, point: OperatingPoint, *, is_outside:
     meaning = [verdict_text.likeliest(result, point.target)] if is_judged else []
     if is_well_measured(point):
         meaning.append(result_text.aim(point))
-    if not is_referred(result.verdict(point.target)):
+    if not result.verdict(point.target).is_referred:
         meaning.append(
             "The photograph does not show history, change over time or how the lesion feels."
         )
